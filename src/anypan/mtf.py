@@ -1,0 +1,192 @@
+"""MTF-matched filters and the map between the PAN grid and the MS grid.
+
+Everything here is a sum of shifted, weighted copies of the input. A pixel therefore sees the same operations in
+the same order wherever it lies in an array, so a result computed by tiles equals that of the whole image bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Convention = Literal["physical", "toolbox"]
+NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
+TOOLBOX_TAPS = 41
+_INTERP23 = (0.5, 0.305334091185, 0.0, -0.072698593239, 0.0, 0.021809577942)
+_INTERP23 += (0.0, -0.005192756653, 0.0, 0.000807762146, 0.0, -0.000060081482)
+
+
+def sigma_for(gnyq: float, ratio: float) -> float:
+    """Standard deviation, in PAN pixels, of the Gaussian whose response at the MS Nyquist frequency is ``gnyq``.
+
+    Closed form sigma = (2 ratio / pi) sqrt(-ln(gnyq) / 2).
+    """
+    return 2 * ratio / math.pi * math.sqrt(-math.log(gnyq) / 2)
+
+
+def gaussian_taps(gnyq: Sequence[float] | Tensor, ratio: float, centre: float, radius: int) -> Tensor:
+    """Unit-sum Gaussian weights at the integer offsets -radius..radius+1 around ``centre`` (in [0, 1)).
+
+    Returns (..., 2 * radius + 2) float64, one row for each gain in ``gnyq`` (any leading shape).
+    """
+    gains = torch.as_tensor(gnyq, dtype=torch.float64)
+    sigma = 2 * ratio / math.pi * torch.sqrt(-torch.log(gains) / 2)
+    offsets = torch.arange(-radius, radius + 2, dtype=torch.float64, device=gains.device) - centre
+    taps = torch.exp(-0.5 * (offsets / sigma[..., None]) ** 2)
+    return taps / taps.sum(-1, keepdim=True)
+
+
+@lru_cache(maxsize=64)
+def toolbox_kernel(gnyq: float, ratio: int) -> Tensor:
+    """The 41 x 41 kernel of the reference toolbox: frequency sampling of a Gaussian, times a rotated Kaiser window.
+
+    It neither sums to 1 nor reaches ``gnyq`` exactly at Nyquist (Vivone et al., IEEE GRSM 2021); float64.
+    """
+    n = TOOLBOX_TAPS
+    offsets = np.arange(n) - (n - 1) / 2
+    alpha = math.sqrt(((n - 1) / ratio / 2) ** 2 / (-2 * math.log(gnyq)))
+    squared_radius = offsets[:, None] ** 2 + offsets[None, :] ** 2
+    response = np.exp(-squared_radius / (2 * alpha**2))
+    kernel = np.real(np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(response / response.max()))))
+    axis = offsets / ((n - 1) / 2)
+    radius = np.sqrt(axis[:, None] ** 2 + axis[None, :] ** 2)
+    window = np.interp(radius, axis[n // 2 :], np.kaiser(n, 0.5)[n // 2 :], right=0.0)
+    window[radius > 1 + 1e-12] = 0.0
+    return torch.from_numpy(kernel * window)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the MS grid samples the PAN grid.
+
+    MS pixel (i, j) has its centre at PAN row ``ratio * i + (ratio - 1) / 2 + phase[0]`` and likewise for columns.
+    ``physical``: normalised Gaussian MTF, polynomial interpolation of degree 7, replicated borders.
+    ``toolbox``: the reference toolbox's kernel, samples at ``ratio * i + ratio / 2`` and 23-tap circular interpolation.
+    """
+
+    ratio: int
+    phase: tuple[float, float] = (0.0, 0.0)
+    convention: Convention = "physical"
+
+    @property
+    def reach(self) -> int:
+        """PAN pixels that expand() and degrade() look beyond a pixel; a multiple of the ratio."""
+        if self.convention == "toolbox":
+            return self.ratio * math.ceil((12 * self.ratio + TOOLBOX_TAPS // 2) / self.ratio)
+        return self.ratio * (NODES // 2 + 2 + math.ceil(max(abs(p) for p in self.phase) / self.ratio))
+
+    def expand(self, lrms: Tensor) -> Tensor:
+        """EXP: interpolate (..., h, w) on the MS grid to (..., ratio * h, ratio * w) on the PAN grid."""
+        if self.convention == "toolbox":
+            return _interp23(lrms, self.ratio)
+        rows = _expand_axis(lrms, self.ratio, self.phase[0], -2)
+        return _expand_axis(rows, self.ratio, self.phase[1], -1)
+
+    def lowpass(self, image: Tensor, gnyq: Sequence[float]) -> Tensor:
+        """MTF filter of (C, H, W) with one gain a channel, still on the PAN grid (no decimation)."""
+        if self.convention == "toolbox":
+            return _filter2d(image, gnyq, self.ratio)
+        radius = self._radius()
+        taps = gaussian_taps(gnyq, self.ratio, 0.0, radius)
+        rows = _weighted_rows(image, taps, -radius, 1, image.shape[-2], -2)
+        return _weighted_rows(rows, taps, -radius, 1, image.shape[-1], -1)
+
+    def degrade(self, image: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
+        """MTF filter of (..., C, H, W) and sampling at the MS pixel centres: (..., C, H / ratio, W / ratio)."""
+        if self.convention == "toolbox":
+            half = self.ratio // 2
+            return _filter2d(image, gnyq, self.ratio)[..., half :: self.ratio, half :: self.ratio]
+        rows = self._degrade_axis(image, gnyq, self.phase[0], -2)
+        return self._degrade_axis(rows, gnyq, self.phase[1], -1)
+
+    def _radius(self) -> int:
+        return 3 * self.ratio + 1
+
+    def _degrade_axis(self, image: Tensor, gnyq: Sequence[float] | Tensor, phase: float, axis: int) -> Tensor:
+        centre = (self.ratio - 1) / 2 + phase
+        base = math.floor(centre)
+        radius = self._radius()
+        taps = gaussian_taps(gnyq, self.ratio, centre - base, radius)
+        return _weighted_rows(image, taps, base - radius, self.ratio, image.shape[axis] // self.ratio, axis)
+
+
+def _pad_axis(image: Tensor, before: int, after: int, axis: int) -> Tensor:
+    size = image.shape[axis]
+    index = torch.arange(-before, size + after, device=image.device).clamp_(0, size - 1)
+    return image.index_select(axis, index)
+
+
+def _weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int, axis: int) -> Tensor:
+    """out[k] = sum_t taps[..., t] * image[start + t + step * k], replicated borders, for k < count."""
+    taps = taps.to(image)
+    before = max(0, -start)
+    after = max(0, start + taps.shape[-1] + step * (count - 1) - image.shape[axis])
+    padded = _pad_axis(image, before, after, axis)
+    first, span = start + before, step * (count - 1) + 1
+
+    def piece(t: int) -> Tensor:
+        return padded.narrow(axis, first + t, span)[(..., slice(None, None, step), *[slice(None)] * (-axis - 1))]
+
+    total = piece(0) * taps[..., 0, None, None]
+    for t in range(1, taps.shape[-1]):
+        total = torch.addcmul(total, piece(t), taps[..., t, None, None])
+    return total
+
+
+def _lagrange(position: float) -> Tensor:
+    """Weights of the nodes -3..4 for a point in [0, 1): the polynomial of degree 7 through them; they sum to 1."""
+    nodes = range(1 - NODES // 2, NODES // 2 + 1)
+    weights = [math.prod((position - j) / (k - j) for j in nodes if j != k) for k in nodes]
+    return torch.tensor(weights, dtype=torch.float64)
+
+
+def _expand_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+    shape = list(lrms.shape)
+    size = shape[axis]
+    shape[axis] = size * ratio
+    out = lrms.new_empty(shape)
+    for p in range(ratio):
+        position = (p - (ratio - 1) / 2 - phase) / ratio
+        base = math.floor(position)
+        rows = _weighted_rows(lrms, _lagrange(position - base), base + 1 - NODES // 2, 1, size, axis)
+        out[(..., slice(p, None, ratio), *[slice(None)] * (-axis - 1))] = rows
+    return out
+
+
+def _filter2d(image: Tensor, gnyq: Sequence[float] | Tensor, ratio: int) -> Tensor:
+    gains = [float(g) for g in gnyq]
+    half = TOOLBOX_TAPS // 2
+    kernel = torch.stack([toolbox_kernel(g, ratio) for g in gains])[:, None].to(image)
+    padded = _pad_axis(_pad_axis(image, half, half, -2), half, half, -1)
+    return F.conv2d(padded[None], kernel, groups=len(gains))[0]
+
+
+def _interp23(lrms: Tensor, ratio: int) -> Tensor:
+    """23-tap polynomial interpolation by repeated doubling (Aiazzi et al., IEEE TGRS 2002); circular borders."""
+    if ratio < 2 or ratio & (ratio - 1):
+        raise ValueError(f"23-tap interpolation needs a ratio that is a power of two, not {ratio}: use physical mode")
+    taps = 2 * np.array(_INTERP23)
+    weights = np.concatenate([taps[:0:-1], taps])
+    out = lrms
+    for step in range(ratio.bit_length() - 1):
+        offset = 1 if step == 0 else 0
+        zeros = out.new_zeros(*out.shape[:-2], 2 * out.shape[-2], 2 * out.shape[-1])
+        zeros[..., offset::2, offset::2] = out
+        out = _circular(_circular(zeros, weights, -2), weights, -1)
+    return out
+
+
+def _circular(image: Tensor, weights: np.ndarray, axis: int) -> Tensor:
+    total = torch.zeros_like(image)
+    for t, weight in enumerate(weights):
+        if weight:
+            total += float(weight) * torch.roll(image, t - len(weights) // 2, axis)
+    return total

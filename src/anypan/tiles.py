@@ -1,0 +1,30 @@
+"""Tiles: cores that partition a grid, each with a halo of context. All numbers are MS pixels, rows before columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A core of ``height`` x ``width`` MS pixels at (``row``, ``col``) and ``halo`` MS pixels around it."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+    halo: int = 0
+
+    @property
+    def padded(self) -> tuple[int, int, int, int]:
+        """(row, col, height, width) of core and halo; may reach outside the grid."""
+        return self.row - self.halo, self.col - self.halo, self.height + 2 * self.halo, self.width + 2 * self.halo
+
+
+def tiles(shape: tuple[int, int], size: int, halo: int = 0) -> Iterator[Tile]:
+    """Cut a grid of ``shape`` MS pixels into tiles with cores of at most ``size`` x ``size``, row by row."""
+    rows, cols = shape
+    for row in range(0, rows, size):
+        for col in range(0, cols, size):
+            yield Tile(row, col, min(size, rows - row), min(size, cols - col), halo)

@@ -1,0 +1,18 @@
+"""Where the real scenes and golden values lie, and what happens when they are absent."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party data beside the checkout; tests that need it are skipped without it, never on CI."""
+    if not SHARED.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{SHARED} is missing: on CI the real scenes must be present")
+        pytest.skip("no shared data beside the checkout")
+    return SHARED / "data"
