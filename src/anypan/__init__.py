@@ -1,0 +1,41 @@
+"""Pansharpening for any satellite: ``anypan.fuse(pan, ms)``, with a network that ships with the package."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anypan.fuse import fuse
+    from anypan.scene import Scene
+    from anypan.weights import available_models, load
+
+__version__ = "0.1.0"
+__all__ = ["Scene", "__version__", "available_models", "fuse", "load"]
+
+_HOMES = {
+    "fuse": "anypan.fuse",
+    "load": "anypan.weights",
+    "available_models": "anypan.weights",
+    "Scene": "anypan.scene",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for only then: ``anypan --version`` must not wait for torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anypan' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+class _Package(ModuleType):
+    """``anypan.fuse`` is the function, also after the module of that name was imported, which would shadow it."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        shadows = isinstance(value, ModuleType) and name in _HOMES
+        super().__setattr__(name, getattr(value, name) if shadows else value)
+
+
+sys.modules[__name__].__class__ = _Package
