@@ -1,0 +1,137 @@
+"""Row strips: how metrics look at images of any size with bounded temporaries, in float64.
+
+Images are bands first: tensors, arrays, or anything with ``shape`` whose ``[:, start:stop]`` gives rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from anypan.scene import Scene
+from anypan.tiles import Tile
+
+STRIP_VALUES = 2**21  # samples (bands x rows x columns) of an image that are looked at together
+FR_BLOCK = 32  # side, in pixels, of the blocks of all block-wise metrics
+
+
+class Image(Protocol):
+    """Bands first (B, H, W); ``image[:, a:b]`` gives rows a to b as something that torch can take."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    def __getitem__(self, key: Any) -> Any: ...
+
+
+def spans(height: int, step: int, least: int = 1) -> Iterator[tuple[int, int]]:
+    """Cut ``height`` rows every ``step``; a rest of fewer than ``least`` rows joins the span before it."""
+    start = 0
+    while start < height:
+        stop = start + step if height - start - step >= least else height
+        yield start, stop
+        start = stop
+
+
+def rows_of(image: Image, start: int, stop: int) -> Tensor:
+    """Rows of an image as float64, (B, stop - start, W)."""
+    return torch.as_tensor(image[:, start:stop]).to(torch.float64)
+
+
+def strip_height(bands: int, width: int, block: int) -> int:
+    """Rows of a strip: a multiple of ``block``."""
+    return block * max(1, STRIP_VALUES // (bands * width * block))
+
+
+def pairs(
+    fused: Image, reference: Image, mask: Tensor | None = None, block: int = 1, overlap: int = 0
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Strips (fused, reference, mask) of two images of one shape; masked pixels are 0 in both.
+
+    Strips start at multiples of ``block`` rows, hold at least ``block`` (but for a smaller image) and reach
+    ``overlap`` rows into the next, so that each window of ``overlap + 1`` rows lies in exactly one.
+    """
+    bands, height, width = fused.shape
+    if tuple(fused.shape) != tuple(reference.shape):
+        raise ValueError(f"fused {tuple(fused.shape)} and reference {tuple(reference.shape)} differ in shape")
+    for start, stop in spans(height - overlap, strip_height(bands, width, block), block):
+        span = start, stop + overlap
+        one, two = rows_of(fused, *span), rows_of(reference, *span)
+        if mask is None:
+            yield one, two, torch.ones(one.shape[1:], dtype=torch.bool, device=one.device)
+            continue
+        valid = torch.as_tensor(mask)[span[0] : span[1]]
+        yield one.masked_fill(~valid, 0), two.masked_fill(~valid, 0), valid
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Rows of a scene and of its fused image, core and halo, float64 (see scene.Patch); all values are finite.
+
+    ``fused`` equals the interpolated MS wherever ``mask`` is false; ``inside`` is false outside the scene.
+    """
+
+    fused: Tensor
+    pan: Tensor
+    lrms: Tensor
+    mask: Tensor
+    inside: Tensor
+    halo: int
+
+    def core(self, image: Tensor) -> Tensor:
+        """Cut the halo off an array (..., H, W) on the PAN grid or (..., h, w) on the MS grid."""
+        ratio = self.pan.shape[-2] // self.lrms.shape[-2]
+        margin = self.halo if image.shape[-2:] == self.lrms.shape[-2:] else self.halo * ratio
+        return image[..., margin : image.shape[-2] - margin, margin : image.shape[-1] - margin]
+
+    @property
+    def mask_lr(self) -> Tensor:
+        """(h, w): true where every PAN pixel of the MS pixel is valid."""
+        r = self.pan.shape[-2] // self.lrms.shape[-2]
+        return self.mask.unfold(0, r, r).unfold(1, r, r).all(-1).all(-1)
+
+
+def block_of(ratio: int) -> int:
+    """Side in PAN pixels of the blocks at full resolution: whole MS pixels, as near to 32 as can be."""
+    return ratio * round(FR_BLOCK / ratio)
+
+
+def strips(fused: Image, scene: Scene, reach: int, block: int = 0) -> Iterator[Strip]:
+    """Strips of a scene and its fused image (B, H, W), with ``reach`` PAN pixels of context on each side.
+
+    Cores are whole ``block`` PAN pixels high (the last one is higher or lower). In the toolbox convention the
+    interpolation is circular, so there the strip is the whole scene, without halo.
+    """
+    height, width = (n * scene.ratio for n in scene.shape)
+    if tuple(fused.shape) != (len(scene.bands), height, width):
+        raise ValueError(f"fused {tuple(fused.shape)} does not fit the scene: {(len(scene.bands), height, width)}")
+    if scene.sampling.convention == "toolbox":
+        yield _strip(fused, scene, Tile(0, 0, *scene.shape))
+        return
+    step = (block or block_of(scene.ratio)) // scene.ratio
+    halo = -(-reach // scene.ratio)
+    for start, stop in spans(scene.shape[0], strip_height(len(scene.bands), width, step) // scene.ratio or step, step):
+        yield _strip(fused, scene, Tile(start, 0, stop - start, scene.shape[1], halo))
+
+
+def _strip(fused: Image, scene: Scene, tile: Tile) -> Strip:
+    patch = scene.read(tile)
+    pan, lrms = patch.pan.double(), patch.lrms.double()
+    height, width = (n * scene.ratio for n in scene.shape)
+    rows, cols = (
+        torch.arange(first * scene.ratio, (first + count) * scene.ratio)
+        for first, count in (tile.padded[0::2], tile.padded[1::2])
+    )
+    start, stop = int(rows[0].clamp(0, height - 1)), int(rows[-1].clamp(0, height - 1)) + 1
+    seen = rows_of(fused, start, stop).to(pan.device)
+    seen = seen[:, rows.clamp(0, height - 1) - start][:, :, cols.clamp(0, width - 1)]
+    inside = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None, :]
+    inside = inside.to(pan.device)
+    holes = inside & ~patch.mask
+    if holes.any():
+        seen = torch.where(holes, scene.sampling.expand(lrms), seen)
+    return Strip(seen, pan, lrms, patch.mask, inside, tile.halo)
