@@ -190,3 +190,45 @@ def _circular(image: Tensor, weights: np.ndarray, axis: int) -> Tensor:
         if weight:
             total += float(weight) * torch.roll(image, t - len(weights) // 2, axis)
     return total
+
+
+class DenseSampling:
+    """The physical Sampling as dense matrices: much faster to differentiate on small training patches.
+
+    ``pan_shape`` is the size of the PAN patch; ``phase`` as in Sampling. Equal to Sampling to float32 rounding.
+    """
+
+    def __init__(self, ratio: int, pan_shape: tuple[int, int], phase: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.ratio, self.phase, self.pan_shape = ratio, phase, pan_shape
+        self._expand = [expansion_matrix(ratio, n // ratio, p) for n, p in zip(pan_shape, phase, strict=True)]
+
+    def expand(self, lrms: Tensor) -> Tensor:
+        rows, cols = (m.to(lrms) for m in self._expand)
+        return rows @ lrms @ cols.T
+
+    def degrade(self, image: Tensor, gnyq: Tensor) -> Tensor:
+        """MTF filter and sampling of (..., C, H, W) with gains (..., C)."""
+        rows, cols = (
+            gaussian_matrix(gnyq, self.ratio, n, p) for n, p in zip(self.pan_shape, self.phase, strict=True)
+        )
+        return rows.to(image) @ image @ cols.to(image).mT
+
+
+def expansion_matrix(ratio: int, size: int, phase: float) -> Tensor:
+    """(ratio * size, size) matrix of the physical interpolation along one axis; rows sum to 1."""
+    return _expand_axis(torch.eye(size, dtype=torch.float64), ratio, phase, -2)
+
+
+def gaussian_matrix(gnyq: Tensor, ratio: float, size: int, phase: float | Tensor = 0.0) -> Tensor:
+    """(..., size // ratio, size) matrices that blur with gain ``gnyq`` (...) at the coarse Nyquist and sample.
+
+    ``phase`` is a number or (...), in fine pixels. Rows sum to 1; beyond the border the filter is cut and renormalised.
+    """
+    gains = torch.as_tensor(gnyq, dtype=torch.float32)
+    sigma = (2 * ratio / math.pi) * torch.sqrt(-torch.log(gains) / 2)
+    count = int(size // ratio)
+    centre = ratio * torch.arange(count, device=gains.device) + (ratio - 1) / 2
+    shifted = centre + torch.as_tensor(phase, device=gains.device)[..., None].expand(*gains.shape, 1)
+    offset = torch.arange(size, device=gains.device) - shifted[..., None]
+    weights = torch.exp(-0.5 * (offset / sigma[..., None, None]) ** 2)
+    return weights / weights.sum(-1, keepdim=True)

@@ -1,0 +1,131 @@
+"""anypan-s: a small convolutional network for any number of bands, in any order, at any ratio.
+
+One trunk reads the PAN, one branch with weights shared by all bands reads each band; they meet in every block by
+pooling over the bands. All convolutions run on a grid four times coarser than the PAN. The estimate is then made
+consistent with the MS (one step of iterative back-projection) and corrected once more by what that step revealed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anypan.mtf import DenseSampling, Sampling
+from anypan.normalise import Scale
+
+CELL = 4  # PAN pixels along a side of a cell of the coarse grid
+
+
+@dataclass(frozen=True)
+class Config:
+    trunk: int = 48  # channels that describe the PAN and what the bands share
+    band: int = 32  # channels that describe one band
+    blocks: int = 5
+    bases: int = 16  # detail images that the trunk offers to every band
+    steps: int = 1  # consistency steps, each followed by a learned correction
+
+
+class Block(nn.Module):
+    """Two convolutions on the trunk, one on each band, and an exchange between them."""
+
+    def __init__(self, trunk: int, band: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(trunk, trunk, 3, padding=1)
+        self.second = nn.Conv2d(trunk, trunk, 3, padding=1)
+        self.pooled = nn.Conv2d(band, trunk, 1)
+        self.shared = nn.Conv2d(trunk, band, 1)
+        self.own = nn.Conv2d(band, band, 3, padding=1)
+        self.out = nn.Conv2d(band, band, 1)
+
+    def forward(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
+        """trunk (N, T, h, w), bands (N * B, C, h, w)."""
+        n, many = len(trunk), len(bands)
+        pooled = bands.unflatten(0, (n, many // n)).mean(1)
+        hidden = F.relu(self.first(trunk) + self.pooled(pooled))
+        trunk = trunk + self.second(hidden)
+        shared = self.shared(F.relu(trunk)).repeat_interleave(many // n, 0)
+        return trunk, bands + self.out(F.relu(self.own(bands) + shared))
+
+
+class Correction(nn.Module):
+    """Learned part of a consistency step: from the residual against the MS to a change of the estimate."""
+
+    def __init__(self, band: int) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(band + 4 + CELL**2, band, 3, padding=1)
+        self.change = nn.Conv2d(band, CELL**2, 3, padding=1)
+
+    def forward(self, features: Tensor, residual: Tensor, detail: Tensor) -> Tensor:
+        return self.change(F.relu(self.look(torch.cat([features, residual, detail], 1))))
+
+
+class AnypanS(nn.Module):
+    """See the module; ``forward`` takes and returns standardised images."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__()
+        c = config or Config()
+        self.config = c
+        self.read_pan = nn.Conv2d(CELL**2 + 8, c.trunk, 3, padding=1)
+        self.read_band = nn.Conv2d(4 + 3, c.band, 3, padding=1)
+        self.blocks = nn.ModuleList(Block(c.trunk, c.band) for _ in range(c.blocks))
+        self.bases = nn.Conv2d(c.trunk, c.bases * CELL**2, 1)
+        self.gains = nn.Conv2d(c.band, c.bases + CELL**2, 3, padding=1)
+        self.corrections = nn.ModuleList(Correction(c.band) for _ in range(c.steps))
+        nn.init.zeros_(self.gains.weight)
+        for correction in self.corrections:
+            nn.init.zeros_(correction.get_submodule("change").weight)
+
+    @property
+    def cells(self) -> int:
+        """Cells of the coarse grid that the convolutions see on each side, consistency steps not counted."""
+        return 2 + 2 * self.config.blocks + 2 * self.config.steps
+
+    def forward(
+        self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
+    ) -> Tensor:
+        """pan (N, 1, H, W), lrms (N, B, h, w), both standardised by ``scale``; gnyq (N, B); to (N, B, H, W).
+
+        H and W are multiples of 4 and of the ratio.
+        """
+        exp = sampling.expand(lrms)
+        pan_lp = sampling.expand(sampling.degrade(pan, gnyq.mean(-1, keepdim=True)))
+        detail = pan - pan_lp
+        intensity = (scale.weights[..., None, None] * exp).sum(1, keepdim=True)
+        trunk, bands = self._encode(detail, pan_lp, pan_lp - intensity, exp, scale, sampling.ratio)
+        fused = exp + scale.slope[..., None, None] * detail + self._details(trunk, bands, lrms.shape[1])
+        fine = F.pixel_unshuffle(detail, CELL).repeat_interleave(lrms.shape[1], 0)
+        for correction in self.corrections:
+            residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
+            change = correction(bands, _half(residual.flatten(0, 1)[:, None]), fine)
+            fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
+        return fused
+
+    def _encode(
+        self, detail: Tensor, pan_lp: Tensor, misfit: Tensor, exp: Tensor, scale: Scale, ratio: int
+    ) -> tuple[Tensor, Tensor]:
+        n, b = exp.shape[:2]
+        trunk = self.read_pan(torch.cat([F.pixel_unshuffle(detail, CELL), _half(pan_lp), _half(misfit)], 1))
+        own = _half(exp.flatten(0, 1)[:, None])
+        facts = torch.stack([scale.slope, scale.weights, torch.full_like(scale.slope, ratio / 4)], -1)
+        planes = facts.reshape(n * b, 3, 1, 1).expand(-1, -1, *own.shape[-2:])
+        bands = self.read_band(torch.cat([own, planes], 1))
+        for block in self.blocks:
+            trunk, bands = block(trunk, bands)
+        return F.relu(trunk), F.relu(bands)
+
+    def _details(self, trunk: Tensor, bands: Tensor, count: int) -> Tensor:
+        """Sum over the bases of a gain per band and cell times the basis, plus the band's own detail."""
+        bases = self.bases(trunk).unflatten(1, (self.config.bases, CELL**2))
+        gains, own = self.gains(bands).split([self.config.bases, CELL**2], 1)
+        gains = gains.unflatten(0, (len(trunk), count))
+        detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own.unflatten(0, (len(trunk), count))
+        return F.pixel_shuffle(detail, CELL)[:, :, 0]
+
+
+def _half(smooth: Tensor) -> Tensor:
+    """(N, 1, H, W) without fine detail as four channels of the coarse grid."""
+    return F.pixel_unshuffle(F.avg_pool2d(smooth, 2), 2)

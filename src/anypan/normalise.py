@@ -1,0 +1,86 @@
+"""Scale: the scene's own statistics, by which a network's inputs are standardised and its output restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anypan.mtf import DenseSampling, Sampling
+
+RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Statistics of a scene (or of a stack of scenes, with leading dimensions).
+
+    ``mean`` and ``std`` (..., B): of the MS bands. ``pan_mean`` and ``pan_std`` (...): of the PAN at MS scale.
+    ``slope`` (..., B): regression of each standardised band on the standardised PAN, which is also their correlation.
+    ``weights`` (..., B): least-squares weights of the standardised bands for the standardised PAN.
+    """
+
+    mean: Tensor
+    std: Tensor
+    pan_mean: Tensor
+    pan_std: Tensor
+    slope: Tensor
+    weights: Tensor
+
+    def apply(self, lrms: Tensor) -> Tensor:
+        """Standardise (..., B, h, w)."""
+        return (lrms - self.mean[..., None, None]) / self.std[..., None, None]
+
+    def apply_pan(self, pan: Tensor) -> Tensor:
+        """Standardise (..., 1, H, W)."""
+        return (pan - self.pan_mean[..., None, None, None]) / self.pan_std[..., None, None, None]
+
+    def invert(self, standardised: Tensor) -> Tensor:
+        """Back to the units of the bands: (..., B, H, W)."""
+        return standardised * self.std[..., None, None] + self.mean[..., None, None]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over valid MS pixels of the vector (1, bands, PAN at MS scale) times itself: (..., B + 2, B + 2) float64."""
+
+    products: Tensor
+
+    @staticmethod
+    def of(lrms: Tensor, pan_lr: Tensor, mask: Tensor | None = None) -> Moments:
+        """lrms (..., B, h, w), pan_lr (..., 1, h, w), mask (h, w)."""
+        ones = torch.ones_like(pan_lr)
+        stack = torch.cat([ones, lrms, pan_lr], dim=-3).to(torch.float64)
+        if mask is not None:
+            stack = torch.where(mask, stack, 0.0)
+        rows = stack.flatten(-2)
+        return Moments(rows @ rows.mT)
+
+    @staticmethod
+    def total(parts: Iterable[Moments]) -> Moments:
+        return Moments(torch.stack([part.products for part in parts]).sum(0))
+
+    def scale(self) -> Scale:
+        """The statistics; a constant band gets std 1 and no slope or weight."""
+        count = self.products[..., :1, :1].clamp(min=1)
+        moments = self.products / count
+        mean = moments[..., 0, 1:]
+        covariance = moments[..., 1:, 1:] - mean[..., :, None] * mean[..., None, :]
+        variance = covariance.diagonal(dim1=-2, dim2=-1)
+        floor = 1e-10 * (mean**2) + 1e-12
+        std = torch.where(variance > floor, variance.clamp(min=0).sqrt(), torch.ones_like(variance))
+        live = (variance > floor).to(std.dtype)
+        correlation = covariance / (std[..., :, None] * std[..., None, :]) * live[..., :, None] * live[..., None, :]
+        slope = correlation[..., :-1, -1]
+        ridge = RIDGE * torch.eye(slope.shape[-1], dtype=slope.dtype, device=slope.device)
+        weights = torch.linalg.solve(correlation[..., :-1, :-1] + ridge, slope)
+        parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights)
+        return Scale(*(part.to(torch.float32) for part in parts))
+
+
+def pan_at_ms_scale(pan: Tensor, gnyq: Sequence[float] | Tensor, sampling: Sampling | DenseSampling) -> Tensor:
+    """The PAN (..., 1, H, W) as the MS instrument would see it: blurred with the mean gain of the bands, sampled."""
+    gains = torch.as_tensor(gnyq, dtype=torch.float32)
+    return sampling.degrade(pan, gains.mean(-1, keepdim=True))
