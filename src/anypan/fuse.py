@@ -1,0 +1,125 @@
+"""The main path: open the pair, fit the method once to the scene, fuse tile by tile, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anypan import raster
+from anypan.align import Pair, open_pair, pair_of_arrays
+from anypan.errors import UserError
+from anypan.methods.base import Fuser, Method
+from anypan.plan import Options, Plan, Report, plan_of, tile_size
+from anypan.scene import Scene
+from anypan.tiles import Tile
+
+File = str | PathLike[str]
+Progress = Callable[[int, int], None]
+
+
+def fuse(
+    pan: File | NDArray[Any],
+    ms: File | Sequence[File] | NDArray[Any],
+    out: File | None = None,
+    method: str = "anypan-s",
+    **options: Any,
+) -> Report | NDArray[Any]:
+    """Sharpen an MS image with a PAN image of the same place.
+
+    Files: ``pan``, one or several ``ms`` files and ``out`` are paths; writes ``out`` on the PAN's grid in the MS's
+    pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
+    pixel type, a masked one if the MS is masked; NaN and masked pixels are invalid. Files without ``out`` give an
+    array, too. ``options`` are the fields of ``Options``. Raises UserError: one sentence on what the caller can mend.
+    """
+    settings, fit, start = Options(**options), _method(method), time.perf_counter()
+    with raster.environment(), _open(pan, ms, settings) as pair:
+        if out is None:
+            canvas = raster.Canvas(pair.grid.shape, pair.format)
+            _run(pair, fit, canvas, settings)
+            return canvas.masked if isinstance(ms, np.ma.MaskedArray) else canvas.pixels
+        path = raster.check_output(out, pair.rasters, settings.overwrite)
+        with raster.Writer(path, pair.rasters[0], pair.format, settings.creation, pair.maybe_invalid) as writer:
+            _run(pair, fit, writer, settings)
+            size = writer.finish(pair.covers_all)
+    return Report.of(pair, str(path), method, time.perf_counter() - start, size)
+
+
+def _run(pair: Pair, fit: Method, sink: raster.Writer | raster.Canvas, settings: Options) -> None:
+    fuser, size = fit(pair.scene), tile_size(pair.scene, settings.tile)
+    ratio, (top, left) = pair.scene.ratio, pair.origin
+    for tile, fused, mask in _fused_tiles(pair.scene, fuser, size, settings.device, settings.progress):
+        sink.write(top + tile.row * ratio, left + tile.col * ratio, fused.numpy(), mask.numpy())
+
+
+def _fused_tiles(
+    scene: Scene, fuser: Fuser, size: int, device: str, progress: Progress | None = None
+) -> Iterator[tuple[Tile, Tensor, Tensor]]:
+    """Each tile's core with its fused pixels (B, H, W) and their mask (H, W)."""
+    fuser, device = _on(fuser, device)
+    tiles = list(scene.tiles(size, fuser.halo))
+    for done, tile in enumerate(tiles, 1):
+        patch = scene.read(tile)
+        with torch.inference_mode():
+            fused = fuser(patch.pan.to(device), patch.lrms.to(device))
+        yield tile, patch.core(fused).cpu(), patch.core(patch.mask)
+        if progress:
+            progress(done, len(tiles))
+
+
+def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str = "cpu") -> Tensor:
+    """Fuse a scene in memory with a fitted fuser: (B, H, W) float32 on the scene's PAN grid, unrounded.
+
+    ``tile``: PAN pixels along a side of a tile's core; the result does not depend on it.
+    """
+    ratio, (rows, cols) = scene.ratio, scene.shape
+    out = torch.empty(len(scene.bands), rows * ratio, cols * ratio)
+    for part, fused, _ in _fused_tiles(scene, fuser, tile_size(scene, tile), device):
+        top, left = part.row * ratio, part.col * ratio
+        out[:, top : top + fused.shape[1], left : left + fused.shape[2]] = fused
+    return out
+
+
+def plan(
+    pan: File | NDArray[Any],
+    ms: File | Sequence[File] | NDArray[Any],
+    out: File | None = None,
+    method: str = "anypan-s",
+    **options: Any,
+) -> Plan:
+    """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
+    settings = Options(**options)
+    _method(method)
+    with raster.environment(), _open(pan, ms, settings) as pair:
+        if out is not None:
+            raster.check_output(out, pair.rasters, settings.overwrite)
+        return plan_of(pair, method, settings)
+
+
+def _open(pan: File | NDArray[Any], ms: File | Sequence[File] | NDArray[Any], settings: Options) -> Pair:
+    chosen = settings.bands, settings.sensor, settings.register
+    if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
+        return pair_of_arrays(pan, ms, *chosen)
+    if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
+        raise UserError("One of PAN and MS is an array, the other a file: give two arrays or files.")
+    return open_pair(pan, ms, *chosen, settings.allow_vrt, settings.allow_remote)
+
+
+def _method(name: str) -> Method:
+    from anypan.methods import METHODS  # here, so that a plain import does not load every network
+
+    if name not in METHODS:
+        raise UserError(f"No method is called {name!r}: choose one of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def _on(fuser: Fuser, device: str) -> tuple[Fuser, str]:
+    """The fuser on the device if it can move; classical fusers cannot and stay on the CPU."""
+    move = getattr(fuser, "to", None)
+    return (move(device), device) if move else (fuser, "cpu")

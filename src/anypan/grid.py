@@ -1,0 +1,123 @@
+"""Grid: shape, affine transform and CRS of a raster, without pixels; and where MS pixels lie on a PAN grid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from affine import Affine
+
+IDENTITY = Affine.identity()
+DRIFT = 0.05  # PAN pixels that a ratio taken as whole may accumulate over the whole image
+
+
+@dataclass(frozen=True)
+class Grid:
+    """``shape`` is (rows, columns); ``transform`` maps (column, row) of pixel corners to ``crs`` ("EPSG:..." or WKT; "" if none)."""
+
+    shape: tuple[int, int]
+    transform: Affine = IDENTITY
+    crs: str = ""
+
+    @property
+    def georeferenced(self) -> bool:
+        return self.transform != IDENTITY
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Where the pixels of an MS file of ``shape`` lie on a PAN grid.
+
+    The upper-left corner of MS pixel (0, 0) is ``offset`` PAN pixels (row, column) from that of PAN pixel (0, 0).
+    ``ratio`` is whole; ``exact`` is false where the MS has to be resampled to get there.
+    """
+
+    ratio: int
+    offset: tuple[float, float]
+    shape: tuple[int, int]
+    exact: bool = True
+
+    def overlaps(self, pan_shape: tuple[int, int]) -> bool:
+        return place(self, pan_shape) is not None
+
+
+@dataclass(frozen=True)
+class Placement:
+    """The part of a lattice that a scene consists of.
+
+    ``start``: the MS pixel that is the scene's (0, 0), ``shape``: MS pixels; ``origin``: the PAN pixel that is (0, 0)
+    of the scene's PAN grid; ``phase``: see ``Sampling``. ``footprint``: rows and columns (first, end) of the PAN file
+    that the MS covers by its georeferencing; only these are valid. A shift moves the lattice, not the footprint.
+    """
+
+    start: tuple[int, int]
+    shape: tuple[int, int]
+    origin: tuple[int, int]
+    phase: tuple[float, float]
+    footprint: tuple[tuple[int, int], tuple[int, int]]
+
+
+def ratios(pan: Grid, ms: Grid) -> tuple[float, float]:
+    """PAN pixels per MS pixel along rows and columns, for grids in one CRS."""
+    step = ~pan.transform * ms.transform
+    return math.hypot(step.e, step.b), math.hypot(step.a, step.d)
+
+
+def lattice_of(pan: Grid, ms: Grid) -> Lattice:
+    """The lattice of an MS grid in the PAN's CRS: exact if the ratio is whole and the axes are parallel."""
+    step = ~pan.transform * ms.transform
+    ratio = max(2, math.ceil(max(ratios(pan, ms)) - 0.5))
+    rows, cols = ms.shape
+    drifts = (step.e - ratio) * rows, (step.a - ratio) * cols, step.b * cols, step.d * rows
+    exact = max(abs(d) for d in drifts) < DRIFT
+    offset = (step.f + drifts[0] / 2, step.c + drifts[1] / 2)
+    return Lattice(ratio, offset, ms.shape, exact)
+
+
+def stretched_over(pan: Grid, shape: tuple[int, int]) -> Grid:
+    """The grid of an MS of ``shape`` without georeferencing: it is taken to cover the PAN's extent."""
+    scale = Affine.scale(pan.shape[1] / shape[1], pan.shape[0] / shape[0])
+    return Grid(shape, pan.transform * scale, pan.crs)
+
+
+def coarse_part(pan: Grid, ms: Grid, ratio: int) -> tuple[Grid, Lattice] | None:
+    """The MS grid that is aligned to the PAN's, ``ratio`` times coarser, where ``ms`` (in the PAN's CRS) covers it.
+
+    None if they do not overlap.
+    """
+    step = ~pan.transform * ms.transform
+    rows, cols = ms.shape
+    points = [step * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
+    spans = []
+    for axis, size in ((1, pan.shape[0]), (0, pan.shape[1])):
+        low, high = (bound(p[axis] for p in points) / ratio for bound in (min, max))
+        spans.append((max(0, math.floor(low + 1e-6)), min(math.ceil(size / ratio), math.ceil(high - 1e-6))))
+    (top, bottom), (left, right) = spans
+    if top >= bottom or left >= right:
+        return None
+    transform = pan.transform * Affine.translation(left * ratio, top * ratio) * Affine.scale(ratio)
+    shape = bottom - top, right - left
+    return Grid(shape, transform, pan.crs), Lattice(ratio, (top * ratio, left * ratio), shape)
+
+
+def place(lattice: Lattice, pan_shape: tuple[int, int], shift: tuple[float, float] = (0.0, 0.0)) -> Placement | None:
+    """The whole MS pixels that cover PAN and MS alike, with the lattice moved by ``shift``; None without overlap."""
+    rows, cols = (
+        _place_axis(lattice.ratio, lattice.offset[k], shift[k], lattice.shape[k], pan_shape[k]) for k in (0, 1)
+    )
+    if rows is None or cols is None:
+        return None
+    return Placement(*zip(rows, cols, strict=True))  # type: ignore[arg-type]
+
+
+def _place_axis(
+    ratio: int, offset: float, shift: float, size: int, pan_size: int
+) -> tuple[int, int, int, float, tuple[int, int]] | None:
+    nominal = math.ceil(offset - 0.5)
+    first, end = max(0, nominal), min(pan_size, nominal + ratio * size)
+    if first >= end:
+        return None
+    base = math.ceil(offset + shift - 0.5)
+    start = (first - base) // ratio
+    count = -((base - end) // ratio) - start
+    return start, count, base + ratio * start, offset + shift - base, (first, end)

@@ -1,0 +1,106 @@
+"""What fuse() is told, what it would do and what it did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from anypan.align import Pair
+from anypan.grid import Grid
+from anypan.raster import CACHE
+from anypan.scene import Scene
+
+TILE = 1024  # PAN pixels along a side of a tile's core
+HALO = 64  # PAN pixels, a guess before the method is fitted
+BASE = 400 * 2**20  # bytes of the interpreter and its libraries
+PLANES = 14  # float32 planes of a tile and band that are alive at once, at most
+
+
+@dataclass(frozen=True)
+class Options:
+    """How fuse() goes about it.
+
+    ``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
+    ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side.
+    ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
+    """
+
+    bands: Sequence[str | int] | None = None
+    sensor: str | None = None
+    register: bool = True
+    device: str = "cpu"
+    tile: int | None = None
+    overwrite: bool = False
+    allow_vrt: bool = False
+    allow_remote: bool = False
+    creation: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done: ``shift`` (dy, dx) in PAN pixels, ``seconds`` of wall time, ``size`` of the output in bytes."""
+
+    output: str
+    method: str
+    grid: Grid
+    bands: tuple[str, ...]
+    ratio: int
+    shift: tuple[float, float]
+    confidence: float
+    registered: bool
+    seconds: float
+    size: int
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pair: Pair, output: str, method: str, seconds: float, size: int) -> Report:
+        """The report on a finished output."""
+        found = pair.scene.ratio, pair.shift, pair.confidence, pair.registered
+        return cls(output, method, pair.grid, pair.scene.bands, *found, seconds, size, pair.notes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What fuse() would do: ``memory`` resident and ``size`` of the output before compression, in bytes."""
+
+    method: str
+    grid: Grid
+    bands: tuple[str, ...]
+    dtype: str
+    ratio: int
+    shift: tuple[float, float]
+    confidence: float
+    registered: bool
+    tiles: int
+    memory: int
+    size: int
+    notes: tuple[str, ...]
+
+
+def tile_size(scene: Scene, tile: int | None) -> int:
+    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels."""
+    return max(1, (tile or TILE) // scene.ratio)
+
+
+def plan_of(pair: Pair, method: str, options: Options) -> Plan:
+    """The plan for an aligned pair."""
+    bands, size = pair.scene.bands, tile_size(pair.scene, options.tile)
+    side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * HALO
+    return Plan(
+        method=method,
+        grid=pair.grid,
+        bands=bands,
+        dtype=pair.format.dtype,
+        ratio=pair.scene.ratio,
+        shift=pair.shift,
+        confidence=pair.confidence,
+        registered=pair.registered,
+        tiles=math.prod(math.ceil(n / size) for n in pair.scene.shape),
+        memory=BASE + CACHE + 4 * PLANES * (len(bands) + 1) * side**2,
+        size=math.prod(pair.grid.shape) * len(bands) * np.dtype(pair.format.dtype).itemsize,
+        notes=pair.notes,
+    )

@@ -1,0 +1,204 @@
+"""Rasters out: written beside their place window by window, then renamed, so that only complete files ever appear."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from anypan.errors import UserError
+from anypan.raster.format import Format
+from anypan.raster.read import Raster
+
+BLOCK = 512
+DEFAULTS = {"DRIVER": "COG", "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
+COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
+GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
+SIDECARS = (".aux.xml", ".msk", ".ovr")
+
+
+def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwrite: bool = False) -> Path:
+    """The path, if a new file can be put there; else UserError."""
+    out = Path(path)
+    folder = out.absolute().parent
+    if str(path).startswith("/vsi") or "://" in str(path):
+        raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} of the output does not exist: create it first.")
+    if out.is_dir():
+        raise UserError(f"{path} is a folder: name a file in it for the output.")
+    used = {os.path.realpath(name) for raster in inputs for name in raster.files}
+    if os.path.realpath(out) in used:
+        raise UserError(f"{path} is one of the inputs: name another file for the output.")
+    if out.exists() and not overwrite:
+        raise UserError(f"{path} exists already: name another file, or allow it to be overwritten.")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder {folder} of the output is not writable: choose another.")
+    return out
+
+
+class Canvas:
+    """Collects windows like a Writer, in memory; what no window covers is invalid."""
+
+    def __init__(self, shape: tuple[int, int], form: Format) -> None:
+        self._form = form
+        self.pixels = np.full((len(form.names), *shape), form.filler, form.dtype)
+        self._valid = np.zeros(shape, bool)
+
+    @property
+    def masked(self) -> np.ma.MaskedArray:
+        """The pixels with the invalid ones masked."""
+        return np.ma.MaskedArray(self.pixels, np.broadcast_to(~self._valid, self.pixels.shape))
+
+    def write(self, row: int, col: int, fused: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+        """See Writer.write."""
+        rows, cols = _inside((row, col), valid.shape, self._valid.shape)
+        to_rows, to_cols = (slice(row + rows.start, row + rows.stop), slice(col + cols.start, col + cols.stop))
+        self._valid[to_rows, to_cols] = valid[rows, cols]
+        self.pixels[:, to_rows, to_cols] = self._form.encode(fused[:, rows, cols], valid[rows, cols])
+
+
+class Writer:
+    """Writes a raster window by window and puts it in place on ``finish()``; leaving early leaves no trace.
+
+    ``options`` are GDAL creation options on top of the defaults; ``DRIVER`` chooses COG (default) or GTiff.
+    """
+
+    def __init__(self, path: Path, like: Raster, form: Format, options: Mapping[str, str], masked: bool) -> None:
+        self._path, self._form = path, form
+        self._options = {key.upper(): str(value) for key, value in options.items()}
+        self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
+        _check_space(path, self._size)
+        self._masked, self._invalid = masked and form.nodata is None, False
+        self._folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+        self._draft = self._folder / "draft.tif"
+        with _writing(path):
+            self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
+            self._describe(like)
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(RasterioError, CPLE_BaseError):  # on the way out of an error already, or finished
+            self._dataset.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def write(self, row: int, col: int, fused: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+        """Put fused (B, h, w) with its validity at a row and column of the output grid; what is outside is dropped."""
+        rows, cols = _inside((row, col), valid.shape, self._dataset.shape)
+        fused, valid = fused[:, rows, cols], valid[rows, cols]
+        if not valid.size:
+            return
+        window = Window(col + cols.start, row + rows.start, valid.shape[1], valid.shape[0])  # type: ignore[call-arg]
+        with _writing(self._path):
+            self._dataset.write(self._form.encode(fused, valid), window=window)
+            if self._masked and not self._form.floating:
+                self._dataset.write_mask(valid, window=window)
+        self._invalid |= not valid.all()
+
+    def finish(self, complete: bool) -> int:
+        """Close the draft, make the final file of it and rename that into place; bytes written.
+
+        ``complete`` says whether the windows covered the whole grid.
+        """
+        final = self._folder / self._path.name
+        with _writing(self._path):
+            if self._masked and self._form.floating and complete and not self._invalid:
+                self._dataset.nodata = None
+            self._dataset.close()
+            if self._draft.stat().st_size < self._size:
+                raise OSError("the draft is short")
+            if complete and not self._invalid:
+                self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
+            options = self._creation_options()
+            rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
+            _verify(final)
+        for suffix in SIDECARS:
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        os.replace(final, self._path)
+        return self._path.stat().st_size
+
+    def _profile(self, like: Raster) -> dict[str, Any]:
+        form = self._form
+        nodata = np.nan if form.floating and self._masked else form.nodata
+        profile = {"driver": "GTiff", "height": like.shape[0], "width": like.shape[1], "count": len(form.names)}
+        profile |= {
+            "dtype": form.dtype,
+            "nodata": nodata,
+            "transform": like.grid.transform,
+            "crs": like.datasets[0].crs,
+        }
+        return profile | {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
+
+    def _describe(self, like: Raster) -> None:
+        form, dataset, source = self._form, self._dataset, like.datasets[0]
+        dataset.colorinterp = form.colours
+        dataset.scales, dataset.offsets = form.scales, form.offsets
+        dataset.update_tags(**form.tags, TIFFTAG_SOFTWARE="anypan")
+        if source.tags().get("AREA_OR_POINT"):
+            dataset.update_tags(AREA_OR_POINT=source.tags()["AREA_OR_POINT"])
+        if source.rpcs:
+            dataset.rpcs = source.rpcs
+        for band, (name, tags, unit) in enumerate(zip(form.names, form.band_tags, form.units, strict=True), 1):
+            if name:
+                dataset.set_band_description(band, name)
+            if unit:
+                dataset.set_band_unit(band, unit)
+            dataset.update_tags(band, **tags)
+
+    def _creation_options(self) -> dict[str, str]:
+        driver = self._options.get("DRIVER", DEFAULTS["DRIVER"])
+        special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}.get(driver, {})
+        nbits = {"NBITS": str(self._form.nbits)} if self._form.nbits else {}
+        return DEFAULTS | special | nbits | self._options
+
+
+def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
+    """The rows and columns of a window at ``start`` that lie inside an image of ``size``."""
+    ends = zip(start, count, size, strict=True)
+    rows, cols = (slice(min(n, max(0, -at)), max(0, min(n, end - at))) for at, n, end in ends)
+    return rows, cols
+
+
+def _check_space(path: Path, size: int) -> None:
+    free = shutil.disk_usage(path.absolute().parent).free
+    if free < 2 * size:
+        needed = f"{2 * size / 2**30:.1f} GiB free, it has {free / 2**30:.1f}"
+        raise UserError(f"The disk of {path} needs {needed}: free some space or write elsewhere.")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RasterioError, CPLE_BaseError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(
+            f"{path} cannot be written ({reason}): check the free space and the creation options."
+        ) from error
+
+
+def _verify(path: Path) -> None:
+    """Raise unless the file has what its directory says: GDAL does not report every failed write."""
+    with rasterio.open(path) as dataset:
+        last = [(n - 1) // b for n, b in zip(dataset.shape, dataset.block_shapes[0], strict=True)]
+        place = [
+            dataset.get_tag_item(f"BLOCK_{what}_{last[1]}_{last[0]}", "TIFF", bidx=dataset.count)
+            for what in ("OFFSET", "SIZE")
+        ]
+    if all(place) and sum(int(p) for p in place) > path.stat().st_size:
+        raise OSError("the file is short")
