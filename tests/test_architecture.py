@@ -20,6 +20,7 @@ LAYERS = (
     {"scene"},
     {"models", "registration"},
     {"align"},
+    {"plan"},
     {"weights", "simulate", "wald", "metrics"},
     {"methods", "dataset", "losses"},
     {"fuse"},
@@ -29,7 +30,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-WITHOUT_TORCH = {"errors", "grid", "sensors", "raster", "report", "cli"}
+WITHOUT_TORCH = {"errors", "grid", "fill", "sensors", "raster", "report"}
 ONLY_IN = {"rasterio": {"raster"}, "click": {"cli"}, "rich": {"cli"}}
 NEVER = {"pickle", "scipy", "matplotlib"}
 UNFINISHED = ("todo", "fixme", "xxx", "notimplementederror", "placeholder", "dummy")

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anypan.fuse import fuse
     from anypan.scene import Scene
-    from anypan.weights import available_models, load
+    from anypan.weights import available as available_models
+    from anypan.weights import load
 
 __version__ = "0.1.0"
 __all__ = ["Scene", "__version__", "available_models", "fuse", "load"]
 
 _HOMES = {
-    "fuse": "anypan.fuse",
-    "load": "anypan.weights",
-    "available_models": "anypan.weights",
-    "Scene": "anypan.scene",
+    "fuse": ("anypan.fuse", "fuse"),
+    "load": ("anypan.weights", "load"),
+    "available_models": ("anypan.weights", "available"),
+    "Scene": ("anypan.scene", "Scene"),
 }
 
 
@@ -27,7 +28,8 @@ def __getattr__(name: str) -> Any:
     """Import what is asked for only then: ``anypan --version`` must not wait for torch."""
     if name not in _HOMES:
         raise AttributeError(f"module 'anypan' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)
 
 
 class _Package(ModuleType):

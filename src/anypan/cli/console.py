@@ -1,0 +1,71 @@
+"""What the verbs show: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+Step = Callable[[int, int], None]  # (done, total)
+_PLAIN_STEPS = 10
+
+
+@contextmanager
+def progress(label: str, quiet: bool = False) -> Iterator[Step]:
+    """A callback that shows how far the work is: a bar on a terminal, a plain line each tenth elsewhere."""
+    if quiet:
+        yield lambda done, total: None
+    elif sys.stderr.isatty():
+        with _bar(label) as step:
+            yield step
+    else:
+        yield _lines(label)
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Step]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines(label: str) -> Step:
+    shown = -1
+
+    def step(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = _PLAIN_STEPS * done // max(total, 1)
+        if tenth > shown:
+            shown = tenth
+            click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total})", err=True)
+
+    return step
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """A line for the person who watches, not for the program that reads."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout; what JSON does not know is written as text."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Aligned columns, numbers to the right, never cut: it can be read by eye and by ``awk``."""
+    cells = [[str(value) for value in row] for row in (headers, *rows)]
+    right = [all(isinstance(row[c], int | float) for row in rows) for c in range(len(headers))]
+    widths = [max(len(row[c]) for row in cells) for c in range(len(headers))]
+    for row in cells:
+        padded = [v.rjust(w) if r else v.ljust(w) for v, w, r in zip(row, widths, right, strict=True)]
+        click.echo("  ".join(padded).rstrip())

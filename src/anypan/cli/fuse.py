@@ -1,0 +1,137 @@
+"""anypan fuse PAN MS [MS ...] OUT"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import click
+
+from anypan.cli.console import note, print_json, progress
+
+
+def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.BadParameter(f"{pair!r} is not KEY=VALUE, for example -co COMPRESS=ZSTD")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
+    if listed is None:
+        return None
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("it is empty: give numbers from 1 or names, for example 3,2,1")
+    return [int(name) if name.isdigit() else name for name in names]
+
+
+def _device(_: click.Context, __: click.Parameter, name: str) -> str:
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with the device
+        raise click.BadParameter(f"{name!r} cannot be used on this machine: choose auto or cpu") from error
+    return name
+
+
+def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)
+
+
+_METHOD = "A name from 'anypan methods', or a .safetensors file."
+_BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
+_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
+_NO_REGISTER = "Measure the shift between PAN and MS, but leave it."
+_DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
+_TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: 1024]"
+_CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
+_DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
+
+
+@click.command()
+@click.argument("pan", metavar="PAN")
+@click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
+@click.argument("out", metavar="OUT")
+@click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
+@click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS)
+@click.option("--sensor", metavar="NAME", help=_SENSOR)
+@click.option("--no-register", is_flag=True, help=_NO_REGISTER)
+@click.option("--device", metavar="NAME", default="auto", show_default=True, callback=_device, help=_DEVICE)
+@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=_threads, help="CPU threads.")
+@click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
+@click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
+@click.option("--dry-run", is_flag=True, help=_DRY_RUN)
+@click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file.")
+@click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan or what was done as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the plan first, as --dry-run does.")
+def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
+    """Sharpen MS with PAN and write OUT: a GeoTIFF on the PAN's grid with the MS's bands, pixel type and nodata.
+
+    MS is one file with all bands, or several files in the order of the output's bands.
+
+    \b
+    Examples:
+      anypan fuse pan.tif ms.tif fused.tif
+      anypan fuse B8.TIF B4.TIF B3.TIF B2.TIF rgb.tif
+      anypan fuse pan.tif ms.tif fused.tif --dry-run
+      anypan fuse pan.tif ms.tif fused.tif --method MTF-GLP-FS --report look.html
+      anypan fuse pan.tif ms.tif fused.tif --tile 512 -co COMPRESS=ZSTD
+    """
+    show = {name: options.pop(name) for name in ("as_json", "quiet")}
+    page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
+    options["register"] = not options.pop("no_register")
+    if dry_run or verbose:
+        from anypan.fuse import plan
+
+        _tell(plan(pan, ms, out, **options), **show)
+    if dry_run:
+        return
+    from anypan.fuse import fuse as run
+
+    with progress("fusing", show["quiet"] or show["as_json"]) as step:
+        done = run(pan, ms, out, progress=step, **options)
+    _tell(done, **show)
+
+
+def _tell(found: Any, as_json: bool, quiet: bool) -> None:
+    """Say what is planned (Plan) or was done (Report)."""
+    if as_json:
+        grid = {"shape": found.grid.shape, "transform": list(found.grid.transform)[:6], "crs": str(found.grid.crs)}
+        print_json({field.name: getattr(found, field.name) for field in dataclasses.fields(found)} | {"grid": grid})
+    elif not quiet:
+        for line in _lines(found):
+            click.echo(line)
+        for line in found.notes:
+            note(line)
+
+
+def _lines(found: Any) -> list[str]:
+    rows, cols = found.grid.shape
+    dy, dx = found.shift
+    lines = [
+        f"grid     {cols} x {rows} pixels, {len(found.bands)} bands ({', '.join(found.bands)}), ratio {found.ratio}",
+        f"shift    {dy:+.2f} rows, {dx:+.2f} columns of the PAN; {'corrected' if found.registered else 'not corrected'}",
+    ]
+    if hasattr(found, "output"):
+        return [*lines, f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s"]
+    memory = f"memory   about {_bytes(found.memory)} for {found.tiles} tiles"
+    return [*lines, f"method   {found.method}", memory, f"size     {_bytes(found.size)} of {found.dtype} before compression"]
+
+
+def _bytes(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"

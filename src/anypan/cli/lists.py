@@ -1,0 +1,75 @@
+"""models, methods, sensors: what there is to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from anypan.cli.console import print_json, print_table
+
+_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.command()
+@_json
+def models(as_json: bool) -> None:
+    """List the pretrained networks that ship with anypan.
+
+    \b
+    Examples:
+      anypan models
+      anypan models --json        with the sha256, the data sources and their licences
+    """
+    from anypan.weights import available
+
+    cards = [asdict(card) for card in available()]
+    if as_json:
+        print_json(cards)
+        return
+    headers = ("name", "family", "parameters", "licence")
+    print_table(headers, [[card[key] for key in headers] for card in cards])
+
+
+@click.command()
+@_json
+def methods(as_json: bool) -> None:
+    """List what --method takes: classical methods, named as in their papers, and the networks.
+
+    \b
+    Examples:
+      anypan methods
+      anypan fuse pan.tif ms.tif out.tif --method MTF-GLP-FS
+    """
+    from anypan.methods import CLASSICAL, METHODS
+
+    rows = [(name, "classical" if name in CLASSICAL else "network", _first_line(METHODS[name])) for name in METHODS]
+    headers = ("name", "kind", "what")
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+        return
+    print_table(headers, rows)
+
+
+@click.command()
+@_json
+def sensors(as_json: bool) -> None:
+    """List the sensors whose bands and MTF gains are known; any other sensor works too, with generic gains.
+
+    \b
+    Examples:
+      anypan sensors
+      anypan fuse pan.tif ms.tif out.tif --sensor WV3
+    """
+    from anypan.sensors import SENSORS
+
+    if as_json:
+        print_json([asdict(sensor) for sensor in SENSORS.values()])
+        return
+    headers = ("name", "sensor", "ratio", "bits", "bands")
+    rows = [(s.name, s.title, s.ratio, s.bits, " ".join(band.name for band in s.bands)) for s in SENSORS.values()]
+    print_table(headers, rows)
+
+
+def _first_line(described: object) -> str:
+    return (getattr(described, "__doc__", None) or "").strip().split("\n")[0]
