@@ -22,7 +22,7 @@ CHANNELS = 4  # red, green, blue, near infrared (made from the others where the 
 
 @dataclass(frozen=True)
 class Shard:
-    """A tar of ``key.rgb.*`` and optionally ``key.nir.*`` images; ``keys`` is a regular expression that a key must match.
+    """A tar of ``key.rgb.*`` and optionally ``key.nir.*`` images; ``keys`` (a regular expression) chooses keys.
 
     ``held_out`` is a regular expression of keys that only validation sees; ``weight`` scales how often it is drawn.
     """

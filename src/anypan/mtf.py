@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 Convention = Literal["physical", "toolbox"]
@@ -78,10 +77,10 @@ class Sampling:
 
     @property
     def reach(self) -> int:
-        """PAN pixels that expand() and degrade() look beyond a pixel; a multiple of the ratio."""
+        """PAN pixels that degrade() followed by expand() look beyond a pixel; a multiple of the ratio."""
         if self.convention == "toolbox":
             return self.ratio * math.ceil((12 * self.ratio + TOOLBOX_TAPS // 2) / self.ratio)
-        return self.ratio * (NODES // 2 + 2 + math.ceil(max(abs(p) for p in self.phase) / self.ratio))
+        return self.ratio * (NODES // 2 + 4 + math.ceil(max(abs(p) for p in self.phase) / self.ratio))
 
     def expand(self, lrms: Tensor) -> Tensor:
         """EXP: interpolate (..., h, w) on the MS grid to (..., ratio * h, ratio * w) on the PAN grid."""
@@ -106,6 +105,15 @@ class Sampling:
             return _filter2d(image, gnyq, self.ratio)[..., half :: self.ratio, half :: self.ratio]
         rows = self._degrade_axis(image, gnyq, self.phase[0], -2)
         return self._degrade_axis(rows, gnyq, self.phase[1], -1)
+
+    def collect(self, image: Tensor) -> Tensor:
+        """Transpose of the physical expand(), over ratio squared: (..., H, W) to (..., H / ratio, W / ratio).
+
+        sum(expand(lrms) * image) = ratio^2 sum(lrms * collect(image)) but for the borders: so a fit
+        correlates EXP with the PAN at the cost of the MS grid.
+        """
+        rows = _collect_axis(image, self.ratio, self.phase[0], -2)
+        return _collect_axis(rows, self.ratio, self.phase[1], -1)
 
     def _radius(self) -> int:
         return 3 * self.ratio + 1
@@ -161,12 +169,26 @@ def _expand_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
     return out
 
 
+def _collect_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+    taps: dict[int, float] = {}
+    for p in range(ratio):
+        position = (p - (ratio - 1) / 2 - phase) / ratio
+        first = math.floor(position) + 1 - NODES // 2
+        weights = _lagrange(position - math.floor(position)).tolist()
+        taps |= {p - ratio * (first + k): weight / ratio for k, weight in enumerate(weights)}
+    start = min(taps)
+    row = torch.tensor([taps.get(t, 0.0) for t in range(start, max(taps) + 1)], dtype=torch.float64)
+    return _weighted_rows(image, row, start, ratio, image.shape[axis] // ratio, axis)
+
+
 def _filter2d(image: Tensor, gnyq: Sequence[float] | Tensor, ratio: int) -> Tensor:
-    gains = [float(g) for g in gnyq]
+    """By FFT in float64: a direct 41 x 41 sum takes a hundred times longer. One channel may meet several gains."""
     half = TOOLBOX_TAPS // 2
-    kernel = torch.stack([toolbox_kernel(g, ratio) for g in gains])[:, None].to(image)
-    padded = _pad_axis(_pad_axis(image, half, half, -2), half, half, -1)
-    return F.conv2d(padded[None], kernel, groups=len(gains))[0]
+    kernel = torch.stack([toolbox_kernel(float(g), ratio) for g in gnyq]).to(image.device)
+    padded = _pad_axis(_pad_axis(image.double(), half, half, -2), half, half, -1)
+    size = padded.shape[-2:]
+    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel, s=size)  # the kernel is symmetric
+    return torch.fft.irfft2(spectrum, s=size)[..., 2 * half :, 2 * half :].to(image)
 
 
 def _interp23(lrms: Tensor, ratio: int) -> Tensor:
@@ -208,9 +230,7 @@ class DenseSampling:
 
     def degrade(self, image: Tensor, gnyq: Tensor) -> Tensor:
         """MTF filter and sampling of (..., C, H, W) with gains (..., C)."""
-        rows, cols = (
-            gaussian_matrix(gnyq, self.ratio, n, p) for n, p in zip(self.pan_shape, self.phase, strict=True)
-        )
+        rows, cols = (gaussian_matrix(gnyq, self.ratio, n, p) for n, p in zip(self.pan_shape, self.phase, strict=True))
         return rows.to(image) @ image @ cols.to(image).mT
 
 

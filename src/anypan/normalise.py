@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -28,6 +28,13 @@ class Scale:
     pan_std: Tensor
     slope: Tensor
     weights: Tensor
+
+    def to(self, device: torch.device) -> Scale:
+        return Scale(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+    def stacked(self) -> Scale:
+        """The same with a leading dimension of 1."""
+        return Scale(*(getattr(self, f.name)[None] for f in fields(self)))
 
     def apply(self, lrms: Tensor) -> Tensor:
         """Standardise (..., B, h, w)."""

@@ -1,4 +1,4 @@
-"""One training loop. Every step draws from a generator seeded by its number, so a resumed run repeats the same curve."""
+"""One training loop. Each step draws from a generator seeded by its number: a resumed run repeats the same curve."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:
         card = cards[str(name_or_path)]
         return _open(FOLDER / f"{card.name}.safetensors", device, card.sha256)
     if not str(name_or_path).endswith(".safetensors"):
-        raise UserError(f"There are no weights named '{name_or_path}': choose {', '.join(cards)} or a .safetensors file.")
+        raise UserError(
+            f"There are no weights named '{name_or_path}': choose {', '.join(cards)} or a .safetensors file."
+        )
     return _open(Path(name_or_path), device)
 
 

@@ -79,10 +79,10 @@ class AnypanS(nn.Module):
         for correction in self.corrections:
             nn.init.zeros_(correction.get_submodule("change").weight)
 
-    @property
-    def cells(self) -> int:
-        """Cells of the coarse grid that the convolutions see on each side, consistency steps not counted."""
-        return 2 + 2 * self.config.blocks + 2 * self.config.steps
+    def halo(self, sampling: Sampling) -> int:
+        """PAN pixels beyond which nothing reaches an output pixel."""
+        convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
+        return CELL * (convolutions + 1) + sampling.reach * (1 + self.config.steps)
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling

@@ -1,0 +1,80 @@
+"""Networks as methods: fit takes the scene's statistics, the fuser standardises, runs the network and restores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anypan.methods.base import Fuser, Method
+from anypan.models.anypan_s import CELL
+from anypan.mtf import Sampling
+from anypan.normalise import Moments, Scale, pan_at_ms_scale
+from anypan.scene import Scene
+from anypan.weights import load
+
+
+@dataclass(frozen=True)
+class NeuralFuser:
+    """A network with the statistics of one scene."""
+
+    network: nn.Module
+    scale: Scale
+    gnyq: Tensor
+    sampling: Sampling
+    halo: int
+
+    @torch.inference_mode()
+    def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
+        """pan (1, H, W), lrms (B, h, w) in the scene's units, on the network's device; to (B, H, W).
+
+        The grid of 4 x 4 cells starts at the array's origin: tiles must begin at multiples of 4 PAN pixels.
+        """
+        height, width = pan.shape[-2:]
+        scale = self.scale.to(pan.device)
+        pan, lrms = _whole_cells(scale.apply_pan(pan[None]), scale.apply(lrms[None]), self.sampling.ratio)
+        fused = self.network(pan, lrms, scale, self.gnyq.to(pan.device), self.sampling)
+        return scale.invert(fused)[0, :, :height, :width]
+
+
+def _whole_cells(pan: Tensor, lrms: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
+    """Repeat the last rows and columns until the PAN grid is a whole number of cells."""
+    unit = math.lcm(CELL, ratio) // ratio
+    below, right = ((-n) % unit for n in lrms.shape[-2:])
+    if not below and not right:
+        return pan, lrms
+    lrms = F.pad(lrms, (0, right, 0, below), mode="replicate")
+    return F.pad(pan, (0, right * ratio, 0, below * ratio), mode="replicate"), lrms
+
+
+def neural(name: str | Path) -> Method:
+    """The method of the weights ``name`` (in the package) or of a weight file."""
+
+    def fit(scene: Scene) -> Fuser:
+        network = _loaded(str(name))
+        sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
+        moments = []
+        for patch in scene.blocks():
+            pan_lr = patch.core(pan_at_ms_scale(patch.pan, scene.gnyq, sampling))
+            moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
+        scale = Moments.total(moments).scale().stacked()
+        unit = math.lcm(CELL, scene.ratio)
+        halo = unit * math.ceil(network.halo(sampling) / unit)  # type: ignore[operator]
+        return NeuralFuser(network, scale, torch.tensor([scene.gnyq]), sampling, halo)
+
+    return fit
+
+
+def _centre(sampling: Sampling) -> tuple[float, float]:
+    """The toolbox convention has its MS samples at ratio * i + ratio / 2, half a pixel past the centre."""
+    return (0.5, 0.5) if sampling.convention == "toolbox" else sampling.phase
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str) -> nn.Module:
+    return load(name).to(memory_format=torch.channels_last)

@@ -1,0 +1,150 @@
+"""Training learns, resumes on the same curve, and its weights come back as they were saved."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from anypan.errors import UserError
+from anypan.models import ARCHITECTURES
+from anypan.train import Optimisation, Run, pretrain, rate_at, read_config
+from anypan.weights import available, load
+
+TOML = """
+out = "run"
+architecture = "anypan-s"
+[model]
+trunk = 8
+band = 8
+blocks = 1
+bases = 2
+[train]
+steps = {steps}
+warmup = 2
+scenes = 2
+patches = 1
+validate_every = {every}
+validation_batches = 1
+log_every = 1
+[simulation]
+ratios = {{ 4 = 1.0 }}
+bands = {{ 3 = 1.0 }}
+[[shards]]
+path = "images.tar"
+held_out = "^b"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    import io
+    import tarfile
+
+    generator = torch.Generator().manual_seed(0)
+    with tarfile.open(tmp_path / "images.tar", "w") as tar:
+        for key in ("a0", "a1", "b0"):
+            small = torch.rand(3, 40, 40, generator=generator)
+            big = torch.nn.functional.interpolate(small[None], size=(256, 256), mode="bicubic")[0].clamp(0, 1)
+            data = io.BytesIO()
+            Image.fromarray((big * 255).byte().permute(1, 2, 0).numpy()).save(data, "PNG")
+            entry = tarfile.TarInfo(f"{key}.rgb.png")
+            entry.size = data.tell()
+            data.seek(0)
+            tar.addfile(entry, data)
+    return tmp_path
+
+
+def configure(folder, steps, every=2):
+    path = folder / "run.toml"
+    path.write_text(TOML.format(steps=steps, every=every))
+    return path
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_killed_run_resumes_on_the_same_curve(folder):
+    weights = pretrain(configure(folder, 6), say=lambda line: None)
+    whole = {row["step"]: row["loss"] for row in rows(folder)}
+    final = load(weights).state_dict()
+    for file in (folder / "run").iterdir():
+        file.unlink()
+
+    def killed(line):
+        if line.startswith("step 3 "):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(configure(folder, 6), say=killed)
+    pretrain(configure(folder, 6), say=lambda line: None)
+    assert {row["step"]: row["loss"] for row in rows(folder)} == whole
+    assert all(torch.equal(value, final[key]) for key, value in load(weights).state_dict().items())
+
+
+def test_validation_uses_held_out_images_only_and_training_never_does(folder):
+    config = read_config(configure(folder, 1))
+    from anypan.dataset import read_pool
+
+    assert len(read_pool(config.shards).tiles) == 2
+    assert len(read_pool(config.shards, held_out=True).tiles) == 1
+
+
+def test_training_lowers_the_loss(folder):
+    run = Run(read_config(configure(folder, 40)))
+    from anypan.dataset import read_pool
+
+    pool = read_pool(run.config.shards)
+    before = run.validate(pool)
+    for _ in range(40):
+        run.advance(pool)
+    assert run.validate(pool) < before
+
+
+def test_weights_come_back_bit_for_bit_with_their_configuration(folder):
+    path = pretrain(configure(folder, 2), say=lambda line: None)
+    network = load(path)
+    assert network.config == ARCHITECTURES["anypan-s"].config(trunk=8, band=8, blocks=1, bases=2)
+    run = Run(read_config(configure(folder, 2)))
+    run.load_checkpoint(folder / "run" / "checkpoint.pt")
+    assert all(torch.equal(value, run.average[key]) for key, value in network.state_dict().items())
+
+
+def test_the_rate_warms_up_stays_and_falls_to_zero():
+    o = Optimisation(steps=100, warmup=10, decay=0.3, rate=1.0)
+    assert rate_at(0, o) == pytest.approx(0.1) and rate_at(30, o) == 1.0
+    assert rate_at(100, o) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    "line, word", [("colour = 1", "colour"), ("[train]\nspeed = 3", "speed"), ("steps = = 1", "TOML")]
+)
+def test_a_wrong_configuration_is_named(folder, line, word):
+    path = folder / "wrong.toml"
+    path.write_text(f'out = "o"\narchitecture = "anypan-s"\nmodel = {{}}\n{line}\n')
+    with pytest.raises(UserError, match=word):
+        read_config(path)
+
+
+def test_a_missing_shard_is_named(folder):
+    path = configure(folder, 1)
+    (folder / "images.tar").unlink()
+    with pytest.raises(UserError, match=r"images\.tar"):
+        pretrain(path, say=lambda line: None)
+
+
+@pytest.mark.parametrize("card", available(), ids=lambda card: card.name)
+def test_shipped_weights_load_and_are_what_their_card_says(card):
+    network = load(card.name)
+    assert sum(p.numel() for p in network.parameters()) == card.parameters
+    assert card.family == ARCHITECTURES[card.architecture].family
+    assert card.licence and card.sources
+
+
+def test_unknown_and_damaged_weights_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no weights named"):
+        load("anypan-xxl")
+    (tmp_path / "w.safetensors").write_bytes(b"not a weight file")
+    with pytest.raises(UserError, match="no readable"):
+        load(tmp_path / "w.safetensors")
