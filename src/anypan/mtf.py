@@ -182,12 +182,18 @@ def _collect_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
 
 
 def _filter2d(image: Tensor, gnyq: Sequence[float] | Tensor, ratio: int) -> Tensor:
-    """By FFT in float64: a direct 41 x 41 sum takes a hundred times longer. One channel may meet several gains."""
-    half = TOOLBOX_TAPS // 2
-    kernel = torch.stack([toolbox_kernel(float(g), ratio) for g in gnyq]).to(image.device)
+    return filtered(image, torch.stack([toolbox_kernel(float(g), ratio) for g in gnyq]))
+
+
+def filtered(image: Tensor, kernels: Tensor) -> Tensor:
+    """(..., C, H, W) through symmetric kernels (C, n, n), n odd, with replicated borders; one channel may meet many.
+
+    By FFT in float64: a direct sum of 41 x 41 taps takes a hundred times longer.
+    """
+    half = kernels.shape[-1] // 2
     padded = _pad_axis(_pad_axis(image.double(), half, half, -2), half, half, -1)
     size = padded.shape[-2:]
-    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel, s=size)  # the kernel is symmetric
+    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels.to(padded), s=size)
     return torch.fft.irfft2(spectrum, s=size)[..., 2 * half :, 2 * half :].to(image)
 
 

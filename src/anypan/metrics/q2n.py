@@ -27,11 +27,16 @@ def q2n(
     """
     total, count = 0.0, 0
     for one, two, valid in pairs(fused, reference, mask, block):
-        values, kept = _block_values(_mirror(one, block), _mirror(two, block), block, toolbox)
-        kept &= whole_blocks(_mirror(valid[None].double(), block)[0] > 0, block)
-        total += values[kept].sum().item()
-        count += int(kept.sum())
+        values = block_values(one, two, valid, block, toolbox)
+        total += values.sum().item()
+        count += len(values)
     return total / count if count else math.nan
+
+
+def block_values(fused: Tensor, reference: Tensor, mask: Tensor, block: int, toolbox: bool) -> Tensor:
+    """The index of each block that counts, (n,), of images (B, H, W) that fit in memory."""
+    values, kept = _all_values(_mirror(fused, block), _mirror(reference, block), block, toolbox)
+    return values[kept & whole_blocks(_mirror(mask[None], block)[0], block)]
 
 
 def _mirror(image: Tensor, block: int) -> Tensor:
@@ -45,7 +50,7 @@ def _mirror(image: Tensor, block: int) -> Tensor:
     return image[:, rows][:, :, cols]
 
 
-def _block_values(fused: Tensor, reference: Tensor, block: int, toolbox: bool) -> tuple[Tensor, Tensor]:
+def _all_values(fused: Tensor, reference: Tensor, block: int, toolbox: bool) -> tuple[Tensor, Tensor]:
     """Index of each block, (n,), and which blocks have no flat band. The reference is standardised to mean 1, std 1."""
     if toolbox:
         fused, reference = (torch.floor(image.clamp(0, 65535) + 0.5) for image in (fused, reference))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.metrics.d_rho import local_correlation
 from anypan.metrics.ergas import ergas
-from anypan.metrics.strips import Image, strips
-from anypan.mtf import TOOLBOX_TAPS, _pad_axis, toolbox_kernel
+from anypan.metrics.q import q
+from anypan.metrics.q2n import q2n
+from anypan.metrics.sam import sam
+from anypan.metrics.strips import Image, Strip, strips
+from anypan.mtf import filtered, toolbox_kernel
 from anypan.scene import Scene
 
 SEARCH_HALF = 2  # half-width of the windows in which the toolbox convention looks for each band's shift
@@ -23,46 +27,53 @@ def reproject(fused: Image, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     seen, lrms, masks = [], [], []
     toolbox = scene.sampling.convention == "toolbox"
     for strip in strips(fused, scene, scene.sampling.reach):
-        if toolbox:
-            phases = band_phases(strip.pan, strip.lrms, scene)
-            image = torch.stack(
-                [
-                    _filtered(band, g, scene.ratio)[r :: scene.ratio, c :: scene.ratio]
-                    for band, g, (r, c) in zip(strip.fused, scene.gnyq, phases, strict=True)
-                ]
-            )
-        else:
-            image = scene.sampling.degrade(strip.fused, scene.gnyq)
+        image = _best_phase(strip, scene) if toolbox else scene.sampling.degrade(strip.fused, scene.gnyq)
         seen.append(strip.core(image))
         lrms.append(strip.core(strip.lrms))
         masks.append(strip.core(strip.mask_lr))
     return torch.cat(seen, 1), torch.cat(lrms, 1), torch.cat(masks)
 
 
+def reprojection(fused: Image, scene: Scene) -> dict[str, float]:
+    """R-Q2n, R-Q, R-ERGAS and R-SAM: the reduced-resolution metrics of ``fused`` (B, H, W) reprojected, and the MS."""
+    seen, lrms, mask = reproject(fused, scene)
+    toolbox = scene.sampling.convention == "toolbox"
+    return {
+        "R-Q2n": q2n(seen, lrms, mask, toolbox=toolbox),
+        "R-Q": q(seen, lrms, mask),
+        "R-ERGAS": ergas(seen, lrms, scene.ratio, mask),
+        "R-SAM": sam(seen, lrms, mask),
+    }
+
+
 def r_ergas(fused: Image, scene: Scene) -> float:
-    """R-ERGAS: ERGAS of the reprojected fused image (B, H, W) against the MS; 0 is best."""
+    """R-ERGAS alone: ERGAS of the reprojected fused image (B, H, W) against the MS; 0 is best."""
     seen, lrms, mask = reproject(fused, scene)
     return ergas(seen, lrms, scene.ratio, mask)
 
 
+def _best_phase(strip: Strip, scene: Scene) -> Tensor:
+    ratio, phases = scene.ratio, band_phases(strip.pan, strip.lrms, scene)
+    seen = filtered(strip.fused, torch.cat([_clipped(g, ratio) for g in scene.gnyq]))
+    return torch.stack([band[r::ratio, c::ratio] for band, (r, c) in zip(seen, phases, strict=True)])
+
+
 def band_phases(pan: Tensor, lrms: Tensor, scene: Scene) -> list[tuple[int, int]]:
-    """For each band the phase (row, column) in 0..ratio-1 whose decimated PAN has the highest mean local correlation."""
-    ratio, seen = scene.ratio, _filtered(pan[0], scene.gnyq[0], scene.ratio)
+    """For each band the phase (row, column) in 0..ratio-1 where the decimated PAN correlates best."""
+    ratio, seen = scene.ratio, filtered(pan, _clipped(scene.gnyq[0], scene.ratio))
     pad = (2 * SEARCH_HALF,) * 4
-    inside = torch.nn.functional.pad(torch.ones_like(lrms[0], dtype=torch.bool), pad)
-    padded = torch.nn.functional.pad(lrms, pad)
+    inside = F.pad(torch.ones_like(lrms[0], dtype=torch.bool), pad)
+    padded = F.pad(lrms, pad)
     window = [slice(2, 2 + n) for n in lrms.shape[-2:]]
     scores = {}
     for phase in ((r, c) for r in range(ratio) for c in range(ratio)):
-        sampled = torch.nn.functional.pad(seen[None, phase[0] :: ratio, phase[1] :: ratio], pad)
+        sampled = F.pad(seen[:, phase[0] :: ratio, phase[1] :: ratio], pad)
         correlation = local_correlation(padded, sampled, SEARCH_HALF, inside)
         scores[phase] = correlation[:, window[0], window[1]].mean((1, 2))
     return [max(scores, key=lambda phase: float(scores[phase][band])) for band in range(len(lrms))]
 
 
-def _filtered(image: Tensor, gnyq: float, ratio: int) -> Tensor:
-    """(H, W) through the toolbox's kernel with negative weights clipped and unit sum, as the authors of R-Q2n use it."""
-    kernel = toolbox_kernel(gnyq, ratio).clamp_min(0).to(image)
-    half = TOOLBOX_TAPS // 2
-    padded = _pad_axis(_pad_axis(image, half, half, -2), half, half, -1)
-    return torch.nn.functional.conv2d(padded[None, None], (kernel / kernel.sum())[None, None])[0, 0]
+def _clipped(gnyq: float, ratio: int) -> Tensor:
+    """The toolbox's kernel (1, n, n), negative weights clipped, of unit sum, as the metrics' authors use it."""
+    kernel = toolbox_kernel(gnyq, ratio).clamp_min(0)[None]
+    return kernel / kernel.sum()

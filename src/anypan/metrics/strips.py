@@ -25,7 +25,7 @@ class Image(Protocol):
     @property
     def shape(self) -> Any: ...
 
-    def __getitem__(self, key: Any) -> Any: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
 
 
 def spans(height: int, step: int, least: int = 1) -> Iterator[tuple[int, int]]:
@@ -112,9 +112,10 @@ def strips(fused: Image, scene: Scene, reach: int, block: int = 0) -> Iterator[S
     if scene.sampling.convention == "toolbox":
         yield _strip(fused, scene, Tile(0, 0, *scene.shape))
         return
-    step = (block or block_of(scene.ratio)) // scene.ratio
+    step = block or block_of(scene.ratio)
+    rows = strip_height(len(scene.bands), width, step) // scene.ratio
     halo = -(-reach // scene.ratio)
-    for start, stop in spans(scene.shape[0], strip_height(len(scene.bands), width, step) // scene.ratio or step, step):
+    for start, stop in spans(scene.shape[0], rows, step // scene.ratio):
         yield _strip(fused, scene, Tile(start, 0, stop - start, scene.shape[1], halo))
 
 
@@ -126,12 +127,12 @@ def _strip(fused: Image, scene: Scene, tile: Tile) -> Strip:
         torch.arange(first * scene.ratio, (first + count) * scene.ratio)
         for first, count in (tile.padded[0::2], tile.padded[1::2])
     )
-    start, stop = int(rows[0].clamp(0, height - 1)), int(rows[-1].clamp(0, height - 1)) + 1
-    seen = rows_of(fused, start, stop).to(pan.device)
-    seen = seen[:, rows.clamp(0, height - 1) - start][:, :, cols.clamp(0, width - 1)]
     inside = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None, :]
-    inside = inside.to(pan.device)
-    holes = inside & ~patch.mask
-    if holes.any():
-        seen = torch.where(holes, scene.sampling.expand(lrms), seen)
-    return Strip(seen, pan, lrms, patch.mask, inside, tile.halo)
+    top, left = int((rows < 0).sum()), int((cols < 0).sum())
+    start, stop = int(rows[top]), int(rows[top]) + int(inside.any(1).sum())
+    window = slice(top, top + stop - start), slice(left, left + width)
+    seen = rows_of(fused, start, stop).to(pan.device)
+    if not patch.mask[window].all():
+        seen = torch.where(patch.mask[window], seen, scene.sampling.expand(lrms)[:, window[0], window[1]])
+    seen = seen[:, rows.clamp(start, stop - 1) - start][:, :, cols.clamp(0, width - 1)]
+    return Strip(seen, pan, lrms, patch.mask, inside.to(pan.device), tile.halo)
