@@ -1,0 +1,48 @@
+"""Classical methods against the reference toolbox's own outputs (data/golden/README.md)."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from anypan.methods import METHODS
+from anypan.scene import Scene, from_arrays
+
+GAINS = {"qb": ((0.34, 0.32, 0.30, 0.22), 0.15), "wv2": ((0.35,) * 7 + (0.27,), 0.11)}
+REDUCED = ("AWLP", "BDSD-PC", "BT-H", "GSA", "MTF-GLP-CBD", "MTF-GLP-FS", "MTF-GLP-HPM", "MTF-GLP-HPM-R")
+FULL = ("EXP", "BT-H", "GSA", "MTF-GLP-HPM-R")
+
+
+def golden(shared: Path, sensor: str, resolution: str, method: str) -> tuple[Scene, Tensor]:
+    """The crop as a scene of the toolbox's kind, and what the toolbox made of it: (B, H, W)."""
+    archive = np.load(shared / "golden" / f"{sensor}_{resolution}.npz")
+    pan = torch.from_numpy(archive["I_PAN"])[None].double()
+    lrms, fused = (
+        torch.from_numpy(archive[key]).double().movedim(-1, 0).contiguous()
+        for key in ("I_MS_LR", "F_" + method.replace("-", "_"))
+    )
+    gnyq, gnyq_pan = GAINS[sensor]
+    return from_arrays(pan, lrms, gnyq, gnyq_pan, phase=(0.5, 0.5), convention="toolbox"), fused
+
+
+def relative_error(scene: Scene, method: str, expected: Tensor) -> float:
+    patch = scene.whole()
+    fused = METHODS[method](scene)(patch.pan, patch.lrms)
+    return float((fused - expected).abs().max() / expected.abs().max())
+
+
+@pytest.mark.parametrize("sensor", GAINS)
+@pytest.mark.parametrize("method", REDUCED)
+def test_reduced_resolution(shared: Path, sensor: str, method: str) -> None:
+    scene, expected = golden(shared, sensor, "rr", method)
+    assert relative_error(scene, method, expected) < 1e-9
+
+
+@pytest.mark.parametrize("sensor", GAINS)
+@pytest.mark.parametrize("method", FULL)
+def test_full_resolution(shared: Path, sensor: str, method: str) -> None:
+    """The archive keeps float32."""
+    scene, expected = golden(shared, sensor, "fr", method)
+    assert relative_error(scene, method, expected) < 1e-5
