@@ -1,0 +1,199 @@
+"""The benchmark report: rows of many scenes and methods as tables, plots and pictures on one page."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from anypan.errors import UserError
+from anypan.report import page, plots, tables, viewer
+from anypan.report.fusion import facts_table, glossary
+from anypan.report.pictures import Layers
+from anypan.report.rows import IDENTITY, Group, Metrics, Row, by, columns, failed, groups, latest, loss, mean, oracle, read
+
+TOTAL = 54_000_000
+RICHEST = 6_000_000
+FEWEST = 300_000
+HEADLINES = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")}
+SPREADS = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "D_rho", "R-ERGAS", "HQNR")}
+TRADE = ("ERGAS", "detail transfer (low)")
+LEAD = """<p>Pansharpening gives the colours of a coarse multispectral image (MS) the detail of a sharp panchromatic one
+(PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and thinned
+first, so that the original MS is the truth to be found. <b>Full resolution</b>: the images as they are, judged without a
+truth by agreement with the PAN and the MS. A good method wins the first <em>and</em> keeps the second.</p>
+<p>Means are taken over a sensor's scenes, then over sensors. The <b>oracle</b> takes, scene by scene and metric by metric,
+the best value of any classical method: nobody has it in practice, and it is the bar.</p>"""
+SPREAD_BUTTON = "<p class=tools><button class=spreads aria-pressed=false>Show standard deviations</button></p>"
+Pictures = Mapping[str, Layers] | Callable[[str], Layers | None]
+
+
+def write(
+    rows: Iterable[Row | str | Path],
+    out_dir: str | Path,
+    metrics: Metrics,
+    classical: Sequence[str] = (),
+    focus: str = "anypan-s",
+    pictures: Pictures | None = None,
+) -> Path:
+    """Write `report.html` into `out_dir` and return its path.
+
+    rows: result rows, or paths of JSON-lines files of them; of a repeated run the last row counts. metrics: rows.Metrics.
+    classical: names of the methods that make the oracle. focus: the method to follow. pictures: scene -> layers on the
+    PAN grid (PAN, EXP, a classical result, ours, ...), or a function of the scene's name that may return None; a function
+    is called once for each scene, so that one scene's pixels are in memory at a time.
+    UserError if there are no rows or the page cannot be written.
+    """
+    parts = (read([one]) if isinstance(one, str | Path) else [one] for one in rows)
+    known = latest(row for part in parts for row in part)
+    if not known:
+        raise UserError("there are no result rows to report: run `anypan benchmark` first.")
+    report = _Report(known, metrics, tuple(classical), focus)
+    return page.save(Path(out_dir) / "report.html", "Pansharpening benchmark", LEAD, report.sections(pictures))
+
+
+class _Report:
+    """The sections of the page, each made when it is written."""
+
+    def __init__(self, rows: list[Row], metrics: Metrics, classical: tuple[str, ...], focus: str) -> None:
+        self.rows, self.metrics, self.classical, self.focus = rows, metrics, classical, focus
+        self.groups = groups(rows)
+        self.scenes = by(rows, "scene")
+        found = by((row for row in rows if not failed(row)), "method")
+        self.own = [name for name in found if name not in classical]
+        self.order = [*(name for name in classical if name in found), *self.own]
+
+    def sections(self, pictures: Pictures | None) -> list[tuple[str, str, Iterable[str]]]:
+        return [
+            ("summary", "In short", self.summary()),
+            ("tables", "Tables", self.tables()),
+            ("plots", "Plots", self.plots()),
+            ("scenes", "Scenes", self.pictures(pictures)),
+            ("errors", "Errors", self.errors()),
+            ("settings", "Versions and settings", [facts_table(settings(self.rows, self.metrics))]),
+        ]
+
+    def summary(self) -> Iterator[str]:
+        sensors, failures = by(self.rows, "sensor"), sum(map(failed, self.rows))
+        said = f"{_count(len(self.scenes), 'scene')} of {_count(len(sensors), 'sensor')}, {_count(len(self.order), 'method')}"
+        yield f"<p>{said}. {_count(failures, 'run')} failed{' (listed under Errors)' if failures else ''}.</p>"
+        cards = "".join(self._card(group, rows) for group, rows in self.groups.items())
+        if cards:
+            yield f"<p>What <b>{escape(self.focus)}</b> reaches, and beside it the bar:</p><div class=cards>{cards}</div>"
+
+    def _card(self, group: Group, rows: list[Row]) -> str:
+        """The focus against the oracle (reduced resolution) or the best classical method (full resolution)."""
+        mine = [row for row in rows if row["method"] == self.focus]
+        names = [name for name in HEADLINES.get(group.protocol, ()) if name in self.metrics and mean(mine, name)]
+        table = tables.build(rows, self.metrics, self.classical)
+        lines = "".join(self._headline(name, table) for name in names)
+        wins = table.wins.get(self.focus)
+        tail = f"<p>Better than the oracle in {', '.join(tables.JUDGES)} at once: {wins} scenes.</p>"
+        tail = tail if group.protocol == "rr" and wins else ""
+        return f"<div class=card><h3>{escape(group.title)}</h3><dl>{lines}</dl>{tail}</div>" if lines else ""
+
+    def _headline(self, name: str, table: tables.Table) -> str:
+        best, direction, _ = self.metrics[name]
+        value, bar = table.body[self.focus][name].value, table.oracle.get(name)
+        goal = f"ideal {best:g}" if direction == "nearest" else f"oracle {table.text(name, bar.value)}" if bar else ""
+        better = bar is not None and direction != "nearest" and loss(value, best) <= loss(bar.value, best)
+        mark = " class=good" if better else ""
+        return f"<dt>{escape(name)}</dt><dd{mark}>{table.text(name, value)}</dd><dd>{goal}</dd>"
+
+    def tables(self) -> Iterator[str]:
+        if self.groups:
+            yield f"<p class=note>The best of a column is underlined. Click a heading to sort.</p>{SPREAD_BUTTON}"
+        for group, rows in self.groups.items():
+            sensors = by(rows, "sensor")
+            judged = group.protocol == "rr"
+            table = tables.build(rows, self.metrics, self.classical, judged)
+            scenes = len(by(rows, "scene"))
+            caption = f"{group.title}: mean over {_count(len(sensors), 'sensor')}, {_count(scenes, 'scene')}"
+            yield tables.html(table, caption, self.focus) + glossary(table.columns, self.metrics)
+            for sensor, of in sensors.items():
+                yield self._sensor(sensor, of, group, judged)
+
+    def _sensor(self, sensor: str, rows: list[Row], group: Group, judged: bool) -> str:
+        scenes = _count(len(by(rows, "scene")), "scene")
+        table = tables.html(tables.build(rows, self.metrics, self.classical, judged), f"{sensor}, {group.title}", self.focus)
+        return f"<details><summary>{escape(sensor)} <small>{scenes}</small></summary>{table}</details>"
+
+    def plots(self) -> Iterator[str]:
+        trades = "".join(self._trade(ratio) for ratio in sorted({group.ratio for group in self.groups}, reverse=True))
+        if trades:
+            yield "<h3>Both at once</h3><p class=note>Left is nearer to the truth at reduced resolution; on the dashed line, weak "
+            yield "texture of the PAN arrives whole at full resolution. Hollow dots lie outside the frame.</p>"
+            yield f"<div class=plots>{trades}</div>"
+        for group, rows in self.groups.items():
+            shown = [name for name in SPREADS.get(group.protocol, ()) if name in columns(rows, self.metrics)]
+            drawn = "".join(plots.spread(rows, name, self.own, self.order) for name in shown)
+            if drawn:
+                yield f"<h3>{escape(group.title)}</h3><p class=note>A dot is a scene; box: middle half; bar: median.</p>"
+                yield f"<div class=plots>{drawn}</div>"
+
+    def _trade(self, ratio: int) -> str:
+        halves = [[row for group, rows in self.groups.items() if (group.protocol, group.ratio) == (protocol, ratio)
+                   for row in rows] for protocol in ("rr", "fr")]  # fmt: skip
+        found = {}
+        for method in self.order:
+            pair = [mean([row for row in half if row["method"] == method], name) for half, name in zip(halves, TRADE, strict=True)]
+            if pair[0] and pair[1]:
+                found[method] = (pair[0].value, pair[1].value)
+        if len(found) < 2:
+            return ""
+        axes = (f"{TRADE[0]} at reduced resolution (lower is better)", f"{TRADE[1]} at full resolution")
+        return f"<figure class=plot><figcaption>Ratio {ratio}</figcaption>{plots.scatter(found, axes, self.own, 1.0)}</figure>"
+
+    def pictures(self, pictures: Pictures | None) -> Iterator[str]:
+        if pictures is None:
+            return
+        names = [name for name in self.scenes if callable(pictures) or name in pictures]
+        budget = max(FEWEST, min(RICHEST, TOTAL // max(len(names), 1)))
+        links = "".join(f"<a href='#scene-{escape(name, True)}'>{escape(name)}</a>" for name in names)
+        if names:
+            yield "<p class=note>All colour layers of a scene have the same stretch. Crops are lossless, pixel for pixel.</p>"
+            yield f"<div class=scenes>{links}</div>"
+        for name in names:
+            layers = pictures(name) if callable(pictures) else pictures[name]
+            if layers:
+                yield f"<h3 id='scene-{escape(name, True)}'>{escape(name)}</h3>{self._of_scene(name)}"
+                yield viewer.scene(name, viewer.render(layers), (viewer.STRETCH_LAYER, self.focus), budget)
+
+    def _of_scene(self, name: str) -> str:
+        made = ""
+        for group, rows in groups(self.scenes[name]).items():
+            made += tables.html(tables.build(rows, self.metrics, self.classical, False), group.title, self.focus)
+        return f"<details><summary>Values of this scene</summary>{made}</details>" if made else ""
+
+    def errors(self) -> Iterator[str]:
+        lines = "".join(
+            f"<tr><th scope=row>{escape(str(row['scene']))}</th><td>{escape(row['protocol'])}</td>"
+            f"<td>{escape(str(row['method']))}</td><td>{escape(str(row['error']))}</td></tr>"
+            for row in self.rows
+            if failed(row)
+        )
+        if lines:
+            head = "<tr><th scope=col>Scene</th><td>Protocol</td><td>Method</td><td>What went wrong</td></tr>"
+            yield f"<div class=scroll><table class=errors><thead>{head}</thead><tbody>{lines}</tbody></table></div>"
+
+
+def settings(rows: Sequence[Row], metrics: Metrics, most: int = 8) -> dict[str, Any]:
+    """Every column that is neither identity nor a result, with the values it takes; many values are only counted."""
+    skipped = {*IDENTITY[:2], *IDENTITY[4:], *columns(rows, metrics)}
+    found: dict[str, dict[str, None]] = {}
+    for row in rows:
+        for name, value in _flat(row):
+            if name.split(".")[0] not in skipped and value is not None:
+                found.setdefault(name, {})[f"{value:g}" if isinstance(value, float) else str(value)] = None
+    return {name: list(values) if len(values) <= most else f"{len(values)} different values" for name, values in found.items()}
+
+
+def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number or 'no'} {thing}{'' if number == 1 else 's'}"

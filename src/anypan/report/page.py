@@ -1,0 +1,70 @@
+"""The self-contained page: head, style, script, navigation. Nothing in it may be fetched."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from anypan.errors import UserError
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
+
+
+def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Path:
+    """Write a page of (id, heading, parts of HTML) sections; parts are written as they come, the file appears at the end.
+
+    A section whose parts are all empty is left out. UserError if the file cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with _reporting(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = beside.open("w", encoding="utf-8")
+        with stream:
+            for part in _page(title, lead, sections):
+                with _reporting(path):
+                    stream.write(part)
+        with _reporting(path):
+            os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Turn a failure of the disk into words; failures elsewhere, as in reading a picture, pass through."""
+    try:
+        yield
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise UserError(f"{path} cannot be written ({reason}): choose a folder with space and permission.") from problem
+
+
+def _page(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Iterator[str]:
+    yield _head(title, lead)
+    for key, heading, parts in sections:
+        opened = False
+        for part in filter(None, parts):
+            yield part if opened else f"<section id='{key}'><h2>{escape(heading)}</h2>{part}"
+            opened = True
+        yield "</section>" if opened else ""
+    yield f"</main><script>{_asset('page.js')}</script></body></html>\n"
+
+
+def _head(title: str, lead: str) -> str:
+    return f"""<!doctype html><html lang=en><head><meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{escape(title)}</title><link rel=icon href="data:,"><style>{_asset("style.css")}</style></head>
+<body><a class=skip href="#main">Skip to content</a>
+<header><nav aria-label=Sections><strong>anypan</strong><span class=links></span>
+<button id=theme title="Light or dark" aria-label="Switch between light and dark">◐</button></nav></header>
+<main id=main><h1>{escape(title)}</h1><div class=lead>{lead}</div>"""
+
+
+def _asset(name: str) -> str:
+    return files("anypan.report").joinpath(name).read_text(encoding="utf-8")
+

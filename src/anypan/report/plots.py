@@ -1,0 +1,149 @@
+"""Inline SVG plots: methods in the plane of two metrics, and the spread of a metric over the scenes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from statistics import median, quantiles
+
+from anypan.report.rows import Row, by, number
+
+WIDTH, HEIGHT = 560, 400
+LEFT, RIGHT, TOP, BOTTOM = 58, 20, 20, 48
+ROW, NAME = 22, 150
+OUTLIER = 4.0
+Point = tuple[float, float]
+
+
+def scatter(points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[str], ideal: float | None = None) -> str:
+    """Methods as labelled dots; `own` stand out. A method far outside is drawn hollow on the frame, its values said."""
+    spans = tuple(_span([point[axis] for point in points.values()], ideal if axis else None) for axis in (0, 1))
+    frame = _frame(axes, spans) + (_ideal(ideal, spans[1]) if ideal is not None else "")
+    at = {name: (_along(point[0], spans[0], LEFT, WIDTH - RIGHT), _along(point[1], spans[1], HEIGHT - BOTTOM, TOP))
+          for name, point in points.items()}  # fmt: skip
+    taken = [(px - 6, py - 6, px + 6, py + 6) for px, py in at.values()]
+    dots = labels = ""
+    for name in sorted(points, key=lambda name: name not in own):
+        kind = "own" if name in own else "classical"
+        hollow = "" if all(_inside(*pair) for pair in zip(points[name], spans, strict=True)) else " far"
+        hint = escape(f"{name}: {axes[0]} {points[name][0]:.4g}, {axes[1]} {points[name][1]:.4g}")
+        dots += f"<circle class='{kind}{hollow}' cx={at[name][0]:.1f} cy={at[name][1]:.1f} r=5><title>{hint}</title></circle>"
+        labels += _label(name, kind, at[name], taken)
+    return _svg(WIDTH, HEIGHT, f"{axes[1]} against {axes[0]}", frame + dots + labels)
+
+
+def _span(values: Sequence[float], keep: float | None) -> tuple[float, float]:
+    """Range of the bulk of the values, with a margin, and of `keep`."""
+    middle = median(values)
+    bound = OUTLIER * max(median(abs(value - middle) for value in values), 1e-3 * abs(middle), 1e-9)
+    bulk = [value for value in values if abs(value - middle) <= bound] + ([keep] if keep is not None else [])
+    margin = 0.12 * (max(bulk) - min(bulk)) or 0.05 * abs(middle) or 0.05
+    return min(bulk) - margin, max(bulk) + margin
+
+
+def _inside(value: float, span: tuple[float, float]) -> bool:
+    return span[0] <= value <= span[1]
+
+
+def _along(value: float, span: tuple[float, float], start: float, end: float) -> float:
+    share = (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0])
+    return start + share * (end - start)
+
+
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
+    """About `count` round numbers between low and high."""
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(power * one for one in (1, 2, 2.5, 5, 10) if power * one >= raw)
+    return [round(step * rank, 10) for rank in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _frame(axes: tuple[str, str], spans: Sequence[tuple[float, float]]) -> str:
+    across, up = (ticks(*span) for span in spans)
+    lines = ""
+    for value in across:
+        px = _along(value, spans[0], LEFT, WIDTH - RIGHT)
+        lines += f"<path class=grid d='M{px:.1f} {TOP}V{HEIGHT - BOTTOM}'/>"
+        lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{value:g}</text>"
+    for value in up:
+        py = _along(value, spans[1], HEIGHT - BOTTOM, TOP)
+        lines += f"<path class=grid d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
+        lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{value:g}</text>"
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    lines += f"<text class=axis x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 10} text-anchor=middle>{escape(axes[0])}</text>"
+    return lines + (
+        f"<text class=axis transform='translate(14 {middle}) rotate(-90)' text-anchor=middle>{escape(axes[1])}</text>"
+    )
+
+
+def _ideal(value: float, span: tuple[float, float]) -> str:
+    py = _along(value, span, HEIGHT - BOTTOM, TOP)
+    return (
+        f"<path class=ideal d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
+        f"<text class=tick x={LEFT + 6} y={py - 5:.1f}>ideal {value:g}</text>"
+    )
+
+
+def _label(name: str, kind: str, at: Point, taken: list[tuple[float, float, float, float]]) -> str:
+    """A label beside its dot where no other stands; none where there is no room (the dot's tooltip has the name)."""
+    width = 6.6 * len(name)
+    offsets = ((9, 4), (-9 - width, 4), (-width / 2, -9), (-width / 2, 18), (9, -8), (9, 16), (-9 - width, -8), (-9 - width, 16))
+    for dx, dy in offsets:
+        px, py = at[0] + dx, at[1] + dy
+        box = (px, py - 10, px + width, py + 2)
+        free = all(box[2] < b[0] or box[0] > b[2] or box[3] < b[1] or box[1] > b[3] for b in taken)
+        if free and px > LEFT and box[2] < WIDTH and box[1] > 0:
+            taken.append(box)
+            return f"<text class='label {kind}' x={px:.1f} y={py:.1f}>{escape(name)}</text>"
+    return ""
+
+
+def spread(rows: Sequence[Row], name: str, own: Sequence[str], order: Sequence[str]) -> str:
+    """A line a method: a dot for every scene, the quartiles as a box and the median as a bar, for one metric."""
+    values = {method: _values(of, name) for method, of in by(rows, "method").items()}
+    methods = [method for method in order if values.get(method)]
+    if not methods:
+        return ""
+    span = _bulk([value for method in methods for _, value in values[method]])
+    height = TOP + ROW * len(methods) + 30
+    body = "".join(
+        f"<path class=grid d='M{px:.1f} {TOP - 6}V{height - 28}'/>"
+        f"<text class=tick x={px:.1f} y={height - 12} text-anchor=middle>{value:g}</text>"
+        for value in ticks(*span, count=4)
+        for px in [_along(value, span, NAME, WIDTH - RIGHT)]
+    )
+    for rank, method in enumerate(methods):
+        body += _strip(method, values[method], span, TOP + ROW * (rank + 0.5), method in own)
+    return f"<figure class=plot><figcaption>{escape(name)}</figcaption>{_svg(WIDTH, height, f'{name} per scene', body)}</figure>"
+
+
+def _values(rows: Sequence[Row], name: str) -> list[tuple[str, float]]:
+    return [(str(row["scene"]), value) for row in rows if (value := number(row, name)) is not None]
+
+
+def _bulk(values: Sequence[float]) -> tuple[float, float]:
+    """Range of the values; far outliers of a long tail are drawn on the frame."""
+    low, _, high = quantiles(values, n=4) if len(values) > 1 else (values[0],) * 3
+    reach = 3 * (high - low) or abs(high) * 0.1 or 0.1
+    low, high = max(min(values), low - reach), min(max(values), high + reach)
+    return (low - 0.03 * (high - low), high + 0.03 * (high - low)) if high > low else (low - reach, high + reach)
+
+
+def _strip(method: str, values: list[tuple[str, float]], span: tuple[float, float], py: float, own: bool) -> str:
+    kind = "own" if own else "classical"
+    numbers = [value for _, value in values]
+    low, middle, high = quantiles(numbers, n=4, method="inclusive") if len(numbers) > 1 else (numbers[0],) * 3
+    left, bar, right = (_along(value, span, NAME, WIDTH - RIGHT) for value in (low, middle, high))
+    dots = "".join(
+        f"<circle class='{kind}{'' if _inside(value, span) else ' far'}' cx={_along(value, span, NAME, WIDTH - RIGHT):.1f} "
+        f"cy={py:.1f} r=3><title>{escape(f'{scene}, {method}: {value:.4g}')}</title></circle>"
+        for scene, value in values
+    )
+    return (
+        f"<text class='name {kind}' x={NAME - 12} y={py + 4:.1f} text-anchor=end>{escape(method)}</text>"
+        f"<rect class='{kind}' x={left:.1f} y={py - 7:.1f} width={max(right - left, 1):.1f} height=14 rx=3 />{dots}"
+        f"<path class='median {kind}' d='M{bar:.1f} {py - 8:.1f}v16'/>"
+    )
+
+
+def _svg(width: float, height: float, title: str, body: str) -> str:
+    return f"<svg viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"

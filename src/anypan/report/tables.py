@@ -1,0 +1,149 @@
+"""Result tables from benchmark rows: HTML for the report, Markdown for the documents."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from anypan.errors import UserError
+from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, loss, mean, oracle, wins
+
+JUDGES = ("Q2n", "SAM", "ERGAS")
+ARROWS = {"higher": "↑", "lower": "↓", "nearest": "→"}
+WORDS = {"higher": "higher is better", "lower": "lower is better", "nearest": "nearer is better"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Methods x columns of means; `oracle` is the row below the line, `wins` says how often a method beats it."""
+
+    columns: tuple[str, ...]
+    body: dict[str, dict[str, Mean]]
+    oracle: dict[str, Mean]
+    wins: dict[str, str]
+    metrics: Metrics
+
+    @property
+    def scenes(self) -> dict[str, int]:
+        """How many scenes the best covered method has in each column."""
+        return {name: max((cells[name].scenes for cells in self.body.values() if name in cells), default=0)
+                for name in self.columns}  # fmt: skip
+
+    def partial(self, method: str, name: str) -> bool:
+        """True if this mean rests on fewer scenes than the others of its column, so cannot be compared with them."""
+        return self.body[method][name].scenes < self.scenes[name]
+
+    def best(self, name: str) -> set[str]:
+        """The methods that share the best printed value of a column; methods with missing scenes do not compete."""
+        full = {method: cells[name].value for method, cells in self.body.items()
+                if name in cells and not self.partial(method, name)}  # fmt: skip
+        if len(full) < 2:
+            return set()
+        top = min(full.values(), key=lambda value: loss(value, self.metrics[name][0]))
+        return {method for method, value in full.items() if self.text(name, value) == self.text(name, top)}
+
+    def text(self, name: str, value: float) -> str:
+        """A value with the decimals of its column: about four figures for the largest entry."""
+        largest = max((abs(cells[name].value) for cells in self.body.values() if name in cells), default=0)
+        return f"{value:.{4 if largest < 2 else 3 if largest < 20 else 2 if largest < 100 else 0}f}"
+
+
+def build(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str] = (), judged: bool = True) -> Table:
+    """Means per method. With `judged`, the row of the classical oracle and the share of scenes that beat it."""
+    known = {**COST, **metrics}
+    names = columns(rows, metrics)
+    found = by(rows, "method")
+    order = [*(name for name in classical if name in found), *(name for name in found if name not in classical)]
+    body = {method: _means(found[method], names) for method in order}
+    if not judged:
+        return Table(names, body, {}, {}, known)
+    bars = oracle(rows, metrics, classical)
+    judges = [name for name in JUDGES if name in metrics and name in names]
+    counts = {method: wins(found[method], bars, metrics, judges) for method in order if method not in classical}
+    said = {method: f"{won} of {of}" for method, (won, of) in counts.items() if of}
+    return Table(names, body, _means(bars, names), said, known)
+
+
+def _means(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Mean]:
+    return {name: cell for name in names if (cell := mean(rows, name)) is not None}
+
+
+def html(table: Table, caption: str, focus: str = "") -> str:
+    """A sortable table; the best of every column is marked, `focus` is the row to follow with the eye."""
+    head = "".join(_head(name, table) for name in table.columns)
+    extra = "<th scope=col><button>Beats oracle</button></th>" if table.wins else ""
+    body = "".join(_line(method, table, focus) for method in table.body)
+    foot = f"<tfoot>{_foot(table)}</tfoot>" if table.oracle else ""
+    return (
+        f"<div class=scroll tabindex=0 role=region aria-label='{escape(caption, True)}'><table class=sortable>"
+        f"<caption>{escape(caption)}</caption><thead><tr><th scope=col><button>Method</button></th>{head}{extra}</tr></thead>"
+        f"<tbody>{body}</tbody>{foot}</table></div>{_note(table)}"
+    )
+
+
+def _head(name: str, table: Table) -> str:
+    best, direction, text = table.metrics[name]
+    goal = f"{ARROWS.get(direction, '')}{f'{best:g}' if direction == 'nearest' else ''}"
+    hint = escape(f"{text} ({WORDS.get(direction, direction)})", True)
+    first = "descending" if direction == "higher" else "ascending"
+    return f"<th scope=col data-first={first}><button title='{hint}'>{escape(name)} <i>{goal}</i></button></th>"
+
+
+def _line(method: str, table: Table, focus: str) -> str:
+    cells = "".join(_cell(method, name, table) for name in table.columns)
+    if table.wins:
+        said = table.wins.get(method, "")
+        cells += f"<td data-value='{said.split(' ')[0]}'>{said or '–'}</td>"
+    return f"<tr{' class=focus' if method == focus else ''}><th scope=row>{escape(method)}</th>{cells}</tr>"
+
+
+def _cell(method: str, name: str, table: Table) -> str:
+    cell = table.body[method].get(name)
+    if cell is None:
+        return "<td data-value=''>–</td>"
+    said = table.text(name, cell.value) + ("†" if table.partial(method, name) else "")
+    if method in table.best(name):
+        said = f"<strong>{said}</strong>"
+    spread = f"<small> ±{table.text(name, cell.spread)}</small>" if cell.spread is not None else ""
+    return f"<td data-value='{cell.value!r}'>{said}{spread}</td>"
+
+
+def _foot(table: Table) -> str:
+    cells = "".join(
+        f"<td>{table.text(name, table.oracle[name].value) if name in table.oracle else '–'}</td>" for name in table.columns
+    )
+    return f"<tr><th scope=row>{ORACLE}</th>{cells}{'<td></td>' if table.wins else ''}</tr>"
+
+
+def _note(table: Table) -> str:
+    if not any(table.partial(method, name) for method, cells in table.body.items() for name in cells):
+        return ""
+    return "<p class=note>† Mean over fewer scenes than the other methods have; it does not compete. See Errors.</p>"
+
+
+def markdown_table(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, classical: Sequence[str] = ()) -> str:
+    """A Markdown table of `names` for rows of one group, best per column in bold, the oracle last if `classical`.
+
+    UserError if no row has any of the columns: a document must not show an empty table.
+    """
+    table = build(rows, {name: metrics[name] for name in names if name in metrics}, classical, bool(classical))
+    shown = [name for name in names if name in table.columns]
+    if not shown:
+        raise UserError(f"no row has any of the columns {', '.join(names)}: run the benchmark before the documents.")
+    head = [f"{name} {ARROWS.get(table.metrics[name][1], '')}" for name in shown]
+    lines = [["Method", *head], ["---", *("---:" for _ in shown)]]
+    lines += [[method, *(_mark(method, name, table) for name in shown)] for method in table.body]
+    if table.oracle:
+        bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "–" for name in shown]
+        lines.append([f"*{ORACLE}*", *(f"*{said}*" for said in bars)])
+    if table.wins:
+        for line, said in zip(lines, ["Beats oracle", "---:", *table.body, ""], strict=False):
+            line.append(table.wins.get(said, "–") if said in table.body else said)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _mark(method: str, name: str, table: Table) -> str:
+    cell = table.body[method].get(name)
+    if cell is None:
+        return "–"
+    said = table.text(name, cell.value) + ("†" if table.partial(method, name) else "")
+    return f"**{said}**" if method in table.best(name) else said
