@@ -17,7 +17,7 @@ from anypan.fill import Filled
 from anypan.grid import Grid, Lattice, Placement, coarse_part, lattice_of, place, ratios, stretched_over
 from anypan.mtf import Sampling
 from anypan.raster import Format, Raster
-from anypan.registration import Registration, register_scene
+from anypan.registration import register_scene
 from anypan.scene import Patch, Scene
 from anypan.sensors import GENERIC, Band, Sensor, assumption, find, gains, match
 from anypan.tiles import Tile
@@ -140,13 +140,13 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
     ms, lattice, blur, notes = _on_pan_grid(pan, ms)
     spot, scene = _scene(pan, ms, lattice, names, sensor, blur)
     _check_content(scene, pan)
-    found = register_scene(scene) if register else Registration()
-    if found.confident:
+    found = register_scene(scene)
+    corrected = register and found.confident
+    if corrected:
         spot, scene = _scene(pan, ms, lattice, names, sensor, blur, found.shift)
     said = assumption(sensor, names) if sensor_name else None
-    notes += [found.sentence] if register else []
-    notes += [said] if said else []
-    return Pair(scene, pan.grid, spot, found.shift, found.confidence, found.confident, tuple(notes), form, (pan, ms))
+    notes += [found.sentence(corrected), *([said] if said else [])]
+    return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, tuple(notes), form, (pan, ms))
 
 
 def _check_pan(pan: Raster, ms: Raster) -> None:
@@ -209,8 +209,8 @@ def _locate(pan: Raster, ms: Raster, notes: list[str]) -> Grid:
         if bool(pan.grid.crs) != bool(ms.grid.crs):
             notes.append("Only one of PAN and MS names a CRS: it was taken for both.")
         return raster.in_crs_of(pan.grid, ms.grid)
-    without = [each.name for each in (pan, ms) if not each.grid.georeferenced]
-    notes.append(f"{' and '.join(without)} without georeferencing: PAN and MS were taken to cover the same extent.")
+    without = " and ".join(each.name for each in (pan, ms) if not each.grid.georeferenced)
+    notes.append(f"No georeferencing in {without}: PAN and MS were taken to cover the same extent.")
     rows, cols = (p / m for p, m in zip(pan.shape, ms.shape, strict=True))
     if max(rows, cols) > MAX_SKEW * min(rows, cols):
         raise UserError(f"{ms.name} has other proportions than {pan.name}: without georeferencing, crop both alike.")

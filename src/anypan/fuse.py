@@ -114,6 +114,10 @@ def _open(pan: File | NDArray[Any], ms: File | Sequence[File] | NDArray[Any], se
 def _method(name: str) -> Method:
     from anypan.methods import METHODS  # here, so that a plain import does not load every network
 
+    if name.endswith(".safetensors"):
+        from anypan.methods.neural import neural
+
+        return neural(name)
     if name not in METHODS:
         raise UserError(f"No method is called {name!r}: choose one of {', '.join(METHODS)}.")
     return METHODS[name]

@@ -13,7 +13,10 @@ DRIFT = 0.05  # PAN pixels that a ratio taken as whole may accumulate over the w
 
 @dataclass(frozen=True)
 class Grid:
-    """``shape`` is (rows, columns); ``transform`` maps (column, row) of pixel corners to ``crs`` ("EPSG:..." or WKT; "" if none)."""
+    """``shape`` is (rows, columns); ``transform`` maps (column, row) of pixel corners to the CRS.
+
+    ``crs`` is "EPSG:..." or WKT, and "" if unknown.
+    """
 
     shape: tuple[int, int]
     transform: Affine = IDENTITY
@@ -47,7 +50,8 @@ class Placement:
 
     ``start``: the MS pixel that is the scene's (0, 0), ``shape``: MS pixels; ``origin``: the PAN pixel that is (0, 0)
     of the scene's PAN grid; ``phase``: see ``Sampling``. ``footprint``: rows and columns (first, end) of the PAN file
-    that the MS covers by its georeferencing; only these are valid. A shift moves the lattice, not the footprint.
+    that the MS covers by its georeferencing; only these are valid. A shift moves the lattice, not the footprint,
+    unless they come to differ by more than an MS pixel.
     """
 
     start: tuple[int, int]
@@ -115,9 +119,10 @@ def _place_axis(
 ) -> tuple[int, int, int, float, tuple[int, int]] | None:
     nominal = math.ceil(offset - 0.5)
     first, end = max(0, nominal), min(pan_size, nominal + ratio * size)
+    base = math.ceil(offset + shift - 0.5)
+    first, end = max(first, base - ratio), min(end, base + ratio * (size + 1))
     if first >= end:
         return None
-    base = math.ceil(offset + shift - 0.5)
     start = (first - base) // ratio
     count = -((base - end) // ratio) - start
     return start, count, base + ratio * start, offset + shift - base, (first, end)

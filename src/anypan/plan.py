@@ -14,6 +14,7 @@ from anypan.raster import CACHE
 from anypan.scene import Scene
 
 TILE = 1024  # PAN pixels along a side of a tile's core
+CELL = 4  # PAN pixels: cores begin at multiples of it, as networks that work on cells of 4 x 4 pixels need
 HALO = 64  # PAN pixels, a guess before the method is fitted
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 PLANES = 14  # float32 planes of a tile and band that are alive at once, at most
@@ -83,7 +84,8 @@ class Plan:
 
 def tile_size(scene: Scene, tile: int | None) -> int:
     """MS pixels along a side of a tile's core, for ``tile`` PAN pixels."""
-    return max(1, (tile or TILE) // scene.ratio)
+    unit = math.lcm(CELL, scene.ratio) // scene.ratio
+    return max(unit, (tile or TILE) // scene.ratio // unit * unit)
 
 
 def plan_of(pair: Pair, method: str, options: Options) -> Plan:
