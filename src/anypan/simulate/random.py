@@ -10,14 +10,17 @@ from torch import Tensor
 
 
 def uniform(rng: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Values between ``low`` and ``high``."""
     return low + (high - low) * torch.rand(shape, generator=rng)
 
 
 def log_uniform(rng: torch.Generator, low: float, high: float, *shape: int) -> Tensor:
+    """Values between ``low`` and ``high`` whose logarithm is uniform."""
     return torch.exp(uniform(rng, math.log(low), math.log(high), *shape))
 
 
 def normal(rng: torch.Generator, sigma: float, *shape: int) -> Tensor:
+    """Gaussian values of mean 0 and standard deviation ``sigma``."""
     return sigma * torch.randn(shape, generator=rng)
 
 
