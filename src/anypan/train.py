@@ -17,17 +17,19 @@ from torch import Tensor
 
 from anypan.dataset import Shard, TilePool, read_pool
 from anypan.errors import UserError
-from anypan.losses import fusion_loss
+from anypan.losses import TEXTURE_WEIGHT, fusion_loss, texture_loss
 from anypan.models import ARCHITECTURES
 from anypan.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
-from anypan.weights import save
+from anypan.weights import load, save
 
 HELD_OUT_SEED = 10**9  # far from every training step's seed
 
 
 @dataclass(frozen=True)
 class Optimisation:
+    """How a run is optimised: AdamW on ``scenes`` x ``patches`` patches a step, weights averaged with ``ema``."""
+
     steps: int = 6000
     warmup: int = 100
     decay: float = 0.35  # share of the steps, at the end, over which the rate falls to zero
@@ -54,7 +56,7 @@ class Config:
     shards: tuple[Shard, ...]
     train: Optimisation = field(default_factory=Optimisation)
     simulation: Simulation = field(default_factory=Simulation)
-    start: str = ""  # weights to start from
+    start: str = ""  # weight file to start from
 
 
 def read_config(path: str | Path) -> Config:
@@ -67,6 +69,8 @@ def read_config(path: str | Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
     shards = tuple(_build(Shard, {**s, "path": _beside(file, s["path"])}, file) for s in values.pop("shards", []))
+    if values.get("start"):
+        values["start"] = _beside(file, values["start"])
     tables = {"train": Optimisation, "simulation": Simulation}
     for name, kind in tables.items():
         values[name] = _build(kind, values.get(name, {}), file)
@@ -112,9 +116,12 @@ def scene_scale(batch: Batch) -> Scale:
 
 
 def batch_loss(network: torch.nn.Module, batch: Batch) -> Tensor:
+    """The training loss of a batch, standardised as when fusing."""
     scale = scene_scale(batch)
-    fused = network(scale.apply_pan(batch.pan), scale.apply(batch.lrms), scale, batch.gnyq, batch.sampling)
-    return fusion_loss(fused, scale.apply(batch.reference), batch.pan_weights * scale.std)
+    pan, reference = scale.apply_pan(batch.pan), scale.apply(batch.reference)
+    fused = network(pan, scale.apply(batch.lrms), scale, batch.gnyq, batch.sampling)
+    loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
+    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, pan)
 
 
 class Run:
@@ -126,6 +133,8 @@ class Run:
         architecture = ARCHITECTURES[config.architecture]
         self.settings = architecture.config(**config.model)
         self.network = architecture.network(self.settings).to(self.device, memory_format=torch.channels_last)
+        if config.start:
+            self.network.load_state_dict(load(config.start, device).state_dict())
         self.average = {key: value.detach().clone() for key, value in self.network.state_dict().items()}
         o = config.train
         self.optimiser = torch.optim.AdamW(self.network.parameters(), o.rate, weight_decay=o.weight_decay)

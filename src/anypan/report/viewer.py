@@ -107,7 +107,7 @@ def _zooms() -> str:
 
 
 def _strip(view: View, size: int) -> tuple[str, dict[str, tuple[int, int]]]:
-    """Rows of lossless crops with a placeholder for each row's heading, and where they lie in `view`."""
+    """Rows of lossless crops with a mark for each row's heading, and where they lie in `view`."""
     spots = places(view.pan, size)
     rows = []
     for what, (row, col) in spots.items():

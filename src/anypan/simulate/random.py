@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -37,7 +38,16 @@ def pick(rng: torch.Generator, weights: dict[int, float]) -> int:
 
 
 def smooth_field(rng: torch.Generator, leading: tuple[int, ...], size: int, knots: int) -> Tensor:
-    """(*leading, size, size) fields of unit-variance knots on a coarse grid, interpolated smoothly."""
-    coarse = torch.randn((math.prod(leading), 1, knots, knots), generator=rng)
-    fine = F.interpolate(coarse, size=(size, size), mode="bicubic", align_corners=True)
-    return fine.reshape(*leading, size, size)
+    """(*leading, size, size) fields: unit-variance knots on a grid of knots x knots, interpolated smoothly."""
+    coarse = torch.randn((*leading, knots, knots), generator=rng)
+    if knots == size:
+        return coarse
+    matrix = _interpolation(size, knots)
+    return matrix @ coarse @ matrix.T
+
+
+@lru_cache(maxsize=64)
+def _interpolation(size: int, knots: int) -> Tensor:
+    """(size, knots) matrix of cubic interpolation between evenly spread knots."""
+    rows = torch.eye(knots)[None, None]
+    return F.interpolate(rows, size=(size, knots), mode="bicubic", align_corners=True)[0, 0]
