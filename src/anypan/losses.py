@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
+TEXTURE_WEIGHT = 0.1
+WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.3  # of the scene's standard deviation
 
 
@@ -22,3 +25,24 @@ def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
     mixed_contrast = (weights[..., None, None] * reference).sum(1).std((-2, -1), keepdim=True)
     mixed_contrast = mixed_contrast / weights.abs().sum(1)[:, None, None].clamp(min=1e-3) + CONTRAST_FLOOR
     return torch.mean(error.abs() / contrast) + INTENSITY_WEIGHT * torch.mean(mixture.abs() / mixed_contrast)
+
+
+def texture_loss(fused: Tensor, reference: Tensor, pan: Tensor) -> Tensor:
+    """How far the local correlation of each band with the PAN falls short of that of the reference, on the mean.
+
+    fused, reference (N, B, H, W), pan (N, 1, H, W); correlation in 4 x 4 windows as in D_rho (Scarpa, Ciotola 2022).
+    """
+    short = local_correlation(reference, pan).detach() - local_correlation(fused, pan)
+    return F.relu(short).mean()
+
+
+def local_correlation(one: Tensor, two: Tensor) -> Tensor:
+    """Correlation of (N, B, H, W) and (N, 1 or B, H, W) in windows of 4 x 4 pixels, every second pixel."""
+
+    def mean(image: Tensor) -> Tensor:
+        return F.avg_pool2d(image, WINDOW, 2)
+
+    first, second = mean(one), mean(two)
+    cross = mean(one * two) - first * second
+    power = (mean(one * one) - first**2).clamp(min=0) * (mean(two * two) - second**2).clamp(min=0)
+    return cross / torch.sqrt(power + 1e-10)

@@ -25,7 +25,7 @@ class Config:
     band: int = 32  # channels that describe one band
     blocks: int = 5
     bases: int = 16  # detail images that the trunk offers to every band
-    steps: int = 1  # consistency steps, each followed by a learned correction
+    steps: int = 1  # consistency steps with a learned correction; a plain one comes last
 
 
 class Block(nn.Module):
@@ -82,7 +82,7 @@ class AnypanS(nn.Module):
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
-        return CELL * (convolutions + 1) + sampling.reach * (1 + self.config.steps)
+        return CELL * (convolutions + 1) + sampling.reach * (2 + self.config.steps)
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
@@ -102,7 +102,7 @@ class AnypanS(nn.Module):
             residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
             change = correction(bands, _half(residual.flatten(0, 1)[:, None]), fine)
             fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
-        return fused
+        return fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
 
     def _encode(
         self, detail: Tensor, pan_lp: Tensor, misfit: Tensor, exp: Tensor, scale: Scale, ratio: int

@@ -47,8 +47,11 @@ def bend(images: Tensor, rng: torch.Generator) -> Tensor:
 def vary_gain(images: Tensor, rng: torch.Generator) -> Tensor:
     """Slow gain changes over the image, different in each band, in a third of the scenes."""
     g, k, c, size, _ = images.shape
-    depth = uniform(rng, 0, 0.3, g, 1, c, 1, 1) * chance(rng, 0.35, g, 1, 1, 1, 1)
-    return images * torch.exp(depth * smooth_field(rng, (g, k, c), size, 4))
+    chosen = chance(rng, 0.35, g) > 0
+    depth = uniform(rng, 0, 0.3, int(chosen.sum()), 1, c, 1, 1)
+    varied = images.clone()
+    varied[chosen] *= torch.exp(depth * smooth_field(rng, (len(depth), k, c), size, 4))
+    return varied
 
 
 def add_foreign(images: Tensor, rng: torch.Generator) -> Tensor:

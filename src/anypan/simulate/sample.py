@@ -23,10 +23,13 @@ class Simulation:
     pan_gain: tuple[float, float] = (0.08, 0.5)
     reference_gain: tuple[float, float] = (0.2, 0.42)
     ms_gain: tuple[float, float] = (0.18, 0.42)
-    generic_gnyq: float = 0.30  # what the network is told in half of the samples, whatever the true gain
-    misregistered: float = 0.5  # share of scenes whose MS is displaced
-    displacement: float = 0.25  # PAN pixels, standard deviation
-    band_displacement: float = 0.08
+    wide_gain: tuple[float, float] = (0.08, 0.85)  # of products restored on the ground or resampled lightly
+    wide: float = 0.25  # share of scenes whose MS gain comes from the wide range
+    generic_gnyq: float = 0.30  # what the network is told of scenes whose sensor is unknown
+    unknown: float = 0.2  # share of scenes of the ordinary range whose sensor is unknown
+    misregistered: float = 0.4  # share of scenes whose MS is displaced
+    displacement: float = 0.2  # PAN pixels, standard deviation
+    band_displacement: float = 0.06
     snr_pan: tuple[float, float] = (300.0, 3000.0)
     snr_ms: tuple[float, float] = (500.0, 5000.0)
     restored: float = 0.3  # share of scenes sharpened on the ground, PAN and MS alike
@@ -56,8 +59,7 @@ def simulate_batch(images: Tensor, rng: torch.Generator, config: Simulation | No
     size = (pan.shape[-2], pan.shape[-1])
     phase = uniform(rng, -0.5, 0.5, 2) * chance(rng, 0.5, 1)
     sampling = DenseSampling(ratio, size, (float(phase[0]), float(phase[1])))
-    lrms, true_gnyq = _observe_ms(reference, sampling, rng, c)
-    told = torch.where(chance(rng, 0.5, len(pan), 1) > 0, true_gnyq, torch.full_like(true_gnyq, c.generic_gnyq))
+    lrms, told = _observe_ms(reference, sampling, rng, c)
     patches = images.shape[1]
     parts = [_with_noise(pan, c.snr_pan, rng), _with_noise(lrms, c.snr_ms, rng), reference]
     flat = [part.flatten(0, 1) for part in parts]
@@ -112,16 +114,21 @@ def _sharpen(image: Tensor, amount: Tensor) -> Tensor:
 def _observe_ms(
     reference: Tensor, sampling: DenseSampling, rng: torch.Generator, c: Simulation
 ) -> tuple[Tensor, Tensor]:
-    """LRMS (G, K, B, h, w) through gains and displacements of its own, and the gains (G, B)."""
+    """LRMS (G, K, B, h, w) through gains and displacements of its own, and what is told of the gains (G, B)."""
     g, _, b = reference.shape[:3]
-    gains = (uniform(rng, *c.ms_gain, g, 1, 1) * uniform(rng, 0.9, 1.1, g, 1, b)).clamp(max=0.45)
+    wide = chance(rng, c.wide, g, 1, 1)
+    gains = torch.where(wide > 0, uniform(rng, *c.wide_gain, g, 1, 1), uniform(rng, *c.ms_gain, g, 1, 1))
+    gains = (gains * uniform(rng, 0.92, 1.08, g, 1, b)).clamp(max=0.9)
     moved = chance(rng, c.misregistered, g, 1, 1)
     matrices = []
     for axis in (0, 1):
         shift = normal(rng, c.displacement, g, 1, 1) + normal(rng, c.band_displacement, g, 1, b)
         size = reference.shape[-1 if axis else -2]
         matrices.append(gaussian_matrix(gains, sampling.ratio, size, sampling.phase[axis] + moved * shift))
-    return matrices[0] @ reference @ matrices[1].mT, gains[:, 0]
+    unknown = chance(rng, c.unknown, g, 1, 1) * (1 - wide)
+    measured = gains * torch.exp(normal(rng, 0.06, g, 1, 1))
+    told = torch.where(unknown > 0, torch.full_like(gains, c.generic_gnyq), measured).clamp(max=0.95)
+    return matrices[0] @ reference @ matrices[1].mT, told[:, 0]
 
 
 def _with_noise(image: Tensor, snr: tuple[float, float], rng: torch.Generator) -> Tensor:
