@@ -34,7 +34,7 @@ def _liquid_water() -> Array:
 
 
 def leaves(green: float, plateau: float, water: float, edge_nm: float = 715.0, chlorophyll: float = 1.0) -> Array:
-    """Foliage: reflectance ``green`` at 550 nm, near-infrared ``plateau``, amount of ``water`` and of pigment (0..1)."""
+    """Foliage: reflectance ``green`` at 550 nm, near-infrared ``plateau``, amount of ``water`` and pigment (0..1)."""
     pigment = 1.25 * _dip(440, 45) + 0.55 * _dip(490, 22) + 0.75 * _dip(625, 45) + 1.1 * _dip(675, 18)
     visible = 1.15 * green * np.exp(-chlorophyll * pigment)
     infrared = plateau * np.exp(-water * _liquid_water())
@@ -61,6 +61,13 @@ def mineral(start: float, end: float, reach_nm: float, hydroxyl: float = 0.1) ->
     """Stone, asphalt, concrete: from ``start`` at 400 nm towards ``end`` with the constant ``reach_nm``."""
     continuum = end - (end - start) * np.exp(-(_NM - 400) / reach_nm)
     return continuum * np.exp(-0.5 * hydroxyl * _dip(1430, 45) - hydroxyl * _dip(1930, 50) - hydroxyl * _dip(2200, 40))
+
+
+def clay(start: float, step: float) -> Array:
+    """Fired clay: iron oxide's steep rise at 585 nm and its dip at 870 nm."""
+    return (start + step * _rise(585, 22) + 0.08 * _rise(1000, 120)) * np.exp(
+        -0.13 * _dip(870, 60) - 0.1 * _dip(1930, 60)
+    )
 
 
 def paint(floor: float, peak: float, centre: float, width: float, infrared: float) -> Array:
@@ -92,7 +99,7 @@ MATERIALS: dict[str, Array] = {
     "broadleaf": leaves(0.07, 0.45, 0.8, edge_nm=717),
     "conifer": leaves(0.05, 0.29, 0.85, edge_nm=717),
     "blossom": leaves(0.26, 0.50, 0.8, chlorophyll=0.32) * (0.35 + 0.65 * _rise(520, 12)),
-    "straw": straw(0.42),
+    "straw": straw(0.37),
     "loam": soil(0.30, 0.35, 0.6),
     "dark soil": soil(0.17, 0.2, 1.0),
     "red soil": soil(0.36, 1.0, 0.3, clay=0.3),
