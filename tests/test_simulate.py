@@ -41,7 +41,8 @@ def test_the_same_seed_gives_the_same_sample_and_another_seed_another(images):
 
 
 def test_without_noise_and_displacement_the_ms_is_the_degraded_reference(images):
-    quiet = Simulation(misregistered=0.0, snr_pan=(1e7, 1e8), snr_ms=(1e7, 1e8), ratios={4: 1.0}, ms_gain=(0.3, 0.3001))
+    gains = {"ms_gain": (0.3, 0.3001), "wide": 0.0}
+    quiet = Simulation(misregistered=0.0, snr_pan=(1e7, 1e8), snr_ms=(1e7, 1e8), ratios={4: 1.0}, **gains)
     batch = simulate_batch(images, generator(3), quiet)
     degraded = batch.sampling.degrade(batch.reference, torch.full_like(batch.gnyq, 0.3))
     tolerance = 0.03 * float(batch.reference.std())  # the gains differ by up to 10 % between the bands

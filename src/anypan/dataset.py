@@ -15,9 +15,12 @@ from PIL import Image
 from torch import Tensor
 
 from anypan.errors import UserError
+from anypan.sensors import Band
+from anypan.simulate.landscape import landscape, scene_bands
+from anypan.simulate.spectra import responses
 
 TILE = 256  # pixels along a side of a source tile
-CHANNELS = 4  # red, green, blue, near infrared (made from the others where the source has none)
+CAMERA = (("red", 605.0, 695.0), ("green", 515.0, 600.0), ("blue", 430.0, 515.0), ("nir", 770.0, 895.0))  # nm
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,17 @@ class Shard:
     path: str
     keys: str = ""
     held_out: str = ""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Landscapes of the package: ``count`` of ``size`` x ``size`` pixels; the last tenth is held out."""
+
+    count: int
+    size: int = 1024
+    gsd: tuple[float, ...] = (0.25, 0.5, 1.0)
+    seed: int = 1000
     weight: float = 1.0
 
 
@@ -47,8 +61,8 @@ class TilePool:
         return torch.stack(turned).float() / 255
 
 
-def read_pool(shards: tuple[Shard, ...], held_out: bool = False) -> TilePool:
-    """Decode the shards; ``held_out`` chooses the validation keys instead of the training keys."""
+def read_pool(shards: tuple[Shard, ...], rendered: tuple[Rendered, ...] = (), held_out: bool = False) -> TilePool:
+    """Decode the shards and render the landscapes; ``held_out`` chooses what validation sees."""
     tiles: list[np.ndarray] = []
     weights: list[float] = []
     for shard in shards:
@@ -57,10 +71,27 @@ def read_pool(shards: tuple[Shard, ...], held_out: bool = False) -> TilePool:
             if re.search(shard.keys, key) and bool(shard.held_out and re.search(shard.held_out, key)) == held_out:
                 tiles.extend(_cut(_decode(key, members)))
         weights += [shard.weight] * (len(tiles) - before)
+    for source in rendered:
+        before = len(tiles)
+        for picture in _render(source, held_out):
+            tiles.extend(_cut(picture))
+        weights += [source.weight] * (len(tiles) - before)
     if not tiles:
         kind = "held-out" if held_out else "training"
         raise UserError(f"No {kind} image was found in {[s.path for s in shards]}: check paths and key patterns.")
     return TilePool(torch.from_numpy(np.stack(tiles)), torch.tensor(weights, dtype=torch.float64))
+
+
+def _render(source: Rendered, held_out: bool) -> Iterator[np.ndarray]:
+    """(4, size, size) uint8 landscapes, as a camera for red, green, blue and near infrared would deliver them."""
+    bands = [Band(name, low, high, 0.3) for name, low, high in CAMERA]
+    kept = source.count - -(-source.count // 10)
+    for number in range(kept, source.count) if held_out else range(kept):
+        gsd = source.gsd[number % len(source.gsd)]
+        scene = landscape((source.size, source.size), source.seed + number, gsd)
+        light, _ = scene_bands(scene, responses([*bands, bands[0]]))
+        top = light.flatten(1).quantile(0.995, dim=1)[:, None, None]
+        yield (255 * (light / top).clamp(0, 1).sqrt()).round().to(torch.uint8).numpy()
 
 
 def _samples(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:

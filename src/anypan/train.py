@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anypan.dataset import Shard, TilePool, read_pool
+from anypan.dataset import Rendered, Shard, TilePool, read_pool
 from anypan.errors import UserError
 from anypan.losses import TEXTURE_WEIGHT, fusion_loss, texture_loss
 from anypan.models import ARCHITECTURES
@@ -53,7 +53,8 @@ class Config:
     out: str
     architecture: str
     model: dict[str, Any]
-    shards: tuple[Shard, ...]
+    shards: tuple[Shard, ...] = ()
+    landscapes: tuple[Rendered, ...] = ()
     train: Optimisation = field(default_factory=Optimisation)
     simulation: Simulation = field(default_factory=Simulation)
     start: str = ""  # weight file to start from
@@ -69,12 +70,13 @@ def read_config(path: str | Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
     shards = tuple(_build(Shard, {**s, "path": _beside(file, s["path"])}, file) for s in values.pop("shards", []))
+    landscapes = tuple(_build(Rendered, s, file) for s in values.pop("landscapes", []))
     if values.get("start"):
         values["start"] = _beside(file, values["start"])
     tables = {"train": Optimisation, "simulation": Simulation}
     for name, kind in tables.items():
         values[name] = _build(kind, values.get(name, {}), file)
-    return _build(Config, {**values, "shards": shards}, file)
+    return _build(Config, {**values, "shards": shards, "landscapes": landscapes}, file)
 
 
 def _beside(file: Path, path: str) -> str:
@@ -205,7 +207,8 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Any = print) -> 
     if checkpoint.is_file():
         run.load_checkpoint(checkpoint)
         say(f"resumed at step {run.step} of {o.steps}")
-    pool, held_out = read_pool(config.shards), read_pool(config.shards, held_out=True)
+    sources = (config.shards, config.landscapes)
+    pool, held_out = read_pool(*sources), read_pool(*sources, held_out=True)
     say(f"{len(pool.tiles)} training and {len(held_out.tiles)} held-out tiles")
     _loop(run, pool, held_out, folder, say)
     return _export(run, folder)

@@ -21,6 +21,8 @@ CELL = 4  # PAN pixels along a side of a cell of the coarse grid
 
 @dataclass(frozen=True)
 class Config:
+    """The sizes of the network; stored with its weights."""
+
     trunk: int = 48  # channels that describe the PAN and what the bands share
     band: int = 32  # channels that describe one band
     blocks: int = 5
