@@ -1,5 +1,6 @@
 """Rasters in and out: the only package that touches raster files."""
 
+from anypan.raster.array import write_array
 from anypan.raster.format import Format, format_of
 from anypan.raster.read import (
     CACHE,
@@ -27,4 +28,5 @@ __all__ = [
     "open_raster",
     "resampled",
     "same_crs",
+    "write_array",
 ]

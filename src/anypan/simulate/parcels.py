@@ -67,7 +67,7 @@ class _Division:
         u0, u1, v0, v1 = rect
         sides, urban = (u1 - u0, v1 - v0), self.urbanity((u0 + u1) / 2, (v0 + v1) / 2)
         target = self.town_block if urban > 0.35 else 1.25 * self.block
-        if max(sides) < target * self.rng.uniform(0.8, 1.5):
+        if max(sides) < target * self.rng.uniform(0.8, 1.5) and self.cuts:
             self.rects.append(rect)
             self.urban.append(urban)
             return -len(self.rects)
