@@ -1,17 +1,30 @@
 """METHODS: everything that fuses, by the name its paper gives it."""
 
+from anypan.methods.awlp import awlp
 from anypan.methods.base import Fuser, Method
+from anypan.methods.bdsd_pc import bdsd_pc
+from anypan.methods.brovey import brovey, bt_h
+from anypan.methods.consistency import consistent
 from anypan.methods.exp import exp
 from anypan.methods.gs import gs, gsa
+from anypan.methods.hpf import hpf, sfim
 from anypan.methods.mtf_glp import mtf_glp, mtf_glp_cbd, mtf_glp_fs
 from anypan.methods.mtf_glp_hpm import mtf_glp_hpm, mtf_glp_hpm_r
+from anypan.methods.pca import pca
 
 __all__ = ["CLASSICAL", "METHODS", "Fuser", "Method"]
 
 METHODS: dict[str, Method] = {
     "EXP": exp,
+    "Brovey": brovey,
+    "BT-H": bt_h,
     "GS": gs,
     "GSA": gsa,
+    "PCA": pca,
+    "HPF": hpf,
+    "SFIM": sfim,
+    "AWLP": awlp,
+    "BDSD-PC": bdsd_pc,
     "MTF-GLP": mtf_glp,
     "MTF-GLP-FS": mtf_glp_fs,
     "MTF-GLP-HPM": mtf_glp_hpm,
@@ -19,5 +32,6 @@ METHODS: dict[str, Method] = {
     "MTF-GLP-CBD": mtf_glp_cbd,
 }
 CLASSICAL = tuple(METHODS)
+METHODS["MTF-GLP-FS + consistency"] = consistent(mtf_glp_fs)
 
-# Networks: METHODS[name] = neural(name) for each of the package's weights, after CLASSICAL was taken.
+# Networks follow here: METHODS[name] = neural(name) for each of the package's weights.

@@ -38,6 +38,11 @@ class Statistics:
     def std(self) -> Tensor:
         return self.variance.sqrt()
 
+    @property
+    def square(self) -> Tensor:
+        """(C, C): mean products, with the means left in."""
+        return self.covariance + torch.outer(self.mean, self.mean)
+
     def regress(self, response: int, predictors: Sequence[int]) -> Tensor:
         """Least-squares weights, with an intercept, of the variables ``predictors`` for the variable ``response``."""
         index = torch.as_tensor(predictors)

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from anypan.metrics.resize import enlarge_bicubic, reduce_bicubic
 from anypan.mtf import TOOLBOX_TAPS, Sampling
 
 _SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
@@ -43,3 +44,8 @@ def gaussian_lowpass(pan: Tensor, ratio: int) -> Tensor:
     """MTF filter of gain .30 whose Gaussian is wider by 41 / 40 than toolbox_kernel's: (1, H, W) to the same shape."""
     narrowing = (TOOLBOX_TAPS - 1) / TOOLBOX_TAPS
     return Sampling(ratio, convention="toolbox").lowpass(pan, [0.3 ** (narrowing**2)])
+
+
+def bicubic_lowpass(pan: Tensor, ratio: int) -> Tensor:
+    """Reduced by ``ratio`` with antialiased bicubic interpolation, and enlarged again: (1, H, W) to the same shape."""
+    return enlarge_bicubic(reduce_bicubic(pan, ratio), ratio)

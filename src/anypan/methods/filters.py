@@ -1,0 +1,44 @@
+"""Low-pass filters on the PAN grid as sums of shifted copies, so that a tile's pixels equal the whole image's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+
+
+def separable(image: Tensor, taps: Sequence[float], dilation: int = 1) -> Tensor:
+    """Filter rows and columns of (..., H, W) with an odd number of symmetric ``taps``; replicated borders."""
+    return _along(_along(image, taps, dilation).mT, taps, dilation).mT
+
+
+def _along(image: Tensor, taps: Sequence[float], dilation: int) -> Tensor:
+    size, reach = image.shape[-1], len(taps) // 2 * dilation
+    index = torch.arange(-reach, size + reach, device=image.device).clamp_(0, size - 1)
+    padded = image.index_select(-1, index)
+    total = padded[..., :size] * taps[0]
+    for t, tap in enumerate(taps[1:], 1):
+        total.add_(padded[..., t * dilation : t * dilation + size], alpha=tap)
+    return total
+
+
+def box_mean(image: Tensor, radius: int) -> Tensor:
+    """Mean of the (2 radius + 1)^2 pixels around each pixel of (..., H, W)."""
+    size = 2 * radius + 1
+    return separable(image, (1 / size,) * size)
+
+
+def wavelet_levels(ratio: int) -> int:
+    """Levels of a dyadic wavelet that come nearest to the ratio."""
+    return max(1, round(math.log2(ratio)))
+
+
+def a_trous(image: Tensor, levels: int) -> Tensor:
+    """Low-pass of the a trous wavelet with the cubic B-spline, taps 2^level apart (Starck and Murtagh)."""
+    for level in range(levels):
+        image = separable(image, _SPLINE, 2**level)
+    return image
