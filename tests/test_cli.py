@@ -54,7 +54,7 @@ def picture(size: int, bands: int, seed: int = 7) -> np.ndarray:
 
 def scene(folder: Path, size: int = MS_SIZE, bands: int = 4) -> Path:
     """A folder with pan.tif and ms.tif at ratio 4."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     truth = picture(size, bands)
     lrms = truth.reshape(bands, size, 4, size, 4).mean((2, 4))
     write(folder / "pan.tif", truth.mean(0, keepdims=True).astype("uint16"))
@@ -186,6 +186,67 @@ def test_existing_output_is_replaced_only_when_told(pair: Path) -> None:
     assert anypan("fuse", *arguments, "--overwrite").exit_code == 0
 
 
+def test_fuse_writes_a_page_when_asked(pair: Path) -> None:
+    page = pair / "look.html"
+    arguments = (pair / "pan.tif", pair / "ms.tif", pair / "out.tif", "-m", "MTF-GLP-FS", "--no-register")
+    assert anypan("fuse", *arguments, "--report", page).exit_code == 0
+    text = page.read_text()
+    assert "MTF-GLP-FS" in text and "D_rho" in text and "http://" not in text.replace("http://www.w3.org", "")
+    fails(anypan("fuse", *arguments, "--overwrite", "--report", pair / "missing" / "look.html"), "report", "folder")
+
+
+# --------------------------------------------------------------------------------------------------------------- judge
+
+
+def test_assess_measures_with_and_without_a_reference(pair: Path) -> None:
+    files = (pair / "pan.tif", pair / "ms.tif", pair / "out.tif")
+    anypan("fuse", *files, "-m", "MTF-GLP-FS", "-q")
+    plain = anypan("assess", *files)
+    shown = [line.split("  ")[0] for line in plain.stdout.splitlines()]
+    assert plain.exit_code == 0 and "D_rho" in shown and "ERGAS" not in shown
+    values = json.loads(anypan("assess", *files, "--reference", pair / "out.tif", "--json").stdout)
+    assert values["ERGAS"] == 0 and values["Q2n"] == pytest.approx(1) and 0 <= values["D_rho"] <= 1
+    fails(anypan("assess", *files[:2], pair / "ms.tif"), "ms.tif")
+    fails(anypan("assess", *files[:2], pair / "missing.tif"), "missing.tif")
+
+
+def test_benchmark_rows_become_a_page(tmp_path: Path) -> None:
+    scene(tmp_path / "scenes" / "first")
+    broken = scene(tmp_path / "scenes" / "second")
+    (broken / "ms.tif").write_text("broken")
+    rows, folder = tmp_path / "rows.jsonl", tmp_path / "report"
+    result = anypan("benchmark", tmp_path / "scenes", "-m", "EXP", "-m", "MTF-GLP-FS", "--out", rows)
+    assert result.exit_code == 0 and "8 rows" in result.stderr and "4 of them with an error" in result.stderr
+    known = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert {(row["scene"], "error" in row) for row in known} == {("first", False), ("second", True)}
+    assert all({"scene", "sensor", "protocol", "mode", "method", "versions"} <= set(row) for row in known)
+    result = anypan("report", rows, "--scenes", tmp_path / "scenes", "-m", "MTF-GLP-FS", "-o", folder)
+    assert result.stdout.strip() == str(folder / "report.html"), result.output
+    assert "data:image" in (folder / "report.html").read_text()
+
+
+def test_bad_input_of_the_judges_is_one_sentence(pair: Path) -> None:
+    out = ("--out", pair / "rows.jsonl")
+    fails(anypan("benchmark", pair / "missing", *out), "missing")
+    fails(anypan("benchmark", pair, "-m", "nonsense", *out), "nonsense", "MTF-GLP-FS")
+    fails(anypan("benchmark", pair, "--protocol", "nonsense", *out), "rr", "fr")
+    fails(anypan("report", pair / "missing.jsonl", "-o", pair), "missing.jsonl")
+    fails(anypan("report", pair / "pan.tif", "-o", pair), "pan.tif")
+    assert sorted(file.name for file in pair.iterdir()) == ["ms.tif", "pan.tif"]
+
+
+# --------------------------------------------------------------------------------------------------------------- learn
+
+
+def test_bad_configurations_are_one_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    fails(anypan("pretrain", config), "config.toml")
+    config.write_text("not toml")
+    fails(anypan("pretrain", config), "config.toml", "toml")
+    config.write_text("nonsense = 1")
+    fails(anypan("pretrain", config), "config.toml", "nonsense")
+
+
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 
@@ -202,7 +263,9 @@ def _truncated(at: Path) -> None:
 
 def _vrt(at: Path) -> None:
     (at / "secret.tif").write_bytes((at / "ms.tif").read_bytes())
-    source = f'<SimpleSource><SourceFilename>{at / "secret.tif"}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>'
+    source = (
+        f"<SimpleSource><SourceFilename>{at / 'secret.tif'}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>"
+    )
     band = f'<VRTRasterBand dataType="UInt16" band="1">{source}</VRTRasterBand>'
     (at / "ms.tif").write_text(f'<VRTDataset rasterXSize="{MS_SIZE}" rasterYSize="{MS_SIZE}">{band}</VRTDataset>')
 

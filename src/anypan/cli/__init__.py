@@ -1,4 +1,4 @@
-"""The command line: verbs only. Everything that works is imported by the verb that needs it, so that help is instant."""
+"""The command line: verbs only. What works is imported by the verb that needs it, so that help is instant."""
 
 from __future__ import annotations
 

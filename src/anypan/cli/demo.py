@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
 
-from anypan.cli.console import note
+from anypan.cli.console import note, progress
 
 _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
 
-Next:
-  anypan fuse {folder}/pan.tif {folder}/ms.tif {folder}/classical.tif --method MTF-GLP-FS
-  anypan assess {folder}/pan.tif {folder}/ms.tif {folder}/fused.tif
-  anypan fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html"""
+Next, in this folder:
+  {anypan} fuse {folder}/pan.tif {folder}/ms.tif {folder}/classical.tif --method MTF-GLP-FS
+  {anypan} assess {folder}/pan.tif {folder}/ms.tif {folder}/fused.tif --reference {folder}/reference.tif
+  {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html"""
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default="demo")
+@click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help="See 'anypan methods'.")
+@click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Side of the PAN in pixels.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def demo(folder: str, quiet: bool) -> None:
-    """Render a scene, fuse it with the default network and write DIR/pan.tif, ms.tif, fused.tif and report.html.
+def demo(folder: str, method: str, size: int, quiet: bool) -> None:
+    """Render a landscape, look at it with a satellite's eyes, fuse what it sees, and show the result.
+
+    Writes pan.tif, ms.tif, reference.tif (the truth), fused.tif and report.html into DIR [default: demo].
 
     \b
     Examples:
       anypan demo
-      anypan demo /tmp/look
+      anypan demo look --method MTF-GLP-FS
     """
+    from anypan import gallery
     from anypan.demo import make
+    from anypan.fuse import fuse
 
-    make(Path(folder))
-    note(_NEXT.format(folder=folder).lstrip("\n"), quiet)
+    note("rendering a landscape and what a satellite sees of it", quiet)
+    made = make(folder, size)
+    pan, ms, out = str(made["pan"]), str(made["ms"]), Path(folder) / "fused.tif"
+    with progress("fusing", quiet) as step:
+        done = fuse(pan, ms, out, method, overwrite=True, progress=step)
+    note("measuring and drawing", quiet)
+    gallery.page(pan, ms, done, Path(folder) / "report.html", made["reference"])  # type: ignore[arg-type]
+    note(_NEXT.format(folder=folder, anypan=_command()).lstrip("\n"), quiet)
+
+
+def _command() -> str:
+    """How the person who reads this can call anypan: by its name if that is found, else by its path."""
+    found = Path(sys.argv[0])
+    return "anypan" if shutil.which("anypan") or found.name != "anypan" else os.path.relpath(found)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from anypan.cli.console import note, print_json, progress
+from anypan.cli.device import device_option, threads_option
+from anypan.errors import UserError
 
 
 def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -24,25 +28,6 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
     if not names:
         raise click.BadParameter("it is empty: give numbers from 1 or names, for example 3,2,1")
     return [int(name) if name.isdigit() else name for name in names]
-
-
-def _device(_: click.Context, __: click.Parameter, name: str) -> str:
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with the device
-        raise click.BadParameter(f"{name!r} cannot be used on this machine: choose auto or cpu") from error
-    return name
-
-
-def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
-    if count is not None:
-        import torch
-
-        torch.set_num_threads(count)
 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
@@ -63,8 +48,8 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS)
 @click.option("--sensor", metavar="NAME", help=_SENSOR)
 @click.option("--no-register", is_flag=True, help=_NO_REGISTER)
-@click.option("--device", metavar="NAME", default="auto", show_default=True, callback=_device, help=_DEVICE)
-@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=_threads, help="CPU threads.")
+@click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE)
+@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=threads_option, help="CPU threads.")
 @click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 @click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
@@ -91,17 +76,34 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
     options["register"] = not options.pop("no_register")
+    _check_page(page)
     if dry_run or verbose:
         from anypan.fuse import plan
 
-        _tell(plan(pan, ms, out, **options), **show)
-    if dry_run:
-        return
+        planned = plan(pan, ms, out, **options)
+        if dry_run:
+            return _tell(planned, **show)
+        note("\n".join(_lines(planned)), show["quiet"])
     from anypan.fuse import fuse as run
 
     with progress("fusing", show["quiet"] or show["as_json"]) as step:
         done = run(pan, ms, out, progress=step, **options)
+    if page:
+        _write_page(pan, ms, done, page, options)
     _tell(done, **show)
+
+
+def _check_page(page: str | None) -> None:
+    """A page that cannot be written is said before the work, not after it."""
+    if page and not Path(page).absolute().parent.is_dir():
+        raise UserError(f"The folder of the report {page} does not exist: create it first.")
+
+
+def _write_page(pan: str, ms: Sequence[str], done: Any, page: str, options: dict[str, Any]) -> None:
+    from anypan import gallery
+
+    opening = {name: options[name] for name in ("bands", "sensor", "register", "allow_vrt", "allow_remote")}
+    gallery.page(pan, ms, done, page, **opening)
 
 
 def _tell(found: Any, as_json: bool, quiet: bool) -> None:
@@ -121,12 +123,17 @@ def _lines(found: Any) -> list[str]:
     dy, dx = found.shift
     lines = [
         f"grid     {cols} x {rows} pixels, {len(found.bands)} bands ({', '.join(found.bands)}), ratio {found.ratio}",
-        f"shift    {dy:+.2f} rows, {dx:+.2f} columns of the PAN; {'corrected' if found.registered else 'not corrected'}",
+        f"shift    {dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if found.registered else 'not '}corrected",
     ]
     if hasattr(found, "output"):
         return [*lines, f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s"]
     memory = f"memory   about {_bytes(found.memory)} for {found.tiles} tiles"
-    return [*lines, f"method   {found.method}", memory, f"size     {_bytes(found.size)} of {found.dtype} before compression"]
+    return [
+        *lines,
+        f"method   {found.method}",
+        memory,
+        f"size     {_bytes(found.size)} of {found.dtype} before compression",
+    ]
 
 
 def _bytes(count: float) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Any
 
 import click
 
 from anypan.cli.console import note, print_json, print_table, progress
+from anypan.cli.device import device_option
+
+_METHODS = "A name from 'anypan methods' or a .safetensors file; repeatable.  [default: all]"
+_PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, without a truth."
+_MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does."
 
 
 @click.command()
@@ -15,8 +19,18 @@ from anypan.cli.console import note, print_json, print_table, progress
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("fused", metavar="FUSED")
 @click.option("--reference", metavar="FILE", help="The truth, on FUSED's grid: adds the reduced-resolution metrics.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def assess(pan: str, ms: tuple[str, ...], fused: str, reference: str | None, as_json: bool) -> None:
+@click.option("--sensor", metavar="NAME", help="Judge with the MTF gains of this sensor, see 'anypan sensors'.")
+@click.option("--no-register", is_flag=True, help="Take PAN and MS as they lie.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with what the figures rest on.")
+def assess(
+    pan: str,
+    ms: tuple[str, ...],
+    fused: str,
+    reference: str | None,
+    sensor: str | None,
+    no_register: bool,
+    as_json: bool,
+) -> None:
     """Measure how well FUSED keeps PAN's detail and MS's colours; with a reference also how near it is to the truth.
 
     \b
@@ -27,21 +41,74 @@ def assess(pan: str, ms: tuple[str, ...], fused: str, reference: str | None, as_
     from anypan.benchmark import assess as measure
     from anypan.metrics import METRICS
 
-    values = measure(pan, ms, fused, reference)
+    values = measure(pan, list(ms), fused, reference, sensor, not no_register)
     if as_json:
-        print_json(values)
+        print_json({name: None if value != value else value for name, value in values.items()})
         return
-    rows = [(name, f"{value:.4f}", f"{METRICS[name].best:g}", METRICS[name].description) for name, value in values.items()]
+    known = [(METRICS[name], value) for name, value in values.items() if name in METRICS]
+    rows = [(metric.name, f"{value:.4f}", f"{metric.best:g}", metric.description) for metric, value in known]
     print_table(("metric", "value", "best", "what"), rows)
 
 
 @click.command()
-@click.argument("scenes")
-def benchmark(scenes: str) -> None:
-    """Examples: anypan benchmark"""
+@click.argument("scenes", metavar="SCENES ...", nargs=-1, required=True)
+@click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
+@click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
+@click.option("--mode", type=click.Choice(["physical", "toolbox"]), default="physical", show_default=True, help=_MODE)
+@click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
+@click.option(
+    "-o", "--out", metavar="ROWS.jsonl", required=True, help="Rows are appended, each as soon as it is known."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, out: str, **options: Any) -> None:
+    """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those.
+
+    Each scene, protocol and method gives one line of JSON; a scene that cannot be judged gives a line with "error".
+
+    \b
+    Examples:
+      anypan benchmark scenes --out rows.jsonl
+      anypan benchmark scenes/wv3-01 --protocol rr -m anypan-s -m MTF-GLP-FS --out rows.jsonl
+      anypan report rows.jsonl --scenes scenes -o report
+    """
+    from anypan.benchmark import PROTOCOLS, find_scenes, named_methods, run, write_rows
+    from anypan.methods import METHODS
+
+    folders = [scene for folder in scenes for scene in find_scenes(folder)]
+    methods = named_methods(names or METHODS)
+    protocols = [each for each in PROTOCOLS if protocol in (each, "both")]
+    total, done, failed = len(folders) * len(protocols) * len(methods), 0, 0
+    quiet = options.pop("quiet")
+    with progress("judging", quiet) as step:
+
+        def say(row: Any) -> None:
+            nonlocal done, failed
+            done, failed = done + 1, failed + ("error" in row)
+            step(done, total)
+
+        count = write_rows(run(folders, methods, protocols, **options), out, say)
+    errors = f", {failed} of them with an error" if failed else ""
+    note(f"{count} rows in {out}{errors}; look at them with: anypan report {out} -o report", quiet)
 
 
 @click.command()
-@click.argument("rows")
-def report(rows: str) -> None:
-    """Examples: anypan report"""
+@click.argument("rows", metavar="ROWS.jsonl ...", nargs=-1, required=True)
+@click.option("-o", "--out", metavar="DIR", required=True, help="Where report.html goes.")
+@click.option(
+    "--scenes", metavar="DIR", multiple=True, help="Scene folders, to fuse again and show as pictures; repeatable."
+)
+@click.option("-m", "--method", default="anypan-s", show_default=True, help="The method to follow.")
+def report(rows: tuple[str, ...], out: str, scenes: tuple[str, ...], method: str) -> None:
+    """Lay the rows of 'anypan benchmark' out on one page, DIR/report.html, that needs no network to open.
+
+    \b
+    Examples:
+      anypan report rows.jsonl -o report
+      anypan report rows.jsonl --scenes scenes -o report
+    """
+    from anypan.gallery import described, pictures
+    from anypan.methods import CLASSICAL
+    from anypan.report import write
+
+    shown = pictures(scenes, method) if scenes else None
+    click.echo(write(rows, out, described(), CLASSICAL, method, shown))

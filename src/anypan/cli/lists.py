@@ -42,8 +42,14 @@ def methods(as_json: bool) -> None:
       anypan fuse pan.tif ms.tif out.tif --method MTF-GLP-FS
     """
     from anypan.methods import CLASSICAL, METHODS
+    from anypan.weights import available
 
-    rows = [(name, "classical" if name in CLASSICAL else "network", _first_line(METHODS[name])) for name in METHODS]
+    networks = {card.name: card.summary for card in available()}
+    kinds = dict.fromkeys(CLASSICAL, "classical") | dict.fromkeys(networks, "network")
+    rows = [
+        (name, kinds.get(name, "baseline"), networks.get(name) or _first_line(method))
+        for name, method in METHODS.items()
+    ]
     headers = ("name", "kind", "what")
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])

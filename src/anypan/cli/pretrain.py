@@ -5,11 +5,19 @@ from __future__ import annotations
 import click
 
 from anypan.cli.console import note
+from anypan.cli.device import device_option
 
 
 @click.command()
 @click.argument("config", metavar="CONFIG.toml")
-@click.option("--device", metavar="NAME", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option(
+    "--device",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    callback=device_option,
+    help="cpu, cuda or cuda:1; auto takes a GPU if there is one.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="No live line; the log is written all the same.")
 def pretrain(config: str, device: str, quiet: bool) -> None:
     """Train a network on simulated pairs, as CONFIG.toml says.

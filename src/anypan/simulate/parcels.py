@@ -66,8 +66,8 @@ class _Division:
         """Cut a rectangle until it is as small as its place wants; returns the node's number, < 0 for a parcel."""
         u0, u1, v0, v1 = rect
         sides, urban = (u1 - u0, v1 - v0), self.urbanity((u0 + u1) / 2, (v0 + v1) / 2)
-        target = self.town_block if urban > 0.35 else 1.25 * self.block
-        if max(sides) < target * self.rng.uniform(0.8, 1.5) and self.cuts:
+        usual = self.town_block if urban > 0.35 else 1.25 * self.block
+        if max(sides) < usual * self.rng.uniform(0.8, 1.5) and self.cuts:
             self.rects.append(rect)
             self.urban.append(urban)
             return -len(self.rects)
@@ -78,16 +78,16 @@ class _Division:
         self.cuts.append(None)
         low = self.divide((u0, at, v0, v1) if axis == 0 else (u0, u1, v0, at))
         high = self.divide((at, u1, v0, v1) if axis == 0 else (u0, u1, at, v1))
-        width = self._way(max(sides), urban, target)
+        width = self._way(max(sides), urban, usual)
         self.cuts[number] = Cut(axis, at, width, width < STREET and self.rng.random() < 0.3, low, high)
         return number
 
-    def _way(self, side: float, urban: float, target: float) -> float:
-        if side > 5.5 * target and self.rng.random() < 0.9:
+    def _way(self, side: float, urban: float, usual: float) -> float:
+        if side > 5.5 * usual and self.rng.random() < 0.9:
             return MAIN_ROAD
-        if urban > 0.3 and side > 1.6 * target:
+        if urban > 0.3 and side > 1.6 * usual:
             return STREET
-        return TRACK if self.rng.random() < (0.55 if side > 2.2 * target else 0.12) else 0.0
+        return TRACK if self.rng.random() < (0.55 if side > 2.2 * usual else 0.12) else 0.0
 
 
 def divide(shape: tuple[int, int], gsd: float, rng: np.random.Generator) -> Parcels:

@@ -1,0 +1,148 @@
+"""What the report shows of a fusion: which layers, which bands as red, green and blue, which window, which figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anypan import raster
+from anypan.align import open_pair
+from anypan.benchmark import find_scenes, named_methods, prepare
+from anypan.benchmark.crop import Crop, covered
+from anypan.errors import UserError
+from anypan.fuse import fuse_scene
+from anypan.methods import METHODS
+from anypan.metrics import METRICS, Reference, judge
+from anypan.plan import Report
+from anypan.report import Layer, Layers, Metrics, fusion_page
+from anypan.scene import Scene
+from anypan.sensors import GENERIC, SENSORS, match
+
+COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the result
+File = str | PathLike[str]
+ADDED = "added to EXP"
+WINDOW = 2048  # PAN pixels along a side that a page shows
+WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
+_COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
+
+
+def described() -> Metrics:
+    """The metrics as the report wants them: name to best value, direction and description."""
+    return {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
+
+
+def rgb(names: Sequence[str], sensor: str = "generic") -> tuple[int, int, int]:
+    """Indices of the bands to show as red, green and blue.
+
+    By wavelength where the sensor is known, else by name, else the third, second and first of four bands and more.
+    """
+    bands = match(SENSORS.get(sensor, GENERIC), names)
+    known = {index: band.centre_nm for index, band in enumerate(bands) if band}
+    if len(known) >= 3:
+        red, green, blue = (min(known, key=lambda index: abs(known[index] - nm)) for nm in WAVELENGTHS)
+        return red, green, blue
+    lower = [name.lower() for name in names]
+    found = [next((lower.index(name) for name in colour if name in lower), -1) for colour in _COLOURS]
+    if min(found) >= 0:
+        return found[0], found[1], found[2]
+    return (2, 1, 0) if len(names) > 3 else (0, min(1, len(names) - 1), len(names) - 1)
+
+
+def pictures(roots: Iterable[str | Path], method: str) -> Callable[[str], Layers | None]:
+    """A function from a scene's name to its layers, fused anew at full resolution; None for scenes not in ``roots``."""
+    folders = {folder.name: folder for root in roots for folder in find_scenes(root)}
+    fits = named_methods(dict.fromkeys(("EXP", COMPANION, method)))
+
+    def layers_of(name: str) -> Layers | None:
+        try:
+            scene = prepare(folders[name], "fr").scene
+        except (KeyError, UserError):
+            return None
+        return layers(scene, {key: fuse_scene(scene, fit(scene)) for key, fit in fits.items()})
+
+    return layers_of
+
+
+def layers(scene: Scene, images: dict[str, Tensor], truth: Tensor | None = None) -> Layers:
+    """PAN, EXP, the others, and what the last of them adds to EXP; ``images`` (B, H, W) by name, EXP first."""
+    bands = list(rgb(scene.bands, scene.sensor))
+    shown: dict[str, NDArray[Any] | Layer] = {"PAN": scene.whole().pan[0].numpy()}
+    shown |= {name: image[bands].numpy() for name, image in images.items()}
+    if truth is not None:
+        shown["reference"] = truth[bands].numpy()
+    last = list(images.values())[-1]
+    return {**shown, ADDED: Layer((last - images["EXP"])[bands].mean(0).numpy(), "signed")}
+
+
+def page(
+    pan: File,
+    ms: File | Sequence[File],
+    done: Report,
+    html: File,
+    reference: File | None = None,
+    **opening: Any,
+) -> Path:
+    """Write the page about a finished fusion: at most the central 2048 x 2048 pixels, seen and measured.
+
+    ``done`` is what fuse() returned for ``pan`` and ``ms``; ``reference`` the truth on the same grid, if known;
+    ``opening`` are fuse()'s options for opening the pair. Returns ``html``. Raises UserError.
+    """
+    with raster.environment(), open_pair(pan, ms, **opening) as pair:
+        scene, corner = _centre(*covered(pair))
+        images = {name: fuse_scene(scene, METHODS[name](scene)) for name in ("EXP", COMPANION)}
+        images[done.method] = _read(done.output, corner, images["EXP"])
+        truth = None if reference is None else _read(reference, corner, images["EXP"])
+        scores = {name: _scores(image, scene, truth) for name, image in images.items()}
+        return fusion_page(Path(html), layers(scene, images, truth), _facts(done, images["EXP"]), scores, described())
+
+
+def _scores(image: Tensor, scene: Scene, truth: Tensor | None) -> dict[str, float]:
+    names = {kind: [name for name, metric in METRICS.items() if metric.kind == kind] for kind in ("rr", "fr")}
+    values = judge(image, scene, names["fr"])
+    if truth is None:
+        return values
+    return judge(image, Reference(truth, scene.ratio, float(truth.max())), names["rr"]) | values
+
+
+def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, int]]:
+    """The scene's central window, held in memory, and its corner in the PAN file."""
+    side, ratio = max(1, WINDOW // scene.ratio), scene.ratio
+    shape = (min(side, scene.shape[0]), min(side, scene.shape[1]))
+    start = ((scene.shape[0] - shape[0]) // 2, (scene.shape[1] - shape[1]) // 2)
+    window = replace(scene, source=Crop(scene.source, start, shape, ratio), shape=shape)
+    return window, (corner[0] + ratio * start[0], corner[1] + ratio * start[1])
+
+
+def _read(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
+    opened = raster.open_raster([path])
+    try:
+        image, valid = opened.read(*corner, *exp.shape[-2:])
+    finally:
+        opened.close()
+    return torch.where(torch.from_numpy(valid), torch.from_numpy(np.nan_to_num(image)), exp)
+
+
+def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
+    (rows, cols), (dy, dx) = done.grid.shape, done.shift
+    part = (
+        ""
+        if (rows, cols) == tuple(shown.shape[-2:])
+        else f"; shown and measured: {shown.shape[-1]} x {shown.shape[-2]} of them"
+    )
+    return {
+        "method": done.method,
+        "output": done.output,
+        "grid": f"{cols} x {rows} pixels, ratio {done.ratio}{part}",
+        "bands": ", ".join(done.bands),
+        "shift": f"{dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if done.registered else 'not '}corrected",
+        "time": f"{done.seconds:.1f} s",
+        "notes": list(done.notes),
+    }
