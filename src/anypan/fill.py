@@ -32,13 +32,17 @@ def fill(image: Floats, valid: Bools, fallback: Floats, levels: int) -> Floats:
     out = np.where(valid, image, fallback[:, None, None])
     if not valid.any():
         return out
-    total = np.where(valid, image, np.float32(0))
-    count = valid.astype(np.float32)[None]
+    margin = reach(levels)
+    spread = ((0, 0), (margin, margin), (margin, margin))
+    inside = slice(margin, margin + valid.shape[0]), slice(margin, margin + valid.shape[1])
+    total = np.pad(np.where(valid, image, np.float32(0)), spread)
+    count = np.pad(valid.astype(np.float32)[None], spread)
     missing = ~valid
     for level in range(levels):
         total, count = (_sum3(_sum3(part, 3**level, -1), 3**level, -2) for part in (total, count))
-        found = missing & (count[0] > 0)
-        out[:, found] = total[:, found] / count[:, found]
+        near = count[0][inside]
+        found = missing & (near > 0)
+        out[:, found] = total[:, *inside][:, found] / near[found]
         missing &= ~found
     return out
 

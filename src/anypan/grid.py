@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from affine import Affine
 
+TIE = 1e-6  # PAN pixels
 IDENTITY = Affine.identity()
 DRIFT = 0.05  # PAN pixels that a ratio taken as whole may accumulate over the whole image
 
@@ -117,9 +118,9 @@ def place(lattice: Lattice, pan_shape: tuple[int, int], shift: tuple[float, floa
 def _place_axis(
     ratio: int, offset: float, shift: float, size: int, pan_size: int
 ) -> tuple[int, int, int, float, tuple[int, int]] | None:
-    nominal = math.ceil(offset - 0.5)
-    first, end = max(0, nominal), min(pan_size, nominal + ratio * size)
-    base = math.ceil(offset + shift - 0.5)
+    first = max(0, math.ceil(offset - 0.5 - TIE))  # pixels whose centres the MS covers, its edge included
+    end = min(pan_size, math.floor(offset + ratio * size - 0.5 + TIE) + 1)
+    base = math.ceil(offset + shift - 0.5 - TIE)
     first, end = max(first, base - ratio), min(end, base + ratio * (size + 1))
     if first >= end:
         return None

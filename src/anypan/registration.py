@@ -27,7 +27,8 @@ LOWPASS = 4  # MS pixels on each side that the degraded PAN depends on
 LEAST_PIXELS = 100  # MS pixels that an estimate needs
 WHOLE = 320  # MS pixels along a side up to which a scene is one block
 BLOCK, BLOCKS = 160, 3  # MS pixels along a side of a block otherwise, and blocks along each axis
-STEPS = 10  # of Gauss-Newton, at most
+STEPS = 12  # of Gauss-Newton, at most
+DAMPING = 0.9  # of a step: the slopes are a little low
 CONVERGED = 0.003  # PAN pixels
 CONFIDENT = 0.5
 LOOSE = 0.25  # PAN pixels of standard error, or 4 times that between blocks, at which confidence is gone
@@ -168,26 +169,29 @@ def _gauss_newton(
     pan: Tensor, mask: Tensor, bands: _Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float, float, float] | None:
     """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
-    offsets = ((0.0, 0.0), (0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.0, -0.5))
-    images, valids = zip(
-        *(_degraded(pan, mask, ratio, (phase[0] + dy, phase[1] + dx)) for dy, dx in offsets), strict=True
-    )
-    used = torch.stack([*valids, bands.valid]).all(0)
+    image, valid = _degraded(pan, mask, ratio, phase)
+    used = _erode(valid, 2) & bands.valid
     count = int(used.sum())
     if count < LEAST_PIXELS:
         return None
-    here, down, up, right, left = (image[used] for image in images)
-    stack = bands.image[:, used]
+    here, stack = image[used], bands.image[:, used]
     explained = _solve(stack, here) @ stack
-    slopes = torch.stack([here, down - up, right - left])
-    gain, *rest = _solve(slopes, explained).tolist()
+    slopes = torch.stack([here, _slope(image, -2)[used] / ratio, _slope(image, -1)[used] / ratio])
+    weights = _solve(slopes, explained)
+    gain, *rest = weights.tolist()
     if gain <= 0:
         return None
-    steps = [min(ratio / 4, max(-ratio / 4, value / gain)) for value in rest]
-    noise = (explained - _solve(slopes, explained) @ slopes).square().sum() + (here - explained).square().sum()
+    dy, dx = (min(ratio / 2, max(-ratio / 2, DAMPING * value / gain)) for value in rest)
+    noise = (explained - weights @ slopes).square().sum() + (here - explained).square().sum()
     spread = torch.linalg.pinv(slopes @ slopes.T, hermitian=True)[1:, 1:] * noise / count
     correlation = torch.corrcoef(torch.stack([explained, here]))[0, 1]
-    return steps[0], steps[1], float(spread.diagonal().max().sqrt()), float(correlation.nan_to_num())
+    return dy, dx, float(spread.diagonal().max().sqrt()), float(correlation.nan_to_num())
+
+
+def _slope(image: Tensor, axis: int) -> Tensor:
+    """Derivative per MS pixel by the five-point formula; wraps around at the borders."""
+    near = image.roll(-1, axis) - image.roll(1, axis)
+    return (8 * near - image.roll(-2, axis) + image.roll(2, axis)) / 12
 
 
 def _solve(rows: Tensor, values: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 from rasterio.windows import Window
@@ -82,7 +83,8 @@ class Raster:
 @contextmanager
 def environment() -> Iterator[None]:
     """GDAL with a bounded block cache and masks in files of their own; wrap long work in it."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=False):
+    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=False):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in the notes
         yield
 
 
@@ -150,14 +152,21 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
         if _REMOTE.match(path):
             raise UserError(f"{path} is not a plain file: copy it here, or allow remote and virtual paths.")
         raise UserError(f"{path} does not exist: check the path.")
-    for driver in (*DRIVERS, "VRT") if allow_vrt else DRIVERS:  # named, as GDAL would guess a VRT by any extension
-        with suppress(RasterioError):
-            dataset = rasterio.open(path, driver=driver)
-            break
-    else:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = _first_to_open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)
+    if dataset is None:
         raise UserError(_unreadable(path, allow_vrt))
     _check(path, dataset)
     return dataset
+
+
+def _first_to_open(path: str, drivers: Sequence[str]) -> Any:
+    """Opened by name of the driver, as GDAL would guess a VRT whatever the extension."""
+    for driver in drivers:
+        with suppress(RasterioError):
+            return rasterio.open(path, driver=driver)
+    return None
 
 
 def _unreadable(path: str, allow_vrt: bool) -> str:
@@ -201,6 +210,9 @@ def _blaming(path: str) -> Iterator[None]:
 
 
 def _mask(dataset: Any, indexes: list[int], window: Window) -> NDArray[np.bool_]:
+    alpha = _alpha(dataset)
+    if alpha:
+        return dataset.read(alpha, window=window) > 0
     if not _has_mask(dataset):
         return np.ones((int(window.height), int(window.width)), bool)
     if MaskFlags.per_dataset in dataset.mask_flag_enums[indexes[0] - 1]:
@@ -209,7 +221,13 @@ def _mask(dataset: Any, indexes: list[int], window: Window) -> NDArray[np.bool_]
 
 
 def _has_mask(dataset: Any) -> bool:
-    return any(flag != MaskFlags.all_valid for flags in dataset.mask_flag_enums for flag in flags)
+    flags = {flag for band in dataset.mask_flag_enums for flag in band}
+    return bool(_alpha(dataset)) or flags != {MaskFlags.all_valid}
+
+
+def _alpha(dataset: Any) -> int:
+    """The number of the alpha band, 0 if there is none; GDAL's own mask knows it in 2 and 4 bands only."""
+    return dataset.colorinterp.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in dataset.colorinterp else 0
 
 
 def _grid(dataset: Any) -> Grid:
@@ -222,8 +240,8 @@ def _warp(dataset: Any, source: Grid, grid: Grid) -> WarpedVRT:
         nodata = math.nan
     crs = source.crs or grid.crs or PIXEL_CRS
     options: dict[str, Any] = {"src_nodata": nodata, "nodata": nodata} if nodata is not None else {"add_alpha": True}
-    if ColorInterp.alpha in dataset.colorinterp:
-        options = {"src_alpha": dataset.colorinterp.index(ColorInterp.alpha) + 1}
+    if _alpha(dataset):
+        options = {"src_alpha": _alpha(dataset)}
     return WarpedVRT(
         dataset,
         src_crs=crs,

@@ -24,7 +24,7 @@ from anypan.raster.format import Format
 from anypan.raster.read import Raster
 
 BLOCK = 512
-DEFAULTS = {"DRIVER": "COG", "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
+DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
 COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
 GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
 SIDECARS = (".aux.xml", ".msk", ".ovr")
@@ -79,7 +79,7 @@ class Writer:
 
     def __init__(self, path: Path, like: Raster, form: Format, options: Mapping[str, str], masked: bool) -> None:
         self._path, self._form = path, form
-        self._options = {key.upper(): str(value) for key, value in options.items()}
+        self._options = _checked(options)
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
         self._masked, self._invalid = masked and form.nodata is None, False
@@ -161,8 +161,7 @@ class Writer:
             dataset.update_tags(band, **tags)
 
     def _creation_options(self) -> dict[str, str]:
-        driver = self._options.get("DRIVER", DEFAULTS["DRIVER"])
-        special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}.get(driver, {})
+        special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[self._options["DRIVER"]]
         nbits = {"NBITS": str(self._form.nbits)} if self._form.nbits else {}
         return DEFAULTS | special | nbits | self._options
 
@@ -172,6 +171,15 @@ def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...
     ends = zip(start, count, size, strict=True)
     rows, cols = (slice(min(n, max(0, -at)), max(0, min(n, end - at))) for at, n, end in ends)
     return rows, cols
+
+
+def _checked(options: Mapping[str, str]) -> dict[str, str]:
+    checked = {key.upper(): str(value) for key, value in options.items()}
+    names = {"COG": "COG", "GTIFF": "GTiff"}
+    driver = checked.get("DRIVER", "COG")
+    if driver.upper() not in names:
+        raise UserError(f"The output cannot be written as {driver}: choose DRIVER=COG or DRIVER=GTiff.")
+    return checked | {"DRIVER": names[driver.upper()]}
 
 
 def _check_space(path: Path, size: int) -> None:
