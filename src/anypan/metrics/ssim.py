@@ -41,5 +41,8 @@ def _smooth(image: Tensor) -> Tensor:
     weights = (taps / taps.sum()).tolist()
     for axis in (-2, -1):
         count = image.shape[axis] - TAPS + 1
-        image = torch.stack([w * image.narrow(axis, t, count) for t, w in enumerate(weights)]).sum(0)
+        smooth = weights[0] * image.narrow(axis, 0, count)
+        for t in range(1, TAPS):
+            smooth.add_(image.narrow(axis, t, count), alpha=weights[t])
+        image = smooth
     return image

@@ -64,7 +64,7 @@ def pairs(
         if mask is None:
             yield one, two, torch.ones(one.shape[1:], dtype=torch.bool, device=one.device)
             continue
-        valid = torch.as_tensor(mask)[span[0] : span[1]]
+        valid = torch.as_tensor(mask[span[0] : span[1]])
         yield one.masked_fill(~valid, 0), two.masked_fill(~valid, 0), valid
 
 

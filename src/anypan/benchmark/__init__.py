@@ -1,0 +1,17 @@
+"""Judge methods on scenes: protocol x scene x method, one row each; and judge one finished image."""
+
+from anypan.benchmark.assess import assess
+from anypan.benchmark.cases import PROTOCOLS, Case, find_scenes, prepare
+from anypan.benchmark.run import judge_case, named_methods, run, write_rows
+
+__all__ = [
+    "PROTOCOLS",
+    "Case",
+    "assess",
+    "find_scenes",
+    "judge_case",
+    "named_methods",
+    "prepare",
+    "run",
+    "write_rows",
+]
