@@ -9,20 +9,36 @@ from anypan.errors import UserError
 from anypan.report import page, plots, tables, viewer
 from anypan.report.fusion import facts_table, glossary
 from anypan.report.pictures import Layers
-from anypan.report.rows import IDENTITY, Group, Metrics, Row, by, columns, failed, groups, latest, loss, mean, oracle, read
+from anypan.report.rows import (
+    IDENTITY,
+    Group,
+    Metrics,
+    Row,
+    by,
+    columns,
+    failed,
+    groups,
+    latest,
+    loss,
+    mean,
+    read,
+)
 
 TOTAL = 54_000_000
 RICHEST = 6_000_000
 FEWEST = 300_000
-HEADLINES = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")}
+HEADLINES = {
+    "rr": ("Q2n", "SAM", "ERGAS"),
+    "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS"),
+}
 SPREADS = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "D_rho", "R-ERGAS", "HQNR")}
 TRADE = ("ERGAS", "detail transfer (low)")
 LEAD = """<p>Pansharpening gives the colours of a coarse multispectral image (MS) the detail of a sharp panchromatic one
-(PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and thinned
-first, so that the original MS is the truth to be found. <b>Full resolution</b>: the images as they are, judged without a
-truth by agreement with the PAN and the MS. A good method wins the first <em>and</em> keeps the second.</p>
-<p>Means are taken over a sensor's scenes, then over sensors. The <b>oracle</b> takes, scene by scene and metric by metric,
-the best value of any classical method: nobody has it in practice, and it is the bar.</p>"""
+(PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and
+thinned first, so that the original MS is the truth to be found. <b>Full resolution</b>: the images as they are, judged
+without a truth by agreement with the PAN and the MS. A good method wins the first <em>and</em> keeps the second.</p>
+<p>Means are taken over a sensor's scenes, then over sensors. The <b>oracle</b> takes, scene by scene and metric by
+metric, the best value of any classical method: nobody has it in practice, and it is the bar.</p>"""
 SPREAD_BUTTON = "<p class=tools><button class=spreads aria-pressed=false>Show standard deviations</button></p>"
 Pictures = Mapping[str, Layers] | Callable[[str], Layers | None]
 
@@ -37,10 +53,10 @@ def write(
 ) -> Path:
     """Write `report.html` into `out_dir` and return its path.
 
-    rows: result rows, or paths of JSON-lines files of them; of a repeated run the last row counts. metrics: rows.Metrics.
-    classical: names of the methods that make the oracle. focus: the method to follow. pictures: scene -> layers on the
-    PAN grid (PAN, EXP, a classical result, ours, ...), or a function of the scene's name that may return None; a function
-    is called once for each scene, so that one scene's pixels are in memory at a time.
+    rows: result rows, or paths of JSON-lines files of them; of a repeated run the last row counts. metrics: see
+    rows.Metrics. classical: names of the methods that make the oracle. focus: the method to follow. pictures: scene ->
+    layers on the PAN grid (PAN, EXP, a classical result, ours, ...), or a function of the scene's name that may return
+    None; a function is called once for each scene, so that one scene's pixels are in memory at a time.
     UserError if there are no rows or the page cannot be written.
     """
     parts = (read([one]) if isinstance(one, str | Path) else [one] for one in rows)
@@ -74,11 +90,13 @@ class _Report:
 
     def summary(self) -> Iterator[str]:
         sensors, failures = by(self.rows, "sensor"), sum(map(failed, self.rows))
-        said = f"{_count(len(self.scenes), 'scene')} of {_count(len(sensors), 'sensor')}, {_count(len(self.order), 'method')}"
+        counts = ((self.scenes, "scene"), (sensors, "sensor"), (self.order, "method"))
+        said = ", ".join(_count(len(things), thing) for things, thing in counts)
         yield f"<p>{said}. {_count(failures, 'run')} failed{' (listed under Errors)' if failures else ''}.</p>"
-        cards = "".join(self._card(group, rows) for group, rows in self.groups.items())
+        cards = "".join(self._card(group, rows) for group, rows in self.groups.items() if not group.degraded)
         if cards:
-            yield f"<p>What <b>{escape(self.focus)}</b> reaches, and beside it the bar:</p><div class=cards>{cards}</div>"
+            yield f"<p>What <b>{escape(self.focus)}</b> reaches, and beside it the bar:</p>"
+            yield f"<div class=cards>{cards}</div>"
 
     def _card(self, group: Group, rows: list[Row]) -> str:
         """The focus against the oracle (reduced resolution) or the best classical method (full resolution)."""
@@ -87,71 +105,79 @@ class _Report:
         table = tables.build(rows, self.metrics, self.classical)
         lines = "".join(self._headline(name, table) for name in names)
         wins = table.wins.get(self.focus)
-        tail = f"<p>Better than the oracle in {', '.join(tables.JUDGES)} at once: {wins} scenes.</p>"
-        tail = tail if group.protocol == "rr" and wins else ""
+        tail = f"<p>Better than the oracle in {', '.join(tables.JUDGES)} at once: {wins} scenes.</p>" if wins else ""
         return f"<div class=card><h3>{escape(group.title)}</h3><dl>{lines}</dl>{tail}</div>" if lines else ""
 
     def _headline(self, name: str, table: tables.Table) -> str:
         best, direction, _ = self.metrics[name]
-        value, bar = table.body[self.focus][name].value, table.oracle.get(name)
-        goal = f"ideal {best:g}" if direction == "nearest" else f"oracle {table.text(name, bar.value)}" if bar else ""
-        better = bar is not None and direction != "nearest" and loss(value, best) <= loss(bar.value, best)
+        value, bar = table.body[self.focus][name].value, self._bar(name, table)
+        goal = f"ideal {best:g}" if direction == "nearest" else f"{bar[0]} {table.text(name, bar[1])}" if bar else ""
+        better = bar is not None and direction != "nearest" and loss(value, best) <= loss(bar[1], best)
         mark = " class=good" if better else ""
-        return f"<dt>{escape(name)}</dt><dd{mark}>{table.text(name, value)}</dd><dd>{goal}</dd>"
+        return f"<dt>{escape(name)}</dt><dd{mark}>{table.text(name, value)}</dd><dd>{escape(goal)}</dd>"
+
+    def _bar(self, name: str, table: tables.Table) -> tuple[str, float] | None:
+        """The oracle where there is one, else the best classical method, by name and value."""
+        if name in table.oracle:
+            return "oracle", table.oracle[name].value
+        rivals = {one: table.body[one][name].value for one in self.classical if name in table.body.get(one, {})}
+        return min(rivals.items(), key=lambda rival: loss(rival[1], self.metrics[name][0]), default=None)
 
     def tables(self) -> Iterator[str]:
         if self.groups:
             yield f"<p class=note>The best of a column is underlined. Click a heading to sort.</p>{SPREAD_BUTTON}"
         for group, rows in self.groups.items():
             sensors = by(rows, "sensor")
-            judged = group.protocol == "rr"
-            table = tables.build(rows, self.metrics, self.classical, judged)
+            table = tables.build(rows, self.metrics, self.classical)
             scenes = len(by(rows, "scene"))
             caption = f"{group.title}: mean over {_count(len(sensors), 'sensor')}, {_count(scenes, 'scene')}"
             yield tables.html(table, caption, self.focus) + glossary(table.columns, self.metrics)
             for sensor, of in sensors.items():
-                yield self._sensor(sensor, of, group, judged)
+                yield self._sensor(sensor, of, group)
 
-    def _sensor(self, sensor: str, rows: list[Row], group: Group, judged: bool) -> str:
+    def _sensor(self, sensor: str, rows: list[Row], group: Group) -> str:
         scenes = _count(len(by(rows, "scene")), "scene")
-        table = tables.html(tables.build(rows, self.metrics, self.classical, judged), f"{sensor}, {group.title}", self.focus)
+        built = tables.build(rows, self.metrics, self.classical)
+        table = tables.html(built, f"{sensor}, {group.title}", self.focus)
         return f"<details><summary>{escape(sensor)} <small>{scenes}</small></summary>{table}</details>"
 
     def plots(self) -> Iterator[str]:
-        trades = "".join(self._trade(ratio) for ratio in sorted({group.ratio for group in self.groups}, reverse=True))
+        pairs = dict.fromkeys((group.ratio, group.mode) for group in self.groups)
+        trades = "".join(self._trade(*pair) for pair in pairs)
         if trades:
-            yield "<h3>Both at once</h3><p class=note>Left is nearer to the truth at reduced resolution; on the dashed line, weak "
-            yield "texture of the PAN arrives whole at full resolution. Hollow dots lie outside the frame.</p>"
+            yield "<h3>Both at once</h3><p class=note>Left is nearer to the truth at reduced resolution; on the dashed "
+            yield "line, weak texture of the PAN arrives whole at full resolution. Hollow dots lie outside.</p>"
             yield f"<div class=plots>{trades}</div>"
         for group, rows in self.groups.items():
             shown = [name for name in SPREADS.get(group.protocol, ()) if name in columns(rows, self.metrics)]
             drawn = "".join(plots.spread(rows, name, self.own, self.order) for name in shown)
             if drawn:
-                yield f"<h3>{escape(group.title)}</h3><p class=note>A dot is a scene; box: middle half; bar: median.</p>"
+                yield f"<h3>{escape(group.title)}</h3>"
+                yield "<p class=note>A dot is a scene; box: middle half; bar: median.</p>"
                 yield f"<div class=plots>{drawn}</div>"
 
-    def _trade(self, ratio: int) -> str:
-        halves = [[row for group, rows in self.groups.items() if (group.protocol, group.ratio) == (protocol, ratio)
-                   for row in rows] for protocol in ("rr", "fr")]  # fmt: skip
+    def _trade(self, ratio: int, mode: str) -> str:
+        halves = [self.groups.get(Group(protocol, mode, ratio), []) for protocol in ("rr", "fr")]
         found = {}
         for method in self.order:
-            pair = [mean([row for row in half if row["method"] == method], name) for half, name in zip(halves, TRADE, strict=True)]
-            if pair[0] and pair[1]:
-                found[method] = (pair[0].value, pair[1].value)
+            of_both = [[row for row in half if row["method"] == method] for half in halves]
+            truth, texture = (mean(of, name) for of, name in zip(of_both, TRADE, strict=True))
+            if truth and texture:
+                found[method] = (truth.value, texture.value)
         if len(found) < 2:
             return ""
         axes = (f"{TRADE[0]} at reduced resolution (lower is better)", f"{TRADE[1]} at full resolution")
-        return f"<figure class=plot><figcaption>Ratio {ratio}</figcaption>{plots.scatter(found, axes, self.own, 1.0)}</figure>"
+        drawn = plots.scatter(found, axes, self.own, ideal=1.0)
+        return f"<figure class=plot><figcaption>Ratio {ratio}</figcaption>{drawn}</figure>"
 
     def pictures(self, pictures: Pictures | None) -> Iterator[str]:
         if pictures is None:
             return
         names = [name for name in self.scenes if callable(pictures) or name in pictures]
         budget = max(FEWEST, min(RICHEST, TOTAL // max(len(names), 1)))
-        links = "".join(f"<a href='#scene-{escape(name, True)}'>{escape(name)}</a>" for name in names)
         if names:
-            yield "<p class=note>All colour layers of a scene have the same stretch. Crops are lossless, pixel for pixel.</p>"
-            yield f"<div class=scenes>{links}</div>"
+            yield "<p class=note>All colour layers of a scene have the same stretch. Crops are lossless and 1:1.</p>"
+            yield "<nav class=scenes aria-label=Scenes></nav>"
         for name in names:
             layers = pictures(name) if callable(pictures) else pictures[name]
             if layers:
@@ -161,7 +187,7 @@ class _Report:
     def _of_scene(self, name: str) -> str:
         made = ""
         for group, rows in groups(self.scenes[name]).items():
-            made += tables.html(tables.build(rows, self.metrics, self.classical, False), group.title, self.focus)
+            made += tables.html(tables.build(rows, self.metrics, self.classical), group.title, self.focus)
         return f"<details><summary>Values of this scene</summary>{made}</details>" if made else ""
 
     def errors(self) -> Iterator[str]:
@@ -184,7 +210,7 @@ def settings(rows: Sequence[Row], metrics: Metrics, most: int = 8) -> dict[str, 
         for name, value in _flat(row):
             if name.split(".")[0] not in skipped and value is not None:
                 found.setdefault(name, {})[f"{value:g}" if isinstance(value, float) else str(value)] = None
-    return {name: list(values) if len(values) <= most else f"{len(values)} different values" for name, values in found.items()}
+    return {name: list(of) if len(of) <= most else f"{len(of)} different values" for name, of in found.items()}
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,14 +1,18 @@
 "use strict";
 // Three small parts: page furniture, sortable tables, the swipe viewer. Plain DOM, nothing is fetched.
 
-// --- furniture: section links, theme, spreads, print ---
-const links = document.querySelector("nav .links");
-for (const section of document.querySelectorAll("main > section[id]")) {
-  const link = document.createElement("a");
-  link.href = "#" + section.id;
-  link.textContent = section.querySelector("h2").textContent;
-  links.append(link);
+// --- furniture: links, theme, spreads, print ---
+function addLinks(place, targets) { // [id, text] pairs
+  for (const [id, text] of targets) {
+    const link = document.createElement("a");
+    link.href = "#" + id;
+    link.textContent = text;
+    place?.append(link);
+  }
 }
+const found = (what) => [...document.querySelectorAll(what)];
+addLinks(document.querySelector("header .links"), found("main > section").map((one) => [one.id, one.firstChild.textContent]));
+addLinks(document.querySelector(".scenes"), found("h3[id]").map((one) => [one.id, one.textContent]));
 
 const root = document.documentElement;
 const remember = (value) => { try { localStorage.setItem("anypan-theme", value); } catch { /* storage is off */ } };

@@ -13,7 +13,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-s
 
 
 def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Path:
-    """Write a page of (id, heading, parts of HTML) sections; parts are written as they come, the file appears at the end.
+    """Write a page of (id, heading, parts of HTML) sections, part by part; the file appears when it is complete.
 
     A section whose parts are all empty is left out. UserError if the file cannot be written.
     """
@@ -67,4 +67,3 @@ def _head(title: str, lead: str) -> str:
 
 def _asset(name: str) -> str:
     return files("anypan.report").joinpath(name).read_text(encoding="utf-8")
-

@@ -9,7 +9,8 @@ from anypan.report.rows import Row, by, number
 
 WIDTH, HEIGHT = 560, 400
 LEFT, RIGHT, TOP, BOTTOM = 58, 20, 20, 48
-ROW, NAME = 22, 150
+ROW = 22
+CHARACTER = 7.3
 OUTLIER = 4.0
 Point = tuple[float, float]
 
@@ -26,7 +27,8 @@ def scatter(points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[st
         kind = "own" if name in own else "classical"
         hollow = "" if all(_inside(*pair) for pair in zip(points[name], spans, strict=True)) else " far"
         hint = escape(f"{name}: {axes[0]} {points[name][0]:.4g}, {axes[1]} {points[name][1]:.4g}")
-        dots += f"<circle class='{kind}{hollow}' cx={at[name][0]:.1f} cy={at[name][1]:.1f} r=5><title>{hint}</title></circle>"
+        px, py = at[name]
+        dots += f"<circle class='{kind}{hollow}' cx={px:.1f} cy={py:.1f} r=5><title>{hint}</title></circle>"
         labels += _label(name, kind, at[name], taken)
     return _svg(WIDTH, HEIGHT, f"{axes[1]} against {axes[0]}", frame + dots + labels)
 
@@ -69,7 +71,9 @@ def _frame(axes: tuple[str, str], spans: Sequence[tuple[float, float]]) -> str:
         lines += f"<path class=grid d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
         lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{value:g}</text>"
     middle = (TOP + HEIGHT - BOTTOM) / 2
-    lines += f"<text class=axis x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 10} text-anchor=middle>{escape(axes[0])}</text>"
+    lines += (
+        f"<text class=axis x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 10} text-anchor=middle>{escape(axes[0])}</text>"
+    )
     return lines + (
         f"<text class=axis transform='translate(14 {middle}) rotate(-90)' text-anchor=middle>{escape(axes[1])}</text>"
     )
@@ -85,15 +89,15 @@ def _ideal(value: float, span: tuple[float, float]) -> str:
 
 def _label(name: str, kind: str, at: Point, taken: list[tuple[float, float, float, float]]) -> str:
     """A label beside its dot where no other stands; none where there is no room (the dot's tooltip has the name)."""
-    width = 6.6 * len(name)
-    offsets = ((9, 4), (-9 - width, 4), (-width / 2, -9), (-width / 2, 18), (9, -8), (9, 16), (-9 - width, -8), (-9 - width, 16))
-    for dx, dy in offsets:
+    width = CHARACTER * len(name)
+    for dx, dy in ((9, 4), (-9, 4), (0, -9), (0, 18), (9, -8), (9, 16), (-9, -8), (-9, 16)):
+        anchor, left = {1: ("start", 0.0), 0: ("middle", width / 2), -1: ("end", width)}[(dx > 0) - (dx < 0)]
         px, py = at[0] + dx, at[1] + dy
-        box = (px, py - 10, px + width, py + 2)
+        box = (px - left, py - 10, px - left + width, py + 2)
         free = all(box[2] < b[0] or box[0] > b[2] or box[3] < b[1] or box[1] > b[3] for b in taken)
-        if free and px > LEFT and box[2] < WIDTH and box[1] > 0:
+        if free and box[0] > LEFT and box[2] < WIDTH and box[1] > 0:
             taken.append(box)
-            return f"<text class='label {kind}' x={px:.1f} y={py:.1f}>{escape(name)}</text>"
+            return f"<text class='label {kind}' x={px:.1f} y={py:.1f} text-anchor={anchor}>{escape(name)}</text>"
     return ""
 
 
@@ -105,15 +109,17 @@ def spread(rows: Sequence[Row], name: str, own: Sequence[str], order: Sequence[s
         return ""
     span = _bulk([value for method in methods for _, value in values[method]])
     height = TOP + ROW * len(methods) + 30
+    start = CHARACTER * max(map(len, methods)) + 22
     body = "".join(
         f"<path class=grid d='M{px:.1f} {TOP - 6}V{height - 28}'/>"
         f"<text class=tick x={px:.1f} y={height - 12} text-anchor=middle>{value:g}</text>"
-        for value in ticks(*span, count=4)
-        for px in [_along(value, span, NAME, WIDTH - RIGHT)]
+        for value in ticks(*span, count=6)
+        for px in [_along(value, span, start, WIDTH - RIGHT)]
     )
     for rank, method in enumerate(methods):
-        body += _strip(method, values[method], span, TOP + ROW * (rank + 0.5), method in own)
-    return f"<figure class=plot><figcaption>{escape(name)}</figcaption>{_svg(WIDTH, height, f'{name} per scene', body)}</figure>"
+        body += _strip(method, values[method], span, (start, TOP + ROW * (rank + 0.5)), method in own)
+    drawn = _svg(WIDTH, height, f"{name} per scene", body, "spread")
+    return f"<figure class=plot><figcaption>{escape(name)}</figcaption>{drawn}</figure>"
 
 
 def _values(rows: Sequence[Row], name: str) -> list[tuple[str, float]]:
@@ -128,22 +134,25 @@ def _bulk(values: Sequence[float]) -> tuple[float, float]:
     return (low - 0.03 * (high - low), high + 0.03 * (high - low)) if high > low else (low - reach, high + reach)
 
 
-def _strip(method: str, values: list[tuple[str, float]], span: tuple[float, float], py: float, own: bool) -> str:
+def _strip(method: str, values: list[tuple[str, float]], span: Point, at: Point, own: bool) -> str:
+    start, py = at
     kind = "own" if own else "classical"
     numbers = [value for _, value in values]
     low, middle, high = quantiles(numbers, n=4, method="inclusive") if len(numbers) > 1 else (numbers[0],) * 3
-    left, bar, right = (_along(value, span, NAME, WIDTH - RIGHT) for value in (low, middle, high))
-    dots = "".join(
-        f"<circle class='{kind}{'' if _inside(value, span) else ' far'}' cx={_along(value, span, NAME, WIDTH - RIGHT):.1f} "
-        f"cy={py:.1f} r=3><title>{escape(f'{scene}, {method}: {value:.4g}')}</title></circle>"
-        for scene, value in values
-    )
+    left, bar, right = (_along(value, span, start, WIDTH - RIGHT) for value in (low, middle, high))
+    dots = ""
+    for scene, value in values:
+        far, px = "" if _inside(value, span) else " far", _along(value, span, start, WIDTH - RIGHT)
+        hint = escape(f"{scene}, {method}: {value:.4g}")
+        dots += f"<circle class='{kind}{far}' cx={px:.1f} cy={py:.1f} r=3><title>{hint}</title></circle>"
     return (
-        f"<text class='name {kind}' x={NAME - 12} y={py + 4:.1f} text-anchor=end>{escape(method)}</text>"
+        f"<text class='name {kind}' x={start - 12:.1f} y={py + 4:.1f} text-anchor=end>{escape(method)}</text>"
         f"<rect class='{kind}' x={left:.1f} y={py - 7:.1f} width={max(right - left, 1):.1f} height=14 rx=3 />{dots}"
         f"<path class='median {kind}' d='M{bar:.1f} {py - 8:.1f}v16'/>"
     )
 
 
-def _svg(width: float, height: float, title: str, body: str) -> str:
-    return f"<svg viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"
+def _svg(width: float, height: float, title: str, body: str, kind: str = "plane") -> str:
+    return (
+        f"<svg class={kind} viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"
+    )

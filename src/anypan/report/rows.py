@@ -1,4 +1,4 @@
-"""Benchmark rows: read, group and average them. Nothing is measured here; see benchmark.py for how a row comes about."""
+"""Benchmark rows: read, group and average them. Nothing is measured here."""
 
 import json
 import math
@@ -25,20 +25,21 @@ PROTOCOLS = {"rr": "Reduced resolution", "fr": "Full resolution"}
 
 @dataclass(frozen=True, order=True)
 class Group:
-    """Rows that may be averaged: one protocol, one mode, one nominal ratio."""
+    """Rows that may be averaged: one protocol, one mode, one nominal ratio.
+
+    At full resolution, scenes that came already degraded stand apart: their PAN and MS are no real pair.
+    """
 
     protocol: str
     mode: str
     ratio: int
+    degraded: bool = False
 
     @property
     def title(self) -> str:
         mode = f", {self.mode} mode" if self.mode else ""
-        return f"{PROTOCOLS.get(self.protocol, self.protocol)}, ratio {self.ratio}{mode}"
-
-    @property
-    def key(self) -> str:
-        return "-".join(part for part in (self.protocol, str(self.ratio), self.mode) if part)
+        apart = ", scenes that came degraded" if self.degraded else ""
+        return f"{PROTOCOLS.get(self.protocol, self.protocol)}, ratio {self.ratio}{mode}{apart}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def read(paths: Iterable[str | Path]) -> list[Row]:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as problem:
-            raise UserError(f"{path} cannot be read ({problem}): give a file that `anypan benchmark` wrote.") from problem
+            raise UserError(
+                f"{path} cannot be read ({problem}): give a file that `anypan benchmark` wrote."
+            ) from problem
         rows += [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
     return rows
 
@@ -96,9 +99,10 @@ def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:
     found: dict[Group, list[Row]] = {}
     for row in rows:
         if not failed(row):
-            ratio = round(number(row, "ratio") or 0)
-            found.setdefault(Group(row["protocol"], row.get("mode") or "", ratio), []).append(row)
-    order = sorted(found, key=lambda group: (group.protocol != "rr", group.mode, -group.ratio))
+            apart = row["protocol"] == "fr" and bool(row.get("degraded"))
+            group = Group(row["protocol"], row.get("mode") or "", round(number(row, "ratio") or 0), apart)
+            found.setdefault(group, []).append(row)
+    order = sorted(found, key=lambda group: (group.protocol != "rr", group.degraded, group.mode, -group.ratio))
     return {group: found[group] for group in order}
 
 
@@ -117,7 +121,7 @@ def columns(rows: Sequence[Row], metrics: Metrics) -> tuple[str, ...]:
 
 
 def mean(rows: Sequence[Row], name: str) -> Mean | None:
-    """Mean over sensors of the means over scenes; spread is the standard deviation over sensors (over scenes if one)."""
+    """Mean over sensors of the means over scenes; the spread is over sensors, of a single sensor over its scenes."""
     pairs = [(str(row.get("sensor")), number(row, name)) for row in rows]
     sensors: dict[str, list[float]] = {}
     for sensor, value in pairs:
@@ -136,9 +140,10 @@ def loss(value: float, best: float) -> float:
 
 
 def oracle(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str]) -> list[Row]:
-    """One row a scene: for every metric the best value that any classical method reaches on it."""
+    """One row a scene judged against a truth: for every metric the best value that any classical method reaches."""
     chosen = []
-    for scene, of_scene in by((row for row in rows if row["method"] in classical), "scene").items():
+    usable = [row for row in rows if row["method"] in classical and row.get("protocol") == "rr"]
+    for scene, of_scene in by(usable, "scene").items():
         row = {"scene": scene, "sensor": of_scene[0].get("sensor"), "method": ORACLE}
         for name, (best, _, _) in metrics.items():
             values = [value for one in of_scene if (value := number(one, name)) is not None]

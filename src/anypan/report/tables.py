@@ -33,7 +33,9 @@ class Table:
         return self.body[method][name].scenes < self.scenes[name]
 
     def best(self, name: str) -> set[str]:
-        """The methods that share the best printed value of a column; methods with missing scenes do not compete."""
+        """The methods that share the best printed value. Missing scenes exclude a method; costs are not judged."""
+        if name in COST:
+            return set()
         full = {method: cells[name].value for method, cells in self.body.items()
                 if name in cells and not self.partial(method, name)}  # fmt: skip
         if len(full) < 2:
@@ -47,15 +49,13 @@ class Table:
         return f"{value:.{4 if largest < 2 else 3 if largest < 20 else 2 if largest < 100 else 0}f}"
 
 
-def build(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str] = (), judged: bool = True) -> Table:
-    """Means per method. With `judged`, the row of the classical oracle and the share of scenes that beat it."""
+def build(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str] = ()) -> Table:
+    """Means per method; where scenes have a truth, the classical oracle and on how many scenes a method beats it."""
     known = {**COST, **metrics}
     names = columns(rows, metrics)
     found = by(rows, "method")
     order = [*(name for name in classical if name in found), *(name for name in found if name not in classical)]
     body = {method: _means(found[method], names) for method in order}
-    if not judged:
-        return Table(names, body, {}, {}, known)
     bars = oracle(rows, metrics, classical)
     judges = [name for name in JUDGES if name in metrics and name in names]
     counts = {method: wins(found[method], bars, metrics, judges) for method in order if method not in classical}
@@ -73,10 +73,11 @@ def html(table: Table, caption: str, focus: str = "") -> str:
     extra = "<th scope=col><button>Beats oracle</button></th>" if table.wins else ""
     body = "".join(_line(method, table, focus) for method in table.body)
     foot = f"<tfoot>{_foot(table)}</tfoot>" if table.oracle else ""
+    columns = f"<tr><th scope=col><button>Method</button></th>{head}{extra}</tr>"
     return (
         f"<div class=scroll tabindex=0 role=region aria-label='{escape(caption, True)}'><table class=sortable>"
-        f"<caption>{escape(caption)}</caption><thead><tr><th scope=col><button>Method</button></th>{head}{extra}</tr></thead>"
-        f"<tbody>{body}</tbody>{foot}</table></div>{_note(table)}"
+        f"<caption>{escape(caption)}</caption><thead>{columns}</thead><tbody>{body}</tbody>{foot}</table></div>"
+        f"{_note(table)}"
     )
 
 
@@ -92,14 +93,14 @@ def _line(method: str, table: Table, focus: str) -> str:
     cells = "".join(_cell(method, name, table) for name in table.columns)
     if table.wins:
         said = table.wins.get(method, "")
-        cells += f"<td data-value='{said.split(' ')[0]}'>{said or '–'}</td>"
+        cells += f"<td data-value='{said.split(' ')[0]}'>{said or '&ndash;'}</td>"
     return f"<tr{' class=focus' if method == focus else ''}><th scope=row>{escape(method)}</th>{cells}</tr>"
 
 
 def _cell(method: str, name: str, table: Table) -> str:
     cell = table.body[method].get(name)
     if cell is None:
-        return "<td data-value=''>–</td>"
+        return "<td data-value=''>&ndash;</td>"
     said = table.text(name, cell.value) + ("†" if table.partial(method, name) else "")
     if method in table.best(name):
         said = f"<strong>{said}</strong>"
@@ -108,9 +109,8 @@ def _cell(method: str, name: str, table: Table) -> str:
 
 
 def _foot(table: Table) -> str:
-    cells = "".join(
-        f"<td>{table.text(name, table.oracle[name].value) if name in table.oracle else '–'}</td>" for name in table.columns
-    )
+    means = {name: table.text(name, cell.value) for name, cell in table.oracle.items()}
+    cells = "".join(f"<td>{means.get(name, '&ndash;')}</td>" for name in table.columns)
     return f"<tr><th scope=row>{ORACLE}</th>{cells}{'<td></td>' if table.wins else ''}</tr>"
 
 
@@ -125,7 +125,7 @@ def markdown_table(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, 
 
     UserError if no row has any of the columns: a document must not show an empty table.
     """
-    table = build(rows, {name: metrics[name] for name in names if name in metrics}, classical, bool(classical))
+    table = build(rows, {name: metrics[name] for name in names if name in metrics}, classical)
     shown = [name for name in names if name in table.columns]
     if not shown:
         raise UserError(f"no row has any of the columns {', '.join(names)}: run the benchmark before the documents.")
@@ -133,17 +133,17 @@ def markdown_table(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, 
     lines = [["Method", *head], ["---", *("---:" for _ in shown)]]
     lines += [[method, *(_mark(method, name, table) for name in shown)] for method in table.body]
     if table.oracle:
-        bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "–" for name in shown]
+        bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "-" for name in shown]
         lines.append([f"*{ORACLE}*", *(f"*{said}*" for said in bars)])
     if table.wins:
         for line, said in zip(lines, ["Beats oracle", "---:", *table.body, ""], strict=False):
-            line.append(table.wins.get(said, "–") if said in table.body else said)
+            line.append(table.wins.get(said, "-") if said in table.body else said)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def _mark(method: str, name: str, table: Table) -> str:
     cell = table.body[method].get(name)
     if cell is None:
-        return "–"
+        return "-"
     said = table.text(name, cell.value) + ("†" if table.partial(method, name) else "")
     return f"**{said}**" if method in table.best(name) else said

@@ -56,7 +56,7 @@ def scene(name: str, view: View, pair: tuple[str, str], budget: int) -> str:
     strip, spots = _strip(view, size)
     sources, window = _fit(view, budget - len(strip))
     spots = {what: (row - window[0], col - window[1]) for what, (row, col) in spots.items()}
-    return _viewer(name, sources, pair, view.shape, window) + _crops(name, strip, spots, size, window[2])
+    return _viewer(name, sources, pair, view.shape, window[2]) + _crops(name, strip, spots, size, window[2])
 
 
 def _window(view: View, side: int) -> tuple[int, int, View]:
@@ -68,7 +68,7 @@ def _window(view: View, side: int) -> tuple[int, int, View]:
 
 
 def _fit(view: View, room: int) -> tuple[dict[str, str], tuple[int, int, int]]:
-    """Encoded layers that fit into `room` bytes, by a smaller window rather than by a worse picture: (sources, window)."""
+    """Layers encoded into `room` bytes, by a smaller window rather than by worse pictures, and (top, left, side)."""
     side = max(view.shape)
     while True:
         top, left, part = _window(view, side)
@@ -79,21 +79,24 @@ def _fit(view: View, room: int) -> tuple[dict[str, str], tuple[int, int, int]]:
         side = max(SMALLEST, int(side * min(0.95, 0.97 * (max(room, 1) / size) ** 0.5)))
 
 
-def _viewer(name: str, sources: dict[str, str], pair: tuple[str, str], full: tuple[int, int], window: tuple) -> str:
-    height, width = (min(length, window[2]) for length in full)
+def _viewer(name: str, sources: dict[str, str], pair: tuple[str, str], full: tuple[int, int], side: int) -> str:
+    height, width = (min(length, side) for length in full)
     names = list(sources)
     first, second = (one if one in names else names[rank] for one, rank in zip(pair, (0, -1), strict=True))
-    said = f"{width} × {height} pixels" + ("" if (height, width) == full else f" from the centre of {full[1]} × {full[0]}")
+    said = f"{width} &times; {height} pixels"
+    said += "" if (height, width) == full else f" from the centre of {full[1]} &times; {full[0]}"
     pictures = json.dumps(sources).replace("<", "\\u003c")
     return f"""<figure class=viewer data-width={width} data-height={height}>
-<div class=bar>{_choice("Left", names, first)}<button class=swap title="Swap sides (x)" aria-label="Swap sides">⇄</button>
+<div class=bar>{_choice("Left", names, first)}
+<button class=swap title="Swap sides (x)" aria-label="Swap sides">⇄</button>
 {_choice("Right", names, second)}<span class=zooms role=group aria-label=Zoom>{_zooms()}</span></div>
-<div class=stage tabindex=0 role=application aria-label="{escape(name, True)}: arrows move, plus and minus zoom">
+<div class=stage style="aspect-ratio: {width} / {height}" tabindex=0 role=application
+ aria-label="{escape(name, True)}: arrows move, plus and minus zoom">
 <div class=left><img alt="" draggable=false></div><div class=right><img alt="" draggable=false></div>
 <div class=edge></div><b class=tag></b><b class=tag></b><noscript>The viewer needs scripts.</noscript></div>
 <label class=slider><span>Swipe</span><input class=swipe type=range min=0 max=100 value=50 step=0.5></label>
-<figcaption>{said}. Drag to move, drag the line or the slider to compare; keys: arrows, + and −, 0 fit, 1 and 2, x swaps.
-</figcaption><script type="application/json">{pictures}</script></figure>"""
+<figcaption>{said}. Drag to move, drag the line or the slider to compare; keys: arrows,
++ and &minus;, 0 fit, 1 and 2, x swaps.</figcaption><script type="application/json">{pictures}</script></figure>"""
 
 
 def _choice(label: str, names: list[str], chosen: str) -> str:

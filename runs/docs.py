@@ -1,0 +1,102 @@
+"""Rewrite the result tables in README.md and docs/ from the rows in results/.
+
+python runs/docs.py           rewrite every block between <!-- table:NAME --> and <!-- /table -->
+python runs/docs.py --check   change nothing; exit 1 and name the documents whose tables are out of date
+
+NAME: `main` (a few methods, both protocols), or PROTOCOL-RATIO[-MODE], as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from anypan.errors import UserError
+from anypan.methods import CLASSICAL
+from anypan.metrics import METRICS
+from anypan.report import Row, markdown_table, read
+from anypan.report.rows import PROTOCOLS, groups, latest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(<!-- table:(\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
+DETAIL = ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")
+COLUMNS = {"rr": ("Q2n", "SAM", "ERGAS", "SCC"), "fr": (*DETAIL, "D_lambda_K", "D_s", "HQNR")}
+MAIN = ("Q2n", "SAM", "ERGAS", *DETAIL)
+SHORT = ("EXP", "GSA", "BDSD-PC", "MTF-GLP-FS", "MTF-GLP-HPM-R")  # of the classical methods in the main table
+MODE = "physical"
+
+
+def table(name: str, rows: Sequence[Row]) -> str:
+    """The Markdown of the table called `name`. UserError if there is no such table or no row for it."""
+    if name == "main":
+        return _main(rows)
+    protocol, _, rest = name.partition("-")
+    ratio, _, mode = rest.partition("-")
+    if protocol not in PROTOCOLS or not ratio.isdigit():
+        raise UserError(f"there is no table {name!r}: name it main, or PROTOCOL-RATIO[-MODE] as rr-4 or fr-2-toolbox.")
+    chosen = _chosen(rows, protocol, int(ratio), mode or MODE)
+    if not chosen:
+        raise UserError(f"results/ has no rows for the table {name!r}: run the benchmark, or take the table out.")
+    return markdown_table(chosen, COLUMNS[protocol], KNOWN, CLASSICAL)
+
+
+def _main(rows: Sequence[Row]) -> str:
+    parts = []
+    for ratio in sorted({group.ratio for group in groups(rows)}, reverse=True):
+        both = [*_chosen(rows, "rr", ratio), *_chosen(rows, "fr", ratio)]
+        if not both:
+            continue
+        made = markdown_table(both, MAIN, KNOWN, CLASSICAL)
+        hidden = tuple(f"| {one} |" for one in CLASSICAL if one not in SHORT)
+        shown = "\n".join(line for line in made.splitlines() if not line.startswith(hidden))
+        counts = [len({row[key] for row in both}) for key in ("scene", "sensor")]
+        parts.append(f"Ratio {ratio}: {counts[0]} scenes of {counts[1]} sensors.\n\n{shown}\n")
+    return "\n".join(parts)
+
+
+def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) -> list[Row]:
+    """The judged rows of one group; at full resolution real pairs only."""
+    return [row for group, found in groups(rows).items() for row in found
+            if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded]  # fmt: skip
+
+
+def renewed(text: str, rows: Sequence[Row]) -> str:
+    """A document with every block between the markers replaced by its table."""
+    return BLOCK.sub(lambda found: f"{found[1]}{table(found[2], rows)}{found[3]}", text)
+
+
+def stale(root: Path, check: bool) -> list[Path]:
+    """The documents below `root` whose tables differ from the rows; unless `check`, they are rewritten."""
+    rows = latest(read(sorted((root / "results").glob("*.jsonl"))))
+    found = []
+    for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        text = path.read_text(encoding="utf-8")
+        new = renewed(text, rows) if rows else text
+        if new != text:
+            found.append(path)
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    return found
+
+
+def main() -> int:
+    """Rewrite or check the documents of this checkout; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="change nothing, fail if a table is out of date")
+    check = parser.parse_args().check
+    try:
+        found = stale(ROOT, check)
+    except UserError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return 2
+    for path in found:
+        print(f"{path.relative_to(ROOT)}: {'out of date, run python runs/docs.py' if check else 'rewritten'}")
+    return int(check and bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
