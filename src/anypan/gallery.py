@@ -122,7 +122,7 @@ def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, in
 
 
 def _read(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
-    opened = raster.open_raster([path])
+    opened = raster.open_raster([str(path)])
     try:
         image, valid = opened.read(*corner, *exp.shape[-2:])
     finally:

@@ -60,7 +60,7 @@ def assess(
     "-o", "--out", metavar="ROWS.jsonl", required=True, help="Rows are appended, each as soon as it is known."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, out: str, **options: Any) -> None:
+def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, out: str, **options: Any) -> None:
     """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those.
 
     Each scene, protocol and method gives one line of JSON; a scene that cannot be judged gives a line with "error".
@@ -76,7 +76,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, ou
 
     folders = [scene for folder in scenes for scene in find_scenes(folder)]
     methods = named_methods(names or METHODS)
-    protocols = [each for each in PROTOCOLS if protocol in (each, "both")]
+    protocols = PROTOCOLS if protocol == "both" else (protocol,)
     total, done, failed = len(folders) * len(protocols) * len(methods), 0, 0
     quiet = options.pop("quiet")
     with progress("judging", quiet) as step:
