@@ -112,6 +112,19 @@ def test_toolbox_mode_is_said_and_cut(folder: Path) -> None:
     assert "border cut" in small["error"]
 
 
+def test_toolbox_mode_brings_reflectances_to_whole_numbers(folder: Path) -> None:
+    """The toolbox rounds: without it, reflectances of 0 to 1 would all be 0 or 1."""
+    (folder / "one" / "scene.json").write_text(json.dumps({"bit_depth": "reflectance"}))
+    physical = next(run([folder / "one"], EXP, ["rr"]))
+    for name in ("pan", "ms", "gt"):
+        with rasterio.open(folder / "one" / f"{name}.tif") as file:
+            image = file.read()
+        write(folder / "one" / f"{name}.tif", image / 2047)
+    small, exact = (next(run([folder / "one"], EXP, ["rr"], mode)) for mode in ("toolbox", "physical"))
+    assert exact["Q2n"] == pytest.approx(physical["Q2n"], rel=1e-5) and exact["unit"] == 1
+    assert small["unit"] > 2000 and small["Q2n"] == pytest.approx(physical["Q2n"], abs=0.1)
+
+
 def test_a_method_that_fails_is_a_row(folder: Path) -> None:
     def broken(scene):
         raise RuntimeError("no such luck")

@@ -25,6 +25,7 @@ from anypan.sensors import SENSORS, find, gains
 
 Protocol = Literal["rr", "fr"]
 PROTOCOLS: tuple[Protocol, ...] = ("rr", "fr")
+UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
 TOOLBOX_CUT = 21  # the reference toolbox's own border cut at reduced resolution
 
 
@@ -89,12 +90,12 @@ def prepare(folder: Path, protocol: Protocol, mode: Convention = "physical") -> 
     has_truth = (folder / "gt.tif").exists()
     with raster.environment(), _open(folder, about, mode) as pair:
         view, corner = covered(pair)
-        scene = _in_memory(view, about, mode)
+        scene, unit = _in_memory(view, about, mode)
         truth = _truth(folder, pair, corner, scene) if has_truth and protocol == "rr" else None
-        facts = _facts(folder, about, pair, mode) | {"protocol": protocol, "degraded": has_truth}
+        facts = _facts(folder, about, pair, mode) | {"protocol": protocol, "degraded": has_truth, "unit": unit}
     reference = mask = None
     if truth is not None:
-        reference, valid = truth
+        reference, valid = truth[0] * unit, truth[1]
         mask = valid & scene.whole().mask
     elif protocol == "rr":
         scene, reference = wald.degrade(scene)
@@ -135,12 +136,14 @@ def _sensor_name(about: dict[str, Any]) -> str | None:
         return None
 
 
-def _in_memory(view: Scene, about: dict[str, Any], mode: Convention) -> Scene:
+def _in_memory(view: Scene, about: dict[str, Any], mode: Convention) -> tuple[Scene, float]:
+    """The scene, and the factor that its values were multiplied by: the toolbox rounds, so it must see whole DN."""
     patch, names = view.whole(), _band_names(about, len(view.bands)) or view.bands
     band_gains = gains(SENSORS[view.sensor], names) if view.sensor in SENSORS else view.gnyq
     phase = view.sampling.phase if mode == "physical" else (0.0, 0.0)
-    scene = from_arrays(patch.pan, patch.lrms, band_gains, view.gnyq_pan, phase, mode, patch.mask)
-    return replace(scene, bands=tuple(names), sensor=view.sensor)
+    unit = 1.0 if mode == "physical" or _bits(about) else UNIT_SCALE / float(patch.lrms.max())
+    scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, mode, patch.mask)
+    return replace(scene, bands=tuple(names), sensor=view.sensor), unit
 
 
 def _band_names(about: dict[str, Any], count: int) -> Sequence[str] | None:
@@ -179,7 +182,13 @@ def _facts(folder: Path, about: dict[str, Any], pair: Pair, mode: Convention) ->
 
 def _peak(about: dict[str, Any], reference: Tensor | None) -> float:
     """Full scale: from the stated bit depth if there is one, else the largest value of the reference."""
-    bits = re.match(r"\d+", str(about.get("bit_depth", "")))
+    bits = _bits(about)
     if bits:
-        return 2.0 ** int(bits[0]) - 1
+        return 2.0**bits - 1
     return float(reference.max()) if reference is not None else 1.0
+
+
+def _bits(about: dict[str, Any]) -> int:
+    """Bits of a DN, 0 where the values are radiances, reflectances or nothing known."""
+    found = re.match(r"\d+", str(about.get("bit_depth", "")))
+    return int(found[0]) if found else 0
