@@ -155,6 +155,17 @@ def _banks(canvas: Canvas, shore: Field, sandy: bool, rng: np.random.Generator) 
     canvas.closed |= shore < 0.5
 
 
+def bridges(parcels: Parcels, shore: Field, narrowest: float) -> Mask:
+    """Where (H, W) ways at least ``narrowest`` metres wide may cross the water: those that begin and end on land."""
+    on = parcels.road < 0
+    way, along, wet = parcels.way[on], parcels.along[on], shore[on] < 0
+    ends = np.full((4, int(parcels.way.max()) + 2), 1e9)  # all and wet, lowest and highest (negated) position
+    for row, (some, sign) in enumerate(((..., 1), (..., -1), (wet, 1), (wet, -1))):
+        np.minimum.at(ends[row], way[some], sign * along[some])
+    spans = (ends[2] - ends[0] > 2) & (ends[3] - ends[1] > 2)
+    return spans[parcels.way] & (parcels.width >= narrowest)
+
+
 def pave(canvas: Canvas, parcels: Parcels, where: Mask, rng: np.random.Generator) -> None:
     """Ways ``where`` they may lie, over water as bridges: asphalt with wear and markings, pavements, tracks."""
     lateral, width = parcels.lateral, parcels.width

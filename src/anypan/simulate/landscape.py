@@ -59,7 +59,7 @@ def landscape(shape: tuple[int, int], seed: int, gsd: float = 0.25) -> Landscape
     uses = ground.assign(parcels, rng)
     ground.cover(canvas, parcels, uses, rng)
     shore, bridged = ground.flood(canvas, rng)
-    ground.pave(canvas, parcels, (shore > 0) | (parcels.width >= bridged), rng)
+    ground.pave(canvas, parcels, (shore > 0) | ground.bridges(parcels, shore, bridged), rng)
     settlement.settle(canvas, parcels, uses, rng)
     objects.drive(canvas, parcels, rng)
     _grow(canvas, parcels, uses, shore, rng)

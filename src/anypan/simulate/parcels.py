@@ -31,7 +31,8 @@ class Parcels:
     ``label`` (H, W) numbers the parcels, ``rects`` (L, 4) are their u0, u1, v0, v1 and ``urban`` (L,) their closeness
     to a town, 0..1. ``seam`` (H, W) is the distance to the parcel's edge, ``hedge`` the same to edges with a hedge;
     ``road`` the distance to the rim of the nearest way (negative on it), ``lateral`` to its middle, ``along`` the
-    position along it, ``width`` its width; ``axis`` is 0 where it runs along v.
+    position along it, ``width`` its width; ``axis`` is 0 where it runs along v,
+    and ``way`` its number (-1 without any).
     """
 
     u: Field
@@ -46,6 +47,7 @@ class Parcels:
     along: Field
     width: Field
     axis: NDArray[np.uint8]
+    way: NDArray[np.int32]
 
 
 @dataclass
@@ -122,24 +124,25 @@ def _rasterise(u: Field, v: Field, root: int, division: _Division) -> Parcels:
     far = np.float32(1e6)
     seam, hedge, road, lateral = (np.full(u.shape, far) for _ in range(4))
     along, width, axis = np.zeros_like(u), np.zeros_like(u), np.zeros(u.shape, np.uint8)
-    label = np.zeros(u.shape, np.int32)
+    label, way = np.zeros(u.shape, np.int32), np.full(u.shape, -1, np.int32)
     stack = [(root, np.arange(u.size))]
-    flat = [a.reshape(-1) for a in (u, v, seam, hedge, road, lateral, along, width, axis, label)]
+    flat = [a.reshape(-1) for a in (u, v, seam, hedge, road, lateral, along, width, axis, way, label)]
     while stack:
         node, pixels = stack.pop()
         cut = division.cuts[node] if node >= 0 else None
         if cut is None:
-            flat[9][pixels] = -node - 1
+            flat[-1][pixels] = -node - 1
             continue
         offset = flat[cut.axis][pixels] - np.float32(cut.at)
-        _note_cut(cut, pixels, np.abs(offset), flat)
+        _note_cut((node, cut), pixels, np.abs(offset), flat)
         stack += [(cut.low, pixels[offset < 0]), (cut.high, pixels[offset >= 0])]
     rects, urban = (np.asarray(values, np.float32) for values in (division.rects, division.urban))
-    return Parcels(u, v, label, rects, urban, seam, hedge, road, lateral, along, width, axis)
+    return Parcels(u, v, label, rects, urban, seam, hedge, road, lateral, along, width, axis, way)
 
 
-def _note_cut(cut: Cut, pixels: NDArray[np.intp], distance: Field, flat: list[NDArray]) -> None:
-    _, _, seam, hedge, road, lateral, along, width, axis, _ = flat
+def _note_cut(numbered: tuple[int, Cut], pixels: NDArray[np.intp], distance: Field, flat: list[NDArray]) -> None:
+    number, cut = numbered
+    _, _, seam, hedge, road, lateral, along, width, axis, way, _ = flat
     seam[pixels] = np.minimum(seam[pixels], distance)
     if cut.hedge:
         hedge[pixels] = np.minimum(hedge[pixels], distance)
@@ -148,4 +151,4 @@ def _note_cut(cut: Cut, pixels: NDArray[np.intp], distance: Field, flat: list[ND
     nearer = distance - np.float32(cut.width / 2) < road[pixels]
     won, distance = pixels[nearer], distance[nearer]
     road[won], lateral[won] = distance - np.float32(cut.width / 2), distance
-    along[won], width[won], axis[won] = flat[1 - cut.axis][won], cut.width, cut.axis
+    along[won], width[won], axis[won], way[won] = flat[1 - cut.axis][won], cut.width, cut.axis, number
