@@ -28,6 +28,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+	$(BIN)/python runs/docs.py --check
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

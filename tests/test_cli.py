@@ -41,6 +41,7 @@ def write(path: Path, pixels: np.ndarray, pixel: float = 1.0, left: float = 500_
     shape = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
     with rasterio.open(path, "w", driver="GTiff", **(shape | place | profile)) as file:
         file.write(pixels)
+        file.update_tags(TIFFTAG_SOFTWARE="a camera")
     return path
 
 
@@ -245,6 +246,15 @@ def test_bad_configurations_are_one_sentence(tmp_path: Path) -> None:
     fails(anypan("pretrain", config), "config.toml", "toml")
     config.write_text("nonsense = 1")
     fails(anypan("pretrain", config), "config.toml", "nonsense")
+
+
+def test_demo_writes_what_it_promises(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    result = anypan("demo", folder, "--size", 128, "-m", "MTF-GLP-HPM-R")
+    assert result.exit_code == 0, result.output
+    names = {"pan.tif", "ms.tif", "reference.tif", "fused.tif", "report.html"}
+    assert {file.name for file in folder.iterdir()} == names
+    assert str(folder / "report.html") in result.stderr and "anypan fuse" in result.stderr
 
 
 # ---------------------------------------------------------------------------------------------------------- bad input

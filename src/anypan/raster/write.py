@@ -85,9 +85,13 @@ class Writer:
         self._masked, self._invalid = masked and form.nodata is None, False
         self._folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
         self._draft = self._folder / "draft.tif"
-        with _writing(path):
-            self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
-            self._describe(like)
+        try:
+            with _writing(path):
+                self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
+                self._describe(like)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     def __enter__(self) -> Writer:
         return self
@@ -148,7 +152,7 @@ class Writer:
         form, dataset, source = self._form, self._dataset, like.datasets[0]
         dataset.colorinterp = form.colours
         dataset.scales, dataset.offsets = form.scales, form.offsets
-        dataset.update_tags(**form.tags, TIFFTAG_SOFTWARE="anypan")
+        dataset.update_tags(**{**form.tags, "TIFFTAG_SOFTWARE": "anypan"})
         if source.tags().get("AREA_OR_POINT"):
             dataset.update_tags(AREA_OR_POINT=source.tags()["AREA_OR_POINT"])
         if source.rpcs:
