@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 0.1
+TEXTURE_WEIGHT = 0.2
 WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.3  # of the scene's standard deviation
 
@@ -27,13 +27,18 @@ def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
     return torch.mean(error.abs() / contrast) + INTENSITY_WEIGHT * torch.mean(mixture.abs() / mixed_contrast)
 
 
-def texture_loss(fused: Tensor, reference: Tensor, pan: Tensor) -> Tensor:
-    """How far the local correlation of each band with the PAN falls short of that of the reference, on the mean.
+def texture_loss(fused: Tensor, reference: Tensor, injected: Tensor, pan: Tensor, slope: Tensor) -> Tensor:
+    """How far the local correlation of each band with the PAN falls short, on the mean.
 
-    fused, reference (N, B, H, W), pan (N, 1, H, W); correlation in 4 x 4 windows as in D_rho (Scarpa, Ciotola 2022).
+    It is to be that of the reference, and for bands that follow the PAN (``slope`` (N, B)) also that of an estimate
+    by plain regression, ``injected``. fused, reference, injected (N, B, H, W), pan (N, 1, H, W); correlation in 4 x 4
+    windows as in D_rho (Scarpa and Ciotola, 2022).
     """
-    short = local_correlation(reference, pan).detach() - local_correlation(fused, pan)
-    return F.relu(short).mean()
+    sought = local_correlation(reference, pan)
+    plain = local_correlation(injected, pan)
+    follows = slope.clamp(min=0)[..., None, None] ** 2
+    sought = sought + follows * F.relu(plain - sought)
+    return F.relu(sought.detach() - local_correlation(fused, pan)).mean()
 
 
 def local_correlation(one: Tensor, two: Tensor) -> Tensor:

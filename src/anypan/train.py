@@ -120,10 +120,13 @@ def scene_scale(batch: Batch) -> Scale:
 def batch_loss(network: torch.nn.Module, batch: Batch) -> Tensor:
     """The training loss of a batch, standardised as when fusing."""
     scale = scene_scale(batch)
-    pan, reference = scale.apply_pan(batch.pan), scale.apply(batch.reference)
-    fused = network(pan, scale.apply(batch.lrms), scale, batch.gnyq, batch.sampling)
+    pan, lrms, reference = scale.apply_pan(batch.pan), scale.apply(batch.lrms), scale.apply(batch.reference)
+    fused = network(pan, lrms, scale, batch.gnyq, batch.sampling)
+    exp = batch.sampling.expand(lrms)
+    low = batch.sampling.expand(batch.sampling.degrade(pan, batch.gnyq.mean(-1, keepdim=True)))
+    injected = exp + scale.slope[..., None, None] * (pan - low)
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
-    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, pan)
+    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, scale.slope)
 
 
 class Run:

@@ -2,7 +2,8 @@
 
 One trunk reads the PAN, one branch with weights shared by all bands reads each band; they meet in every block by
 pooling over the bands. All convolutions run on a grid four times coarser than the PAN. The estimate is then made
-consistent with the MS (one step of iterative back-projection) and corrected once more by what that step revealed.
+consistent with the MS (a step of iterative back-projection), corrected by what that step and the PAN's fine detail
+reveal, and made consistent with both once more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Config:
     band: int = 32  # channels that describe one band
     blocks: int = 5
     bases: int = 16  # detail images that the trunk offers to every band
-    steps: int = 1  # consistency steps with a learned correction; a plain one comes last
+    steps: int = 1  # consistency steps with a learned correction; plain ones come last
 
 
 class Block(nn.Module):
@@ -60,8 +61,8 @@ class Correction(nn.Module):
         self.look = nn.Conv2d(band + 4 + CELL**2, band, 3, padding=1)
         self.change = nn.Conv2d(band, CELL**2, 3, padding=1)
 
-    def forward(self, features: Tensor, residual: Tensor, detail: Tensor) -> Tensor:
-        return self.change(F.relu(self.look(torch.cat([features, residual, detail], 1))))
+    def forward(self, features: Tensor, residual: Tensor, texture: Tensor) -> Tensor:
+        return self.change(F.relu(self.look(torch.cat([features, residual, texture], 1))))
 
 
 class AnypanS(nn.Module):
@@ -84,7 +85,7 @@ class AnypanS(nn.Module):
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
-        return CELL * (convolutions + 1) + sampling.reach * (2 + self.config.steps)
+        return CELL * (convolutions + 1) + sampling.reach * (3 + 2 * self.config.steps)
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
@@ -94,16 +95,16 @@ class AnypanS(nn.Module):
         H and W are multiples of 4 and of the ratio.
         """
         exp = sampling.expand(lrms)
-        pan_lp = sampling.expand(sampling.degrade(pan, gnyq.mean(-1, keepdim=True)))
+        pan_lp = _lowpass(pan, gnyq, sampling)
         detail = pan - pan_lp
-        intensity = (scale.weights[..., None, None] * exp).sum(1, keepdim=True)
-        trunk, bands = self._encode(detail, pan_lp, pan_lp - intensity, exp, scale, sampling.ratio)
+        trunk, bands = self._encode(detail, pan_lp, pan_lp - _intensity(exp, scale), exp, scale, sampling.ratio)
         fused = exp + scale.slope[..., None, None] * detail + self._details(trunk, bands, lrms.shape[1])
-        fine = F.pixel_unshuffle(detail, CELL).repeat_interleave(lrms.shape[1], 0)
         for correction in self.corrections:
             residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
-            change = correction(bands, _half(residual.flatten(0, 1)[:, None]), fine)
+            left = F.pixel_unshuffle(_texture_left(pan, fused, scale, gnyq, sampling), CELL)
+            change = correction(bands, _half(residual.flatten(0, 1)[:, None]), left.repeat_interleave(exp.shape[1], 0))
             fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
+        fused = fused + scale.slope[..., None, None] * _texture_left(pan, fused, scale, gnyq, sampling)
         return fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
 
     def _encode(
@@ -126,6 +127,26 @@ class AnypanS(nn.Module):
         gains = gains.unflatten(0, (len(trunk), count))
         detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own.unflatten(0, (len(trunk), count))
         return F.pixel_shuffle(detail, CELL)[:, :, 0]
+
+
+def _intensity(bands: Tensor, scale: Scale) -> Tensor:
+    """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
+    return (scale.weights[..., None, None] * bands).sum(1, keepdim=True)
+
+
+def _lowpass(pan: Tensor, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
+    """What the MS instrument would resolve of an image like the PAN."""
+    return sampling.expand(sampling.degrade(pan, gnyq.mean(-1, keepdim=True)))
+
+
+def _texture_left(pan: Tensor, fused: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
+    """Fine detail of the PAN that the estimate's intensity lacks: (N, 1, H, W).
+
+    Adding slope_b times it brings the intensity R2 of the way to the PAN, since sum w_b slope_b = R2: all the way
+    where the bands explain the PAN, hardly where they do not.
+    """
+    missing = pan - _intensity(fused, scale)
+    return missing - _lowpass(missing, gnyq, sampling)
 
 
 def _half(smooth: Tensor) -> Tensor:
