@@ -71,7 +71,9 @@ class _Report:
     """The sections of the page, each made when it is written."""
 
     def __init__(self, rows: list[Row], metrics: Metrics, classical: tuple[str, ...], focus: str) -> None:
-        self.rows, self.metrics, self.classical, self.focus = rows, metrics, classical, focus
+        first = [name for names in HEADLINES.values() for name in names if name in metrics]
+        self.metrics = {name: metrics[name] for name in dict.fromkeys([*first, *metrics])}
+        self.rows, self.classical, self.focus = rows, classical, focus
         self.groups = groups(rows)
         self.scenes = by(rows, "scene")
         found = by((row for row in rows if not failed(row)), "method")
@@ -92,7 +94,8 @@ class _Report:
         sensors, failures = by(self.rows, "sensor"), sum(map(failed, self.rows))
         counts = ((self.scenes, "scene"), (sensors, "sensor"), (self.order, "method"))
         said = ", ".join(_count(len(things), thing) for things, thing in counts)
-        yield f"<p>{said}. {_count(failures, 'run')} failed{' (listed under Errors)' if failures else ''}.</p>"
+        failed_runs = f"{_count(failures, 'run')} failed: see Errors." if failures else "No run failed."
+        yield f"<p>{said}. {failed_runs}</p>"
         cards = "".join(self._card(group, rows) for group, rows in self.groups.items() if not group.degraded)
         if cards:
             yield f"<p>What <b>{escape(self.focus)}</b> reaches, and beside it the bar:</p>"

@@ -18,10 +18,10 @@ def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, I
     A section whose parts are all empty is left out. UserError if the file cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _reporting(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = beside.open("w", encoding="utf-8")
     try:
-        with _reporting(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = beside.open("w", encoding="utf-8")
         with stream:
             for part in _page(title, lead, sections):
                 with _reporting(path):

@@ -134,7 +134,7 @@ def markdown_table(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, 
     lines += [[method, *(_mark(method, name, table) for name in shown)] for method in table.body]
     if table.oracle:
         bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "-" for name in shown]
-        lines.append([f"*{ORACLE}*", *(f"*{said}*" for said in bars)])
+        lines.append([f"*{ORACLE}*", *(said if said == "-" else f"*{said}*" for said in bars)])
     if table.wins:
         for line, said in zip(lines, ["Beats oracle", "---:", *table.body, ""], strict=False):
             line.append(table.wins.get(said, "-") if said in table.body else said)

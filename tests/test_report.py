@@ -1,0 +1,319 @@
+"""The report: what it averages and marks, how it shows pictures, and that the page works in a real browser."""
+
+import base64
+import importlib.util
+import io
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anypan.errors import UserError
+from anypan.report import Layer, fusion_page, markdown_table, pictures, read, rows, tables, viewer, write
+
+_FILE = Path(__file__).parents[1] / "runs" / "docs.py"
+_SPEC = importlib.util.spec_from_file_location("docs", _FILE)
+docs = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(docs)
+
+METRICS = {
+    "Q2n": (1.0, "higher", "Likeness of the spectra."),
+    "SAM": (0.0, "lower", "Angle."),
+    "ERGAS": (0.0, "lower", "Error."),
+    "PSNR": (math.inf, "higher", "Peak over noise."),
+    "D_rho": (0.0, "lower", "Correlation lost."),
+    "detail transfer (low)": (1.0, "nearest", "Share of weak texture that arrives."),
+}
+CLASSICAL = ("EXP", "GSA", "MTF-GLP-FS")
+HOSTILE = "<script>alert('a')</script>\"&"
+
+
+def row(method, scene="a-01", sensor="a", protocol="rr", **values):
+    return {"scene": scene, "sensor": sensor, "protocol": protocol, "mode": "physical", "method": method,
+            "ratio": 4, "seconds": 1.0, **values}  # fmt: skip
+
+
+def many_rows():
+    found = []
+    for index, (scene, sensor) in enumerate([("a-01", "a"), ("a-02", "a"), ("b-01", "b"), (HOSTILE, "b")]):
+        for rank, method in enumerate((*CLASSICAL, "anypan-s")):
+            wobble = 0.01 * index
+            found.append(row(method, scene, sensor, Q2n=0.7 + 0.05 * rank - wobble, SAM=4.0 - rank + wobble,
+                             ERGAS=5.0 - rank + wobble, versions={"anypan": "0"}))  # fmt: skip
+            found.append(
+                row(
+                    method,
+                    scene,
+                    sensor,
+                    "fr",
+                    **{"D_rho": 0.4 - 0.1 * rank, "detail transfer (low)": 0.8 + 0.09 * rank},
+                )
+            )
+    return [*found, {**row("PCA"), "error": "a-01: the PAN is constant: give another <file>."}]
+
+
+def scene_layers(side=200):
+    rng = np.random.default_rng(5)
+    exp = np.repeat(np.repeat(rng.uniform(100, 800, (3, side // 4, side // 4)), 4, 1), 4, 2)
+    pan = exp.mean(0) + rng.normal(0, 20, (side, side))
+    return {"PAN": pan, "EXP": exp, "MTF-GLP-FS": lambda: exp + 5, "anypan-s": exp + (pan - exp.mean(0)),
+            "difference": Layer(pan - exp.mean(0), "signed")}  # fmt: skip
+
+
+def decoded(uri):
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+def test_a_sensor_with_many_scenes_weighs_no_more_than_one_with_few():
+    found = [row("GSA", f"a-{n}", "a", SAM=1.0) for n in range(9)] + [row("GSA", "b-0", "b", SAM=3.0)]
+    assert rows.mean(found, "SAM") == rows.Mean(2.0, pytest.approx(math.sqrt(2)), 10)
+
+
+def test_the_oracle_takes_the_best_classical_value_of_each_scene_and_metric():
+    found = [row("EXP", Q2n=0.9, SAM=3.0), row("GSA", Q2n=0.8, SAM=1.0), row("anypan-s", Q2n=0.99, SAM=0.5),
+             row("GSA", "a-02", Q2n=0.5), row("GSA", "a-01", protocol="fr", D_rho=0.1)]  # fmt: skip
+    best = rows.oracle(found, METRICS, CLASSICAL)
+    assert [(one["scene"], one.get("Q2n"), one.get("SAM"), one.get("D_rho")) for one in best] == [
+        ("a-01", 0.9, 1.0, None), ("a-02", 0.5, None, None)]  # fmt: skip
+    assert rows.wins([found[2]], best, METRICS, ["Q2n", "SAM"]) == (1, 1)
+
+
+@pytest.mark.parametrize(("name", "values", "winner"), [
+    ("Q2n", {"EXP": 0.7, "GSA": 0.9}, {"GSA"}),
+    ("SAM", {"EXP": 2.0, "GSA": 3.0}, {"EXP"}),
+    ("PSNR", {"EXP": 30.0, "GSA": 33.0}, {"GSA"}),
+    ("detail transfer (low)", {"EXP": 0.96, "GSA": 1.05}, {"EXP"}),
+    ("SAM", {"EXP": 2.00001, "GSA": 2.00002}, {"EXP", "GSA"}),
+])  # fmt: skip
+def test_best_follows_the_metric_and_equal_print_is_equal(name, values, winner):
+    table = tables.build([row(method, **{name: value}) for method, value in values.items()], METRICS)
+    assert table.best(name) == winner
+
+
+def test_a_mean_over_fewer_scenes_is_marked_and_does_not_compete():
+    found = [row("EXP", SAM=3.0), row("EXP", "a-02", SAM=3.0), row("GSA", SAM=1.0)]
+    found += [row("MTF-GLP-FS", SAM=2.0), row("MTF-GLP-FS", "a-02", SAM=2.0)]
+    table = tables.build(found, METRICS)
+    assert table.best("SAM") == {"MTF-GLP-FS"}
+    assert "| GSA | 1.000† |" in markdown_table(found, ["SAM"], METRICS)
+
+
+def test_a_repeated_run_replaces_the_first_and_not_a_number_is_no_value():
+    found = rows.latest([row("EXP", SAM=9.0), row("EXP", SAM=2.0)])
+    assert [one["SAM"] for one in found] == [2.0]
+    assert all(rows.number({"SAM": value}, "SAM") is None for value in (math.nan, math.inf, None, "3", True))
+
+
+def test_scenes_that_came_degraded_stand_apart_at_full_resolution_only():
+    found = [row("EXP", protocol=protocol, degraded=given) for protocol in ("rr", "fr") for given in (True, False)]
+    assert [len(of) for of in rows.groups(found).values()] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"scene": "a"}', "3"])
+def test_a_broken_rows_file_is_named_with_its_line(tmp_path, text):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(row("EXP")) + "\n" + text + "\n")
+    with pytest.raises(UserError, match=r"rows\.jsonl, line 2"):
+        read([path])
+
+
+def test_no_rows_and_an_unwritable_folder_are_said_in_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="no result rows"):
+        write([], tmp_path, METRICS)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        write(many_rows(), tmp_path / "file", METRICS)
+
+
+def test_a_failure_midway_leaves_no_file(tmp_path):
+    def broken(scene):
+        raise RuntimeError(scene)
+
+    with pytest.raises(RuntimeError):
+        write(many_rows(), tmp_path, METRICS, pictures=broken)
+    assert not list(tmp_path.iterdir())
+
+
+def test_markdown_table_marks_the_best_and_ends_with_the_oracle():
+    found = [row("EXP", Q2n=0.7, SAM=2.0), row("GSA", Q2n=0.8, SAM=3.0), row("anypan-s", Q2n=0.9, SAM=1.0)]
+    assert markdown_table(found, ["Q2n", "SAM"], METRICS, ["EXP", "GSA"]).splitlines()[2:] == [
+        "| EXP | 0.7000 | 2.000 | - |",
+        "| GSA | 0.8000 | 3.000 | - |",
+        "| anypan-s | **0.9000** | **1.000** | 1 of 1 |",
+        "| *Oracle* | *0.8000* | *2.000* |  |",
+    ]
+
+
+def test_documents_are_renewed_once_and_then_current(tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("before\n<!-- table:rr-4 -->\nold\n<!-- /table -->\nafter\n")
+    (tmp_path / "results" / "a.jsonl").write_text("\n".join(json.dumps(one) for one in many_rows()))
+    assert docs.stale(tmp_path, check=True) == docs.stale(tmp_path, check=False) == [tmp_path / "README.md"]
+    assert docs.stale(tmp_path, check=True) == []
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n<!-- table:rr-4 -->\n| Method |") and text.endswith("<!-- /table -->\nafter\n")
+    with pytest.raises(UserError, match="there is no table"):
+        docs.table("nonsense", many_rows())
+
+
+def test_colour_layers_share_one_stretch_and_zero_difference_is_mid_grey():
+    layers = scene_layers()
+    view = viewer.render({**layers, "same": layers["EXP"].copy(), "flat": Layer(np.zeros((200, 200)), "signed")})
+    assert np.array_equal(view.images["EXP"], view.images["same"])
+    assert (view.images["MTF-GLP-FS"].astype(int) - view.images["EXP"]).min() >= 0
+    assert abs(np.median(view.images["difference"].astype(float)) - 127.5) < 3
+
+
+def test_stretch_is_monotone_and_survives_invalid_pixels():
+    ramp = np.linspace(-10, 3000, 4096).reshape(64, 64)
+    ramp[0, :3] = np.nan, np.inf, -np.inf
+    shown = pictures.stretch(ramp, pictures.limits(ramp), pictures.GAMMA)
+    assert shown.dtype == np.uint8 and (np.diff(shown.ravel()[3:].astype(int)) >= 0).all()
+    assert shown[0, 0] == 0 and shown[0, 1] == 255
+
+
+def test_crops_are_lossless_and_views_keep_full_colour_resolution():
+    image = np.random.default_rng(1).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    assert np.array_equal(decoded(pictures.lossless(image)), image)
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2, 0], stripes[:, 1::2, 2] = 255, 255
+    error = np.abs(decoded(pictures.lossy(stripes)).astype(int) - stripes)
+    assert error.mean() < 8
+
+
+def test_places_lie_inside_do_not_overlap_and_find_the_bright_target():
+    rng = np.random.default_rng(2)
+    pan = rng.normal(300, 1, (500, 700))
+    pan[:, 350:] += rng.normal(0, 60, (500, 350))
+    pan[100:104, 100:104] = 4000
+    found = pictures.places(pan, 128)
+    assert list(found) == ["Bright target", "Strong texture", "Weak texture"]
+    row_, col = found["Bright target"]
+    assert row_ <= 100 < row_ + 128 and col <= 100 < col + 128
+    assert found["Strong texture"][1] >= 222 and found["Weak texture"][1] <= 222
+    corners = list(found.values())
+    assert all(max(abs(a[0] - b[0]), abs(a[1] - b[1])) >= 128 for a in corners for b in corners if a != b)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (64, 300), (16, 16)])
+def test_small_and_flat_scenes_have_a_viewer(shape):
+    made = viewer.scene(
+        "tiny", viewer.render({"PAN": np.zeros(shape), "EXP": np.ones((3, *shape))}), ("EXP", "x"), 10**6
+    )
+    assert f"data-width={shape[1]} data-height={shape[0]}" in made
+
+
+def test_a_scene_keeps_to_its_budget_by_a_smaller_window():
+    noise = np.random.default_rng(3).integers(0, 2000, (3, 1200, 900)).astype(np.float32)
+    view = viewer.render({"PAN": noise[0], "EXP": noise, "anypan-s": noise})
+    made = viewer.scene("noise", view, ("EXP", "anypan-s"), 1_400_000)
+    assert len(made) < 1_450_000
+    assert "from the centre of 900" in made
+
+
+def test_layers_of_different_size_are_refused():
+    with pytest.raises(ValueError, match="differ in size"):
+        viewer.render({"PAN": np.zeros((8, 8)), "EXP": np.zeros((3, 4, 4))})
+    with pytest.raises(ValueError, match="not"):
+        viewer.render({"EXP": np.zeros((4, 8, 8))})
+
+
+# --- in a browser ---
+
+BROWSER = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync --disable-background-networking "
+    "--disable-component-update --force-prefers-reduced-motion --virtual-time-budget=5000"
+).split()
+WATCH = """<script>window.seen = [];
+console.error = console.warn = (...said) => seen.push(said.join(" "));
+addEventListener("error", (event) => seen.push(event.message ?? "resource"), true);
+addEventListener("unhandledrejection", (event) => seen.push(String(event.reason)));
+addEventListener("securitypolicyviolation", (event) => seen.push(event.blockedURI));</script>"""
+REPORT = """<script>addEventListener("load", () => setTimeout(() => {
+  const found = { seen, fetched: performance.getEntriesByType("resource").map((one) => one.name)
+    .filter((name) => !name.startsWith("data:")) };
+  try { (ACTIONS)(found); } catch (problem) { seen.push(String(problem)); }
+  const out = document.createElement("pre"); out.id = "found"; out.textContent = JSON.stringify(found);
+  document.body.append(out);
+}, 1500));</script>"""
+TABLES = """(found) => {
+  const table = document.querySelector("table.sortable");
+  const methods = () => [...table.tBodies[0].rows].map((line) => line.cells[0].textContent);
+  const button = table.tHead.rows[0].cells[1].querySelector("button");
+  button.click(); found.down = methods(); found.aria = table.tHead.rows[0].cells[1].ariaSort;
+  button.click(); found.up = methods();
+  document.getElementById("theme").click(); found.theme = document.documentElement.dataset.theme;
+  found.links = document.querySelectorAll("header a").length;
+  found.scenes = document.querySelectorAll(".scenes a").length;
+  found.wide = document.documentElement.scrollWidth - innerWidth;
+  found.alien = document.querySelectorAll("section script:not([type])").length;
+}"""
+VIEWER = """(found) => {
+  const figure = document.querySelector(".viewer");
+  const [left, right] = figure.querySelectorAll(".stage img");
+  const stage = figure.querySelector(".stage"), swipe = figure.querySelector(".swipe");
+  const press = (key) => stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  found.widths = [left.naturalWidth, right.naturalWidth];
+  found.shown = [left.alt, right.alt];
+  swipe.value = 25; swipe.dispatchEvent(new Event("input"));
+  found.clip = right.parentElement.style.clipPath;
+  figure.querySelector("[data-zoom='4']").click();
+  const before = left.style.transform; press("ArrowDown");
+  found.moved = before !== left.style.transform; found.together = left.style.transform === right.style.transform;
+  found.scale = left.style.transform.match(/scale\\((.*)\\)/)[1];
+  press("x"); found.swapped = [left.alt, right.alt];
+  press("0"); found.fit = figure.querySelector("[data-zoom=fit]").getAttribute("aria-pressed");
+  const select = figure.querySelector("select"); select.value = "PAN"; select.dispatchEvent(new Event("change"));
+  found.chosen = left.alt;
+  document.querySelector(".goto").click(); found.gone = left.style.transform.includes("scale(2)");
+}"""
+
+
+def browse(page, actions, tmp_path, width=1200):
+    """What `actions` find in a copy of the page, opened in headless Chromium."""
+    browser = shutil.which("chromium")
+    if browser is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("chromium is missing: on CI the report is opened in a browser")
+        pytest.skip("no chromium")
+    text = page.read_text(encoding="utf-8").replace("<head>", "<head>" + WATCH, 1)
+    copy = tmp_path / "copy.html"
+    copy.write_text(text.replace("</body>", REPORT.replace("ACTIONS", actions) + "</body>"), encoding="utf-8")
+    options = [*BROWSER, f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900"]
+    done = subprocess.run([browser, *options, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=120)
+    made = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert made, done.stderr[-2000:]
+    return json.loads(made[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize("width", [1200, 500])
+def test_the_benchmark_page_sorts_and_fetches_nothing(tmp_path, width):
+    page = write(many_rows(), tmp_path, METRICS, CLASSICAL, pictures={"a-01": scene_layers(), HOSTILE: scene_layers()})
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"""(?:src|href|url)\s*[=(]\s*["']?(?:https?:|//)""", text)
+    found = browse(page, TABLES, tmp_path, width)
+    assert found["seen"] == [] and found["fetched"] == [] and found["alien"] == 0
+    assert found["down"] == ["anypan-s", "MTF-GLP-FS", "GSA", "EXP"] and found["aria"] == "descending"
+    assert found["up"] == found["down"][::-1]
+    assert found["theme"] in ("light", "dark") and found["links"] == 6 and found["scenes"] == 2
+    assert found["wide"] <= 0
+
+
+def test_the_viewer_swipes_zooms_moves_and_swaps(tmp_path):
+    facts = {"method": "anypan-s", "grid": HOSTILE, "notes": ["one", "two"]}
+    scores = {"EXP": {"D_rho": 0.5}, "anypan-s": {"D_rho": 0.1, "unknown": 3}}
+    page = fusion_page(tmp_path / "look.html", scene_layers(), facts, scores, METRICS)
+    found = browse(page, VIEWER, tmp_path)
+    assert found["seen"] == [] and found["fetched"] == []
+    assert found["widths"] == [200, 200] and found["shown"] == ["EXP", "anypan-s"]
+    assert found["clip"] == "inset(0px 0px 0px 25%)" and found["scale"] == "4"
+    assert found["moved"] and found["together"] and found["swapped"] == ["anypan-s", "EXP"]
+    assert found["fit"] == "true" and found["chosen"] == "PAN" and found["gone"]
