@@ -127,6 +127,9 @@ def pair_of_arrays(
     """
     if pan.ndim != 2 or ms.ndim != 3:
         raise UserError(f"The arrays have {pan.ndim} and {ms.ndim} axes: give a PAN of (H, W) and an MS of (B, h, w).")
+    for name, image in (("PAN", pan), ("MS", ms)):
+        if not image.size or image.dtype.kind not in "uif":
+            raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
     ms_raster = raster.in_memory(ms, "the MS array")
     pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, bands, sensor, register)
     return replace(pair, format=replace(pair.format, dtype=ms.dtype.name, nodata=None))
@@ -200,7 +203,8 @@ def _on_pan_grid(pan: Raster, ms: Raster) -> tuple[Raster, Lattice, float, list[
     grid, lattice = part
     located = replace(ms, grid=ms.grid if ms.grid.georeferenced and pan.grid.georeferenced else ms_grid)
     notes.append(f"The MS (ratio {ratio:.4g}) was resampled to a grid of ratio {lattice.ratio} that fits the PAN's.")
-    return raster.resampled(located, grid), lattice, ratio / lattice.ratio, notes
+    blur = ratio / lattice.ratio
+    return raster.resampled(located, grid, blur), lattice, blur, notes
 
 
 def _locate(pan: Raster, ms: Raster, notes: list[str]) -> Grid:

@@ -120,9 +120,12 @@ def in_memory(image: NDArray[Any], name: str) -> Raster:
     return Raster(name, Grid((height, width)), (dataset,), bands)
 
 
-def resampled(raster: Raster, grid: Grid) -> Raster:
-    """The raster seen on another grid through cubic resampling that leaves invalid pixels out; read lazily."""
-    datasets = tuple(_warp(dataset, raster.grid, grid) for dataset in raster.datasets)
+def resampled(raster: Raster, grid: Grid, scale: float) -> Raster:
+    """The raster seen on another grid through cubic resampling that leaves invalid pixels out; read lazily.
+
+    ``scale``: pixels of the new grid per pixel of the old. GDAL's own guess at it would differ from window to window.
+    """
+    datasets = tuple(_warp(dataset, raster.grid, grid, scale) for dataset in raster.datasets)
     return Raster(raster.name, grid, datasets, raster.bands)
 
 
@@ -234,7 +237,7 @@ def _grid(dataset: Any) -> Grid:
     return Grid(dataset.shape, dataset.transform, dataset.crs.to_string() if dataset.crs else "")
 
 
-def _warp(dataset: Any, source: Grid, grid: Grid) -> WarpedVRT:
+def _warp(dataset: Any, source: Grid, grid: Grid, scale: float) -> WarpedVRT:
     nodata = dataset.nodata
     if nodata is None and np.dtype(dataset.dtypes[0]).kind == "f":
         nodata = math.nan
@@ -252,5 +255,7 @@ def _warp(dataset: Any, source: Grid, grid: Grid) -> WarpedVRT:
         width=grid.shape[1],
         resampling=Resampling.cubic,
         tolerance=WARP_TOLERANCE,
+        XSCALE=scale,
+        YSCALE=scale,
         **options,
     )

@@ -1,0 +1,232 @@
+"""Every bad input is one sentence that names it and says what to do, and leaves no output."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from pairs import NORTH_UP, UTM, landscape, write, write_pair
+
+from anypan.errors import UserError
+from anypan.fuse import fuse, plan
+
+PAN, MS = (image.astype("u2") for image in landscape(96, 120))
+MS_GRID = NORTH_UP * Affine.scale(4)
+
+
+def _truncate(folder: Path) -> None:
+    file = folder / "pan.tif"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def _truncate_late(folder: Path) -> None:
+    """A file whose directory comes first and whose last pixels are missing."""
+    image = np.random.default_rng(0).integers(0, 60000, (1, 400, 480), "u2")
+    write(folder / "draft.tif", image, NORTH_UP, crs=UTM, tiled=True, blockxsize=128, blockysize=128)
+    with rasterio.open(folder / "draft.tif") as draft:
+        draft_profile = draft.profile
+    assert draft_profile["tiled"]
+    rasterio.shutil.copy(folder / "draft.tif", folder / "pan.tif", driver="COG", compress="deflate", overviews="none")
+    (folder / "draft.tif").unlink()
+    data = (folder / "pan.tif").read_bytes()
+    (folder / "pan.tif").write_bytes(data[: len(data) * 3 // 4])
+    write(folder / "ms.tif", np.ones((2, 100, 120), "u2"), MS_GRID, crs=UTM)
+
+
+def _absurd(folder: Path) -> None:
+    """A TIFF header of 2^31 - 1 pixels square without any of them."""
+    side = 2**31 - 1
+    entries = [(256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+    entries += [(273, 4, 1, 8), (277, 3, 1, 1), (278, 4, 1, side), (279, 4, 1, 16)]
+    packed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    (folder / "pan.tif").write_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + packed + b"\0" * 4)
+
+
+def _vrt(folder: Path) -> None:
+    shutil.move(folder / "pan.tif", folder / "hidden.tif")
+    band = '<VRTRasterBand dataType="UInt16" band="1"><SimpleSource><SourceFilename>{0}</SourceFilename>'
+    text = f'<VRTDataset rasterXSize="120" rasterYSize="96">{band}<SourceBand>1</SourceBand></SimpleSource>'
+    (folder / "pan.tif").write_text(text.format(folder / "hidden.tif") + "</VRTRasterBand></VRTDataset>")
+
+
+def _pan(image: np.ndarray, **profile: object) -> Callable[[Path], None]:
+    return lambda folder: write(folder / "pan.tif", image, NORTH_UP, crs=UTM, **profile) and None
+
+
+def _ms(image: np.ndarray, transform: Affine = MS_GRID, **profile: object) -> Callable[[Path], None]:
+    return lambda folder: write(folder / "ms.tif", image, transform, crs=UTM, **profile) and None
+
+
+def _swapped(folder: Path) -> None:
+    write(folder / "pan.tif", MS[:1], MS_GRID, crs=UTM)
+    write(folder / "ms.tif", PAN, NORTH_UP, crs=UTM)
+
+
+def _swapped_bands(folder: Path) -> None:
+    write(folder / "pan.tif", MS, MS_GRID, crs=UTM)
+    write(folder / "ms.tif", PAN, NORTH_UP, crs=UTM)
+
+
+def _other_proportions(folder: Path) -> None:
+    write(folder / "pan.tif", PAN)
+    write(folder / "ms.tif", MS[:, :, :20])
+
+
+FILES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "missing": (lambda folder: (folder / "pan.tif").unlink(), r"pan\.tif does not exist: check"),
+    "folder": (lambda folder: (folder / "ms.tif").unlink() or (folder / "ms.tif").mkdir(), r"ms\.tif is a folder"),
+    "empty": (lambda folder: (folder / "ms.tif").write_bytes(b"") and None, r"ms\.tif cannot be read"),
+    "not a raster": (lambda folder: (folder / "ms.tif").write_text("hello") and None, r"ms\.tif cannot be read"),
+    "truncated": (_truncate, r"pan\.tif cannot be read"),
+    "truncated late": (_truncate_late, r"pan\.tif cannot be read to its end"),
+    "absurd dimensions": (_absurd, r"pan\.tif (claims|cannot be read)"),
+    "vrt": (_vrt, r"pan\.tif is a VRT.*convert it"),
+    "pan of two bands": (_pan(np.stack([PAN, PAN])), r"pan\.tif has 2 bands.*PAN band alone"),
+    "swapped": (_swapped, r"pan\.tif has larger pixels than .*swapped"),
+    "swapped, many bands": (_swapped_bands, r"pan\.tif has 3 bands.*swapped"),
+    "constant pan": (_pan(np.full_like(PAN, 7)), r"pan\.tif is constant, 7"),
+    "all nodata": (_pan(np.zeros_like(PAN), nodata=0), r"pan\.tif and its MS have no pixel"),
+    "all not a number": (_ms(np.full(MS.shape, np.nan, "f4")), r"have no pixel that is valid in both"),
+    "elsewhere": (_ms(MS, Affine.translation(9999, 0) * MS_GRID), r"ms\.tif does not overlap .*pan\.tif"),
+    "elsewhere, resampled": (_ms(MS, Affine.translation(9999, 0) * NORTH_UP * Affine.scale(3.9)), "does not overlap"),
+    "ratio too low": (_ms(np.ones((1, 70, 80), "u2"), NORTH_UP * Affine.scale(1.3)), r"ms\.tif is 1\.3 pixels"),
+    "ratio too high": (_ms(np.ones((1, 8, 9), "u2"), NORTH_UP * Affine.scale(11)), r"ms\.tif is 11 pixels"),
+    "complex": (_ms(MS.astype("c8")), r"ms\.tif holds complex64 pixels: convert"),
+    "other proportions": (_other_proportions, r"ms\.tif has other proportions than"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
+    write_pair(tmp_path, PAN, MS)
+    spoil, sentence = FILES[case]
+    spoil(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=sentence) as caught:
+        fuse(tmp_path / "pan.tif", tmp_path / "ms.tif", tmp_path / "out.tif", "EXP")
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/vsicurl/https://a.org/a.tif", "https://a.org/a.tif", "s3://b/a.tif", "/vsizip/a.zip/a.tif", "GTIFF_DIR:1:a.tif"],
+)
+def test_paths_that_are_no_plain_files_are_refused(tmp_path: Path, path: str) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    with pytest.raises(UserError, match="not a plain file"):
+        fuse(path, files[1], tmp_path / "out.tif", "EXP")
+    with pytest.raises(UserError, match="not a plain file"):
+        fuse(files[0], path, tmp_path / "out.tif", "EXP")
+
+
+def test_what_is_allowed_is_read(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    _vrt(tmp_path)
+    assert plan(*files, method="EXP", allow_vrt=True).grid.shape == PAN.shape
+
+
+@pytest.mark.parametrize("option", [{"bands": ["swir"]}, {"bands": [0]}, {"sensor": "Sputnik"}])
+def test_unknown_names_list_the_known(option: dict[str, object]) -> None:
+    with pytest.raises(UserError, match="choose"):
+        fuse(PAN, MS, method="EXP", **option)
+
+
+def test_an_unknown_method_lists_the_known() -> None:
+    with pytest.raises(UserError, match=r"magic.*MTF-GLP"):
+        fuse(PAN, MS, method="magic")
+
+
+@pytest.mark.parametrize("arrays", [(PAN[None], MS), (PAN, MS[0]), (PAN, "ms.tif"), (PAN, MS[:0]), (PAN, MS > 3)])
+def test_wrong_arrays_are_one_sentence(arrays: tuple[object, object]) -> None:
+    with pytest.raises(UserError):
+        fuse(*arrays, method="EXP")  # type: ignore[arg-type]
+
+
+# --- the output ---
+
+
+def test_an_existing_output_is_kept_unless_told(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    (tmp_path / "out.tif").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"out\.tif exists already"):
+        fuse(*files, tmp_path / "out.tif", "EXP")
+    assert (tmp_path / "out.tif").read_bytes() == b"mine"
+    fuse(*files, tmp_path / "out.tif", "EXP", overwrite=True)
+    assert (tmp_path / "out.tif").stat().st_size > 4
+
+
+@pytest.mark.parametrize("name", ["pan.tif", "ms.tif", "link.tif"])
+def test_an_input_is_never_the_output(tmp_path: Path, name: str) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    (tmp_path / "link.tif").symlink_to(tmp_path / "ms.tif")
+    before = [file.read_bytes() for file in files]
+    with pytest.raises(UserError, match="is one of the inputs"):
+        fuse(*files, tmp_path / name, "EXP", overwrite=True)
+    assert [file.read_bytes() for file in files] == before
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("no/out.tif", "does not exist"),
+        ("", "is a folder"),
+        ("pan.tif/out.tif", "does not exist"),
+        ("/vsimem/a.tif", "plain file"),
+    ],
+)
+def test_an_impossible_output_is_refused_first(tmp_path: Path, name: str, sentence: str) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    with pytest.raises(UserError, match=sentence):
+        fuse(*files, name if name.startswith("/") else f"{tmp_path}/{name}", "EXP")
+
+
+def test_an_unwritable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UserError, match="not writable"):
+        fuse(*files, tmp_path / "out.tif", "EXP")
+
+
+def test_too_little_space_is_said_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(UserError, match=r"out\.tif needs .* GiB free"):
+        fuse(*files, tmp_path / "out.tif", "EXP")
+    assert {file.name for file in tmp_path.iterdir()} == {"pan.tif", "ms.tif"}
+
+
+@pytest.mark.parametrize("limit", [300_000, 540_000])
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, limit: int) -> None:
+    """A limit on the size of files makes writes fail as a full disk does: in the draft, in the final file."""
+    rng = np.random.default_rng(0)
+    pan, ms = rng.integers(0, 60000, (480, 480)).astype("u2"), rng.integers(0, 60000, (1, 120, 120)).astype("u2")
+    files = write_pair(tmp_path, pan, ms)
+    script = (
+        "import resource, signal, sys; from anypan.fuse import fuse; from anypan.errors import UserError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "try: fuse(*sys.argv[1:], method='EXP', creation={'COMPRESS': 'NONE'})\n"
+        "except UserError as error: print(error); sys.exit(2)"
+    )
+    out = tmp_path / "out.tif"
+    done = subprocess.run([sys.executable, "-c", script, *files, out], capture_output=True, text=True, check=False)
+    names = {file.name for file in tmp_path.iterdir()}
+    if done.returncode == 0:
+        with rasterio.open(out) as dataset:
+            assert dataset.read().std() > 1000
+        assert limit > 480 * 480 * 2
+    else:
+        assert done.returncode == 2 and "out.tif cannot be written" in done.stdout, done.stderr
+        assert names == {"pan.tif", "ms.tif"}
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit

@@ -1,0 +1,149 @@
+"""The main path: files or arrays in, the PAN's grid out, whatever the tile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from affine import Affine
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
+from rio_cogeo import cog_validate
+
+from anypan.align import pair_of_arrays
+from anypan.fuse import fuse, fuse_scene, plan
+from anypan.methods import METHODS
+from anypan.scene import from_arrays
+
+PAN, MS = landscape(96, 120)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_files_become_a_cog_on_the_pan_grid(tmp_path: Path, dtype: str) -> None:
+    pan, ms = ((image / 4).clip(0, 255).astype(dtype) for image in (PAN, MS))
+    files = write_pair(tmp_path, pan, ms, nodata=0)
+    report = fuse(*files, tmp_path / "out.tif", "EXP", tile=32)
+    assert cog_validate(tmp_path / "out.tif")[0]
+    with rasterio.open(tmp_path / "out.tif") as out, rasterio.open(files[0]) as source:
+        assert (out.shape, out.transform, out.crs) == (source.shape, source.transform, source.crs)
+        assert set(out.dtypes) == {dtype} and out.nodata == 0 and out.count == 3
+    assert report.output == str(tmp_path / "out.tif") and report.size == (tmp_path / "out.tif").stat().st_size
+    assert report.ratio == 4 and report.method == "EXP" and report.seconds > 0 and report.notes
+    assert np.array_equal(read(tmp_path / "out.tif"), fuse(*files, method="EXP"))
+
+
+def test_arrays_give_an_array_of_the_ms_type() -> None:
+    fused = fuse(PAN.astype("u2"), MS.astype("u2"), method="EXP")
+    assert fused.shape == (3, 96, 120) and fused.dtype == np.uint16 and (fused > 0).all()
+    fused = fuse(PAN, MS, method="EXP", bands=[2])
+    assert fused.shape == (1, 96, 120) and fused.dtype == np.float32 and np.isfinite(fused).all()
+    masked = np.ma.MaskedArray(MS.astype("u2"), np.zeros(MS.shape, bool))
+    masked[:, 3, 4] = np.ma.masked
+    fused = fuse(PAN, masked, method="EXP", register=False)
+    assert isinstance(fused, np.ma.MaskedArray) and fused.mask.sum() == 3 * 16 and fused.mask[:, 12:16, 16:20].all()
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_tiles_do_not_show(name: str) -> None:
+    pair = pair_of_arrays(PAN, MS, register=False)
+    fuser = METHODS[name](pair.scene)
+    whole = fuse_scene(pair.scene, fuser)
+    tiled = fuse_scene(pair.scene, fuser, tile=32)
+    assert whole.shape == (3, 96, 120)
+    if name in ("EXP", "GSA", "MTF-GLP"):
+        assert torch.equal(whole, tiled)
+    assert (whole - tiled).abs().max() <= 1e-4 * whole.abs().max()
+
+
+def test_a_pair_of_arrays_is_the_scene_of_the_same_arrays() -> None:
+    scene = from_arrays(torch.from_numpy(PAN)[None], torch.from_numpy(MS))
+    fused = fuse_scene(scene, METHODS["EXP"](scene))
+    assert np.array_equal(fused.numpy(), fuse(PAN, MS, method="EXP", register=False))
+
+
+@settings(deadline=None, max_examples=10, phases=[Phase.explicit, Phase.generate])  # shrinking files is slow
+@given(
+    st.tuples(st.floats(-20, 20), st.floats(-20, 20)),
+    st.sampled_from([1.5, 2, 2.7, 3, 3.97, 6]),
+    st.tuples(st.integers(40, 70), st.integers(40, 70)),
+    st.sampled_from([16, 24, 40]),
+)
+def test_any_geometry_lands_on_the_pan_grid(
+    tmp_path_factory: pytest.TempPathFactory,
+    offset: tuple[float, float],
+    ratio: float,
+    shape: tuple[int, int],
+    tile: int,
+) -> None:
+    folder, rng = tmp_path_factory.mktemp("pair"), np.random.default_rng(0)
+    pan, ms = rng.integers(1, 2000, shape).astype("u2"), rng.integers(1, 2000, (2, 30, 30)).astype("u2")
+    files = write_pair(folder, pan, ms, offset, ratio=ratio, nodata=0)
+    fuse(*files, folder / "out.tif", "EXP", tile=tile, register=False)
+    with rasterio.open(folder / "out.tif") as out, rasterio.open(files[0]) as source:
+        assert (out.shape, out.transform, out.crs) == (source.shape, source.transform, source.crs)
+        valid = out.dataset_mask() > 0
+    rows, cols = (np.arange(n) + 0.5 for n in shape)
+    inside = (rows - offset[0] > 0) & (rows - offset[0] < 30 * ratio)
+    inside = inside[:, None] & ((cols - offset[1] > 0) & (cols - offset[1] < 30 * ratio))
+    assert (valid != inside).mean() < (0.001 if ratio in (2, 3, 6) else 0.25)  # resampled MS: to the MS pixel
+    assert np.array_equal(read(folder / "out.tif"), fuse(*files, method="EXP", register=False))
+
+
+def test_ms_files_in_order_bands_and_options(tmp_path: Path) -> None:
+    pan = write(tmp_path / "pan.tif", PAN, NORTH_UP, crs=UTM)
+    files = [
+        write(tmp_path / f"b{b}.tif", MS[b], NORTH_UP * Affine.scale(4), crs=UTM, names=(f"b{b}",)) for b in range(3)
+    ]
+    seen: list[tuple[int, int]] = []
+    done = seen.append
+    report = fuse(
+        pan,
+        files[::-1],
+        tmp_path / "out.tif",
+        "EXP",
+        bands=["b0", 1],
+        tile=48,
+        creation={"COMPRESS": "LZW", "DRIVER": "GTiff"},
+        progress=lambda k, n: done((k, n)),
+    )
+    assert report.bands == ("b0", "b2") and seen == [(k, 6) for k in range(1, 7)]
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.descriptions == ("b0", "b2") and out.profile["compress"] == "lzw"
+
+
+def test_the_plan_tells_and_writes_nothing(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    before = sorted(tmp_path.iterdir())
+    told = plan(*files, tmp_path / "out.tif", "EXP", tile=48)
+    assert sorted(tmp_path.iterdir()) == before
+    assert told.grid.shape == PAN.shape and told.ratio == 4 and told.tiles == 6 and told.dtype == "float32"
+    assert told.size == PAN.size * 3 * 4 and told.memory > 2**20
+
+
+def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    before = sorted(tmp_path.iterdir())
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fuse(*files, tmp_path / "out.tif", "EXP", tile=48, progress=interrupt)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_the_pan_keeps_its_rational_polynomials(tmp_path: Path) -> None:
+    from rasterio.rpc import RPC
+
+    numbers = dict.fromkeys(["height_off", "lat_off", "line_off", "long_off", "samp_off"], 0.5)
+    numbers |= dict.fromkeys(["height_scale", "lat_scale", "line_scale", "long_scale", "samp_scale"], 2.0)
+    poly = [1.0] + [0.0] * 19
+    rpc = RPC(**numbers, line_num_coeff=poly, line_den_coeff=poly, samp_num_coeff=poly, samp_den_coeff=poly)
+    files = write(tmp_path / "pan.tif", PAN, rpcs=rpc), write(tmp_path / "ms.tif", MS)
+    fuse(*files, tmp_path / "out.tif", "EXP")
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.rpcs is not None and out.rpcs.samp_scale == 2

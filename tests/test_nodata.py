@@ -1,0 +1,97 @@
+"""Nodata never bleeds: a valid pixel of the output depends on valid pixels of the inputs only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pairs import NORTH_UP, UTM, landscape, write
+
+from anypan.fuse import fuse
+from anypan.methods import METHODS
+
+PAN, MS = (image.astype("u2") for image in landscape(240, 200, seed=3))
+
+
+def _holes() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Valid pixels of PAN and MS: a missing corner, scattered pixels, a stripe."""
+    rng = np.random.default_rng(5)
+    pan, ms = rng.random(PAN.shape) > 0.001, rng.random(MS.shape[1:]) > 0.002
+    rows, cols = np.ogrid[: PAN.shape[0], : PAN.shape[1]]
+    pan &= rows + cols > 70
+    ms[:, 40:42] = False
+    return pan, ms
+
+
+def _write(
+    folder: Path, filler: int, masks: tuple[NDArray[np.bool_], NDArray[np.bool_]], scale: float = 4
+) -> list[Path]:
+    """A pair with dataset masks whose invalid pixels hold ``filler``."""
+    files = []
+    for name, image, valid, factor in (("pan", PAN, masks[0], 1), ("ms", MS, masks[1], scale)):
+        filled = np.where(valid, image, filler).astype("u2")
+        files.append(write(folder / f"{name}.tif", filled, NORTH_UP * Affine.scale(factor), crs=UTM, mask=valid))
+    return files
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_invalid_contents_do_not_matter(tmp_path: Path, name: str) -> None:
+    masks, outputs = _holes(), []
+    for filler in (0, 65535):
+        folder = tmp_path / str(filler)
+        folder.mkdir()
+        fuse(*_write(folder, filler, masks), folder / "out.tif", name, tile=64)
+        with rasterio.open(folder / "out.tif") as out:
+            outputs.append((out.read(), out.dataset_mask() > 0))
+    (first, valid), (second, also_valid) = outputs
+    assert np.array_equal(first, second) and np.array_equal(valid, also_valid)
+    assert np.array_equal(valid, masks[0] & masks[1].repeat(4, 0).repeat(4, 1))
+
+
+@pytest.mark.parametrize("scale", [3.97, 4.4])
+def test_nor_where_the_ms_is_resampled(tmp_path: Path, scale: float) -> None:
+    outputs = []
+    for filler in (0, 65535):
+        folder = tmp_path / str(filler)
+        folder.mkdir()
+        files = _write(folder, filler, _holes(), scale)
+        fuse(*files, folder / "out.tif", "EXP", tile=64, register=False)
+        with rasterio.open(folder / "out.tif") as out:
+            outputs.append((out.read(), out.dataset_mask() > 0))
+    assert np.array_equal(outputs[0][0], outputs[1][0]) and np.array_equal(outputs[0][1], outputs[1][1])
+    assert 0.7 < outputs[0][1].mean() < 0.99
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_not_a_number_counts_as_invalid(bad: float) -> None:
+    pan, ms = PAN.astype("f4"), MS.astype("f4")
+    pan[100, 100], ms[1, 30, 20] = bad, bad
+    fused = fuse(pan, ms, method="EXP", register=False)
+    wrong = np.zeros(PAN.shape, bool)
+    wrong[100, 100] = wrong[120:124, 80:84] = True
+    assert np.array_equal(np.isnan(fused), np.broadcast_to(wrong, fused.shape))
+
+
+def test_valid_pixels_are_never_nodata(tmp_path: Path) -> None:
+    pan, ms = PAN.copy(), MS.copy()
+    ms[:, 20:30, 20:30] = 1  # the expansion swings below zero around it
+    files = [write(tmp_path / "pan.tif", pan, nodata=0), write(tmp_path / "ms.tif", ms, nodata=0)]
+    fuse(*files, tmp_path / "out.tif", "EXP", register=False)
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.nodata == 0 and (out.read() > 0).all()
+
+
+def test_outside_of_the_ms_is_nodata_and_inside_is_not(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / "pan.tif", PAN, NORTH_UP, crs=UTM),
+        write(tmp_path / "ms.tif", MS[:, 10:40, 5:], NORTH_UP * Affine.translation(20, 40) * Affine.scale(4), crs=UTM),
+    ]
+    fuse(*files, tmp_path / "out.tif", "EXP", tile=64)
+    expected = np.zeros(PAN.shape, bool)
+    expected[40:160, 20:] = True
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert np.array_equal(out.dataset_mask() > 0, expected) and out.nodata is None
