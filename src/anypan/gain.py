@@ -18,11 +18,13 @@ from anypan.scene import Patch, Scene
 
 CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+TRUSTED = 0.8  # share of the PAN's detail that the bands must explain before a measured gain is believed
+LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
 
 
 @dataclass(frozen=True)
 class MeasuredGain:
-    """``gnyq`` at the MS Nyquist frequency, and ``explained``: share of the PAN's detail that the bands explain there."""
+    """``gnyq`` at the MS Nyquist frequency, and ``explained``: share of the PAN's detail that the bands explain."""
 
     gnyq: float
     explained: float
@@ -42,6 +44,20 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(0) / power
     best = int(explained.argmax())
     return MeasuredGain(_refined(explained, best), float(explained[best]))
+
+
+def effective_gnyq(scene: Scene) -> tuple[float, ...]:
+    """The gains to fuse with: those of the scene's sensor, unless the MS was evidently blurred much less.
+
+    An MS that was resampled rather than seen through an MTF has a measured gain far above the instrument's; believing
+    the instrument then sharpens what is sharp. A low measured gain (a PAN sharpened on the ground) is not followed:
+    the instrument's gain keeps the fused image consistent with the MS as delivered.
+    """
+    measured = measure_gain(scene)
+    usual = sum(scene.gnyq) / len(scene.gnyq)
+    if measured.explained < TRUSTED or measured.gnyq < LIGHT * usual:
+        return scene.gnyq
+    return (measured.gnyq,) * len(scene.gnyq)
 
 
 def _moments(patch: Patch, sampling: Sampling) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anypan.gain import effective_gnyq
 from anypan.methods.base import Fuser, Method
 from anypan.models.anypan_s import CELL
 from anypan.mtf import Sampling
@@ -58,14 +59,15 @@ def neural(name: str | Path) -> Method:
     def fit(scene: Scene) -> Fuser:
         network = _loaded(str(name))
         sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
+        gnyq = effective_gnyq(replace(scene, sampling=sampling))
         moments = []
         for patch in scene.blocks():
-            pan_lr = patch.core(pan_at_ms_scale(patch.pan, scene.gnyq, sampling))
+            pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
             moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
         scale = Moments.total(moments).scale().stacked()
         unit = math.lcm(CELL, scene.ratio)
         halo = unit * math.ceil(network.halo(sampling) / unit)  # type: ignore[operator]
-        return NeuralFuser(network, scale, torch.tensor([scene.gnyq]), sampling, halo)
+        return NeuralFuser(network, scale, torch.tensor([gnyq]), sampling, halo)
 
     return fit
 
