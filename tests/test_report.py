@@ -228,10 +228,18 @@ def test_layers_of_different_size_are_refused():
 
 # --- in a browser ---
 
-BROWSER = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync --disable-background-networking "
-    "--disable-component-update --force-prefers-reduced-motion --virtual-time-budget=5000"
-).split()
+BROWSER = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+    "--force-prefers-reduced-motion",
+    "--virtual-time-budget=5000",
+]
 WATCH = """<script>window.seen = [];
 console.error = console.warn = (...said) => seen.push(said.join(" "));
 addEventListener("error", (event) => seen.push(event.message ?? "resource"), true);
