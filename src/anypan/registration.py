@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.mtf import Sampling
-from anypan.scene import GENERIC_GNYQ, Patch, Scene
+from anypan.scene import Patch, Scene
+from anypan.sensors import GNYQ
 from anypan.tiles import tiles
 
 REACH = 8  # MS pixels that PAN and MS may be off in each direction
@@ -131,7 +132,7 @@ def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float])
     base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
     moved, inside = _move(pan, *base), _move(mask, *base) & _move_inside(mask, *base)
     rest = (phase[0] - base[0], phase[1] - base[1])
-    image = Sampling(ratio, rest).degrade(moved, [GENERIC_GNYQ]).double()
+    image = Sampling(ratio, rest).degrade(moved, [GNYQ]).double()
     valid = inside.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
     return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from anypan.mtf import Convention, Sampling
+from anypan.sensors import GNYQ, GNYQ_PAN
 from anypan.tiles import Tile, tiles
 
-GENERIC_GNYQ, GENERIC_GNYQ_PAN = 0.30, 0.15
 FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
 FIT_PIXELS = 2**20  # MS pixels that fitting looks at, at most
 
@@ -63,7 +63,7 @@ class Scene:
     bands: tuple[str, ...]
     sampling: Sampling
     gnyq: tuple[float, ...]
-    gnyq_pan: float = GENERIC_GNYQ_PAN
+    gnyq_pan: float = GNYQ_PAN
     sensor: str = "generic"
 
     @property
@@ -129,7 +129,7 @@ def from_arrays(
     pan: Tensor,
     lrms: Tensor,
     gnyq: Sequence[float] | None = None,
-    gnyq_pan: float = GENERIC_GNYQ_PAN,
+    gnyq_pan: float = GNYQ_PAN,
     phase: tuple[float, float] = (0.0, 0.0),
     convention: Convention = "physical",
     mask: Tensor | None = None,
@@ -137,12 +137,14 @@ def from_arrays(
     """A scene of arrays: pan (1, H, W) and lrms (B, h, w), H = ratio * h, finite, of one float dtype."""
     ratio = pan.shape[-2] // lrms.shape[-2]
     if (ratio * lrms.shape[-2], ratio * lrms.shape[-1]) != tuple(pan.shape[-2:]):
-        raise ValueError(f"PAN of {tuple(pan.shape[-2:])} is no whole multiple of MS of {tuple(lrms.shape[-2:])} pixels")
+        raise ValueError(
+            f"PAN of {tuple(pan.shape[-2:])} is no whole multiple of MS of {tuple(lrms.shape[-2:])} pixels"
+        )
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
     bands = tuple(f"band {b + 1}" for b in range(len(lrms)))
-    gains = tuple(gnyq) if gnyq is not None else (GENERIC_GNYQ,) * len(lrms)
+    gains = tuple(gnyq) if gnyq is not None else (GNYQ,) * len(lrms)
     sampling = Sampling(ratio, phase, convention)
-    return Scene(ArraySource(pan, lrms, mask), tuple(lrms.shape[-2:]), bands, sampling, gains, gnyq_pan)
+    return Scene(ArraySource(pan, lrms, mask), (lrms.shape[-2], lrms.shape[-1]), bands, sampling, gains, gnyq_pan)
 
 
 def select(scene: Scene, indices: Sequence[int]) -> Scene:

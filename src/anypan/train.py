@@ -137,7 +137,8 @@ class Run:
         torch.manual_seed(config.train.seed)
         architecture = ARCHITECTURES[config.architecture]
         self.settings = architecture.config(**config.model)
-        self.network = architecture.network(self.settings).to(self.device, memory_format=torch.channels_last)
+        self.network: Any = architecture.network(self.settings).to(self.device)
+        self.network.to(memory_format=torch.channels_last)
         if config.start:
             self.network.load_state_dict(load(config.start, device).state_dict())
         self.average = {key: value.detach().clone() for key, value in self.network.state_dict().items()}

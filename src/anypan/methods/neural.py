@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +67,7 @@ def neural(name: str | Path) -> Method:
             moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
         scale = Moments.total(moments).scale().stacked()
         unit = math.lcm(CELL, scene.ratio)
-        halo = unit * math.ceil(network.halo(sampling) / unit)  # type: ignore[operator]
+        halo = unit * math.ceil(network.halo(sampling) / unit)
         return NeuralFuser(network, scale, torch.tensor([gnyq]), sampling, halo)
 
     return fit
@@ -78,5 +79,6 @@ def _centre(sampling: Sampling) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=4)
-def _loaded(name: str) -> nn.Module:
-    return load(name).to(memory_format=torch.channels_last)
+def _loaded(name: str) -> Any:
+    network: Any = load(name)
+    return network.to(memory_format=torch.channels_last)

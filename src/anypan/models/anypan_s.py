@@ -60,6 +60,7 @@ class Correction(nn.Module):
         super().__init__()
         self.look = nn.Conv2d(band + 4 + CELL**2, band, 3, padding=1)
         self.change = nn.Conv2d(band, CELL**2, 3, padding=1)
+        nn.init.zeros_(self.change.weight)
 
     def forward(self, features: Tensor, residual: Tensor, texture: Tensor) -> Tensor:
         return self.change(F.relu(self.look(torch.cat([features, residual, texture], 1))))
@@ -79,8 +80,6 @@ class AnypanS(nn.Module):
         self.gains = nn.Conv2d(c.band, c.bases + CELL**2, 3, padding=1)
         self.corrections = nn.ModuleList(Correction(c.band) for _ in range(c.steps))
         nn.init.zeros_(self.gains.weight)
-        for correction in self.corrections:
-            nn.init.zeros_(correction.get_submodule("change").weight)
 
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""

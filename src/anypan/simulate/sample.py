@@ -61,9 +61,10 @@ def simulate_batch(images: Tensor, rng: torch.Generator, config: Simulation | No
     sampling = DenseSampling(ratio, size, (float(phase[0]), float(phase[1])))
     lrms, told = _observe_ms(reference, sampling, rng, c)
     patches = images.shape[1]
-    parts = [_with_noise(pan, c.snr_pan, rng), _with_noise(lrms, c.snr_ms, rng), reference]
-    flat = [part.flatten(0, 1) for part in parts]
-    return Batch(*flat, *(v.repeat_interleave(patches, 0) for v in (told, weights)), sampling, patches)
+    parts = (_with_noise(pan, c.snr_pan, rng), _with_noise(lrms, c.snr_ms, rng), reference)
+    pan, lrms, reference = (part.flatten(0, 1) for part in parts)
+    told, weights = (values.repeat_interleave(patches, 0) for values in (told, weights))
+    return Batch(pan, lrms, reference, told, weights, sampling, patches)
 
 
 def simulate(image: Tensor, rng: torch.Generator, config: Simulation | None = None) -> tuple[Scene, Tensor]:
