@@ -29,7 +29,7 @@ class Scale:
     slope: Tensor
     weights: Tensor
 
-    def to(self, device: torch.device) -> Scale:
+    def to(self, device: str | torch.device) -> Scale:
         return Scale(*(getattr(self, f.name).to(device) for f in fields(self)))
 
     def stacked(self) -> Scale:

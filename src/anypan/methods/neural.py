@@ -31,6 +31,10 @@ class NeuralFuser:
     sampling: Sampling
     halo: int
 
+    def to(self, device: str) -> NeuralFuser:
+        """The same fuser on another device."""
+        return replace(self, network=self.network.to(device), scale=self.scale.to(device), gnyq=self.gnyq.to(device))
+
     @torch.inference_mode()
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         """pan (1, H, W), lrms (B, h, w) in the scene's units, on the network's device; to (B, H, W).
@@ -38,10 +42,9 @@ class NeuralFuser:
         The grid of 4 x 4 cells starts at the array's origin: tiles must begin at multiples of 4 PAN pixels.
         """
         height, width = pan.shape[-2:]
-        scale = self.scale.to(pan.device)
-        pan, lrms = _whole_cells(scale.apply_pan(pan[None]), scale.apply(lrms[None]), self.sampling.ratio)
-        fused = self.network(pan, lrms, scale, self.gnyq.to(pan.device), self.sampling)
-        return scale.invert(fused)[0, :, :height, :width]
+        pan, lrms = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None])
+        fused = self.network(*_whole_cells(pan, lrms, self.sampling.ratio), self.scale, self.gnyq, self.sampling)
+        return self.scale.invert(fused)[0, :, :height, :width]
 
 
 def _whole_cells(pan: Tensor, lrms: Tensor, ratio: int) -> tuple[Tensor, Tensor]:

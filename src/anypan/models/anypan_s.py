@@ -84,7 +84,7 @@ class AnypanS(nn.Module):
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
-        return CELL * (convolutions + 1) + sampling.reach * (3 + 2 * self.config.steps)
+        return CELL * (convolutions + 1) + sampling.reach * (3 + self.config.steps)
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
