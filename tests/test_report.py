@@ -277,10 +277,23 @@ VIEWER = """(found) => {
   const before = left.style.transform; press("ArrowDown");
   found.moved = before !== left.style.transform; found.together = left.style.transform === right.style.transform;
   found.scale = left.style.transform.match(/scale\\((.*)\\)/)[1];
+  const drag = (element, from, to) => { // a made-up pointer cannot be captured
+    element.setPointerCapture = () => {}; element.hasPointerCapture = () => true;
+    for (const [name, [clientX, clientY]] of [["pointerdown", from], ["pointermove", to]]) {
+      element.dispatchEvent(new PointerEvent(name, { clientX, clientY, bubbles: true }));
+    }
+  };
+  const place = () => left.style.transform.match(/-?[\\d.]+/g).map(Number);
+  const box = stage.getBoundingClientRect(), start = place();
+  drag(stage, [200, 200], [190, 230]);
+  found.dragged = [place()[0] - start[0], place()[1] - start[1]];
+  drag(figure.querySelector(".edge"), [0, 0], [box.left + box.width * 0.6, 0]);
+  found.edge = Number(swipe.value);
   press("x"); found.swapped = [left.alt, right.alt];
   press("0"); found.fit = figure.querySelector("[data-zoom=fit]").getAttribute("aria-pressed");
   const select = figure.querySelector("select"); select.value = "PAN"; select.dispatchEvent(new Event("change"));
   found.chosen = left.alt;
+  document.body.style.width = "390px"; found.wide = document.body.scrollWidth - 390;
   document.querySelector(".goto").click(); found.gone = left.style.transform.includes("scale(2)");
 }"""
 
@@ -319,9 +332,11 @@ def test_the_viewer_swipes_zooms_moves_and_swaps(tmp_path):
     facts = {"method": "anypan-s", "grid": HOSTILE, "notes": ["one", "two"]}
     scores = {"EXP": {"D_rho": 0.5}, "anypan-s": {"D_rho": 0.1, "unknown": 3}}
     page = fusion_page(tmp_path / "look.html", scene_layers(), facts, scores, METRICS)
-    found = browse(page, VIEWER, tmp_path)
+    found = browse(page, VIEWER, tmp_path, width=500)
     assert found["seen"] == [] and found["fetched"] == []
     assert found["widths"] == [200, 200] and found["shown"] == ["EXP", "anypan-s"]
     assert found["clip"] == "inset(0px 0px 0px 25%)" and found["scale"] == "4"
     assert found["moved"] and found["together"] and found["swapped"] == ["anypan-s", "EXP"]
     assert found["fit"] == "true" and found["chosen"] == "PAN" and found["gone"]
+    assert found["dragged"] == [-10, 30] and found["edge"] == 60
+    assert found["wide"] <= 0

@@ -85,18 +85,24 @@ class Viewer {
     this.swipe.addEventListener("input", () => this.draw());
     this.zooms.forEach((button) => button.addEventListener("click", () => this.zoom(button.dataset.zoom)));
     this.drag(this.edge, (event) => this.moveEdge(event));
-    this.drag(this.stage, (event) => (this.movable() ? this.pan(-event.movementX, -event.movementY) : this.moveEdge(event)));
+    this.drag(this.stage, (event, dx, dy) => (this.movable() ? this.pan(-dx, -dy) : this.moveEdge(event)));
     this.stage.addEventListener("dblclick", () => this.zoom(this.level === "fit" ? "1" : "fit"));
     this.stage.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(this.stage);
   }
 
-  drag(element, move) {
+  drag(element, move) { // move(event, dx, dy) in screen pixels, while a pointer is down
+    let last = null;
     element.addEventListener("pointerdown", (event) => {
       event.stopPropagation();
       element.setPointerCapture(event.pointerId);
+      last = event;
     });
-    element.addEventListener("pointermove", (event) => element.hasPointerCapture(event.pointerId) && move(event));
+    element.addEventListener("pointermove", (event) => {
+      if (!element.hasPointerCapture(event.pointerId)) return;
+      move(event, event.clientX - last.clientX, event.clientY - last.clientY);
+      last = event;
+    });
   }
 
   fit() {
