@@ -20,7 +20,7 @@ Next, in this folder:
   {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html"""
 
 
-@click.command()
+@click.command(short_help="Render a scene, fuse it and show the result.")
 @click.argument("folder", metavar="[DIR]", default="demo")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help="See 'anypan methods'.")
 @click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Side of the PAN in pixels.")

@@ -33,14 +33,14 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
-_NO_REGISTER = "Measure the shift between PAN and MS, but leave it."
+_NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 
 
-@click.command()
+@click.command(short_help="Sharpen an MS image with a PAN image.")
 @click.argument("pan", metavar="PAN")
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("out", metavar="OUT")

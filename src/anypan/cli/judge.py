@@ -14,7 +14,7 @@ _PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, w
 _MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does."
 
 
-@click.command()
+@click.command(short_help="Measure how good a fused image is.")
 @click.argument("pan", metavar="PAN")
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("fused", metavar="FUSED")
@@ -50,7 +50,7 @@ def assess(
     print_table(("metric", "value", "best", "what"), rows)
 
 
-@click.command()
+@click.command(short_help="Judge methods on scenes, a row of JSON each.")
 @click.argument("scenes", metavar="SCENES ...", nargs=-1, required=True)
 @click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
@@ -91,7 +91,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, ou
     note(f"{count} rows in {out}{errors}; look at them with: anypan report {out} -o report", quiet)
 
 
-@click.command()
+@click.command(short_help="Lay benchmark rows out on one HTML page.")
 @click.argument("rows", metavar="ROWS.jsonl ...", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="DIR", required=True, help="Where report.html goes.")
 @click.option(

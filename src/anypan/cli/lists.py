@@ -11,7 +11,7 @@ from anypan.cli.console import print_json, print_table
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
-@click.command()
+@click.command(short_help="List the networks that ship with anypan.")
 @_json
 def models(as_json: bool) -> None:
     """List the pretrained networks that ship with anypan.
@@ -31,7 +31,7 @@ def models(as_json: bool) -> None:
     print_table(headers, [[card[key] for key in headers] for card in cards])
 
 
-@click.command()
+@click.command(short_help="List what --method takes.")
 @_json
 def methods(as_json: bool) -> None:
     """List what --method takes: classical methods, named as in their papers, and the networks.
@@ -57,7 +57,7 @@ def methods(as_json: bool) -> None:
     print_table(headers, rows)
 
 
-@click.command()
+@click.command(short_help="List the sensors that are known.")
 @_json
 def sensors(as_json: bool) -> None:
     """List the sensors whose bands and MTF gains are known; any other sensor works too, with generic gains.

@@ -8,7 +8,7 @@ from anypan.cli.console import note
 from anypan.cli.device import device_option
 
 
-@click.command()
+@click.command(short_help="Train a network on simulated pairs.")
 @click.argument("config", metavar="CONFIG.toml")
 @click.option(
     "--device",
