@@ -139,7 +139,9 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
     sensor = find(sensor_name) if sensor_name else GENERIC
     _check_pan(pan, ms)
     ms, names = _pick(ms, bands, sensor)
-    form = replace(raster.format_of(ms), names=names)
+    form = raster.format_of(ms)
+    if sensor is not GENERIC:
+        form = replace(form, names=names)
     ms, lattice, blur, notes = _on_pan_grid(pan, ms)
     spot, scene = _scene(pan, ms, lattice, names, sensor, blur)
     _check_content(scene, pan)

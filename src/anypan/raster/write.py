@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -87,6 +88,7 @@ class Writer:
         self._draft = self._folder / "draft.tif"
         try:
             with _writing(path):
+                self._try_options()
                 self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
                 self._describe(like)
         except BaseException:
@@ -164,10 +166,34 @@ class Writer:
                 dataset.set_band_unit(band, unit)
             dataset.update_tags(band, **tags)
 
+    def _try_options(self) -> None:
+        """Raise at once where the creation options are wrong: GDAL only warns, and at the end of the work."""
+        options, trial = self._creation_options(), self._folder / "trial.tif"
+        form = {"count": len(self._form.names), "dtype": self._form.dtype}
+        with rasterio.open("", "w+", driver="MEM", width=BLOCK, height=BLOCK, **form) as blank, _warnings() as said:
+            rasterio.shutil.copy(blank, trial, driver=options.pop("DRIVER"), **options)
+        trial.unlink()
+        if said:
+            raise OSError(said[0])
+
     def _creation_options(self) -> dict[str, str]:
         special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[self._options["DRIVER"]]
         nbits = {"NBITS": str(self._form.nbits)} if self._form.nbits else {}
         return DEFAULTS | special | nbits | self._options
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What GDAL warns of meanwhile."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger = logging.getLogger("rasterio._env")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
 
 
 def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
