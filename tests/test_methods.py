@@ -141,7 +141,7 @@ def test_constant_images_stay_finite(method: str, level: float) -> None:
     assert some.isfinite().all()
     assert every.isfinite().all()
     if method not in NO_EXP:
-        assert (every - level).abs().max() <= 1e-4 * level
+        assert (every - level).abs().max() <= 1e-4 * level + 1e-6
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,4 +1,6 @@
-"""Put the weights of a run into the package, with their card: python runs/pretrain/publish.py RUN/weights.safetensors NAME
+"""Put the weights of a run into the package, with their card.
+
+python runs/pretrain/publish.py RUN/weights.safetensors NAME
 
 The sources named are those of runs/pretrain/NAME.toml; the long card, docs/weights/NAME.md, is written by hand.
 """

@@ -39,8 +39,8 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks()]).sum(0)
     bands = len(scene.bands)
     between, cross = moments[:bands, :bands], moments[:bands, bands:]
-    power = moments.diagonal()[bands:].clamp(min=1e-30)
-    ridge = 1e-6 * between.diagonal().mean().clamp(min=1e-30) * torch.eye(bands, dtype=between.dtype)
+    power = moments.diagonal()[bands:].clamp(min=1e-20)
+    ridge = 1e-6 * between.diagonal().mean().clamp(min=1e-20) * torch.eye(bands, dtype=between.dtype)
     explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(0) / power
     best = int(explained.argmax())
     return MeasuredGain(_refined(explained, best), float(explained[best]))

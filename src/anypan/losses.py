@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 0.2
+TEXTURE_WEIGHT = 1.5
 WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.3  # of the scene's standard deviation
 

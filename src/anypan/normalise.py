@@ -70,14 +70,14 @@ class Moments:
         return Moments(torch.stack([part.products for part in parts]).sum(0))
 
     def scale(self) -> Scale:
-        """The statistics; a constant band gets std 1 and no slope or weight."""
+        """The statistics; a constant band gets a tiny std and no slope or weight."""
         count = self.products[..., :1, :1].clamp(min=1)
         moments = self.products / count
         mean = moments[..., 0, 1:]
         covariance = moments[..., 1:, 1:] - mean[..., :, None] * mean[..., None, :]
         variance = covariance.diagonal(dim1=-2, dim2=-1)
         floor = 1e-10 * (mean**2) + 1e-12
-        std = torch.where(variance > floor, variance.clamp(min=0).sqrt(), torch.ones_like(variance))
+        std = torch.maximum(variance, floor).sqrt()
         live = (variance > floor).to(std.dtype)
         correlation = covariance / (std[..., :, None] * std[..., None, :]) * live[..., :, None] * live[..., None, :]
         slope = correlation[..., :-1, -1]

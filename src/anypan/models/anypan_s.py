@@ -29,6 +29,7 @@ class Config:
     blocks: int = 5
     bases: int = 16  # detail images that the trunk offers to every band
     steps: int = 1  # consistency steps with a learned correction; plain ones come last
+    last: float = 0.6  # share of the residual that the second plain step takes away
 
 
 class Block(nn.Module):
@@ -84,7 +85,7 @@ class AnypanS(nn.Module):
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
-        return CELL * (convolutions + 1) + sampling.reach * (3 + self.config.steps)
+        return CELL * (convolutions + 1) + sampling.reach * (4 + self.config.steps)
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
@@ -104,7 +105,8 @@ class AnypanS(nn.Module):
             change = correction(bands, _half(residual.flatten(0, 1)[:, None]), left.repeat_interleave(exp.shape[1], 0))
             fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
         fused = fused + scale.slope[..., None, None] * _texture_left(pan, fused, scale, gnyq, sampling)
-        return fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
+        fused = fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
+        return fused + self.config.last * sampling.expand(lrms - sampling.degrade(fused, gnyq))
 
     def _encode(
         self, detail: Tensor, pan_lp: Tensor, misfit: Tensor, exp: Tensor, scale: Scale, ratio: int

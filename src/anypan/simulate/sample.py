@@ -25,8 +25,7 @@ class Simulation:
     ms_gain: tuple[float, float] = (0.18, 0.42)
     wide_gain: tuple[float, float] = (0.08, 0.85)  # of products restored on the ground or resampled lightly
     wide: float = 0.25  # share of scenes whose MS gain comes from the wide range
-    generic_gnyq: float = 0.30  # what the network is told of scenes whose sensor is unknown
-    unknown: float = 0.2  # share of scenes of the ordinary range whose sensor is unknown
+    gain_error: float = 0.03  # relative error, standard deviation, of the gains that the network is told
     misregistered: float = 0.4  # share of scenes whose MS is displaced
     displacement: float = 0.2  # PAN pixels, standard deviation
     band_displacement: float = 0.06
@@ -126,9 +125,7 @@ def _observe_ms(
         shift = normal(rng, c.displacement, g, 1, 1) + normal(rng, c.band_displacement, g, 1, b)
         size = reference.shape[-1 if axis else -2]
         matrices.append(gaussian_matrix(gains, sampling.ratio, size, sampling.phase[axis] + moved * shift))
-    unknown = chance(rng, c.unknown, g, 1, 1) * (1 - wide)
-    measured = gains * torch.exp(normal(rng, 0.06, g, 1, 1))
-    told = torch.where(unknown > 0, torch.full_like(gains, c.generic_gnyq), measured).clamp(max=0.95)
+    told = (gains * torch.exp(normal(rng, c.gain_error, g, 1, 1))).clamp(max=0.95)
     return matrices[0] @ reference @ matrices[1].mT, told[:, 0]
 
 
