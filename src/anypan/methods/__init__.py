@@ -10,7 +10,9 @@ from anypan.methods.gs import gs, gsa
 from anypan.methods.hpf import hpf, sfim
 from anypan.methods.mtf_glp import mtf_glp, mtf_glp_cbd, mtf_glp_fs
 from anypan.methods.mtf_glp_hpm import mtf_glp_hpm, mtf_glp_hpm_r
+from anypan.methods.neural import neural
 from anypan.methods.pca import pca
+from anypan.weights import available
 
 __all__ = ["CLASSICAL", "METHODS", "Fuser", "Method"]
 
@@ -34,4 +36,4 @@ METHODS: dict[str, Method] = {
 CLASSICAL = tuple(METHODS)
 METHODS["MTF-GLP-FS + consistency"] = consistent(mtf_glp_fs)
 
-# Networks follow here: METHODS[name] = neural(name) for each of the package's weights.
+METHODS.update({card.name: neural(card.name) for card in available()})
