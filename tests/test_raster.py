@@ -130,6 +130,20 @@ def test_every_kind_of_invalid_pixel_is_seen(tmp_path: Path, kind: str) -> None:
     opened.close()
 
 
+def test_a_near_infrared_band_that_its_writer_labelled_alpha_is_data(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 200, (4, 20, 30)).astype("u1")
+    path = tmp_path / "a.tif"
+    write(path, image, NORTH_UP, photometric="rgb", alpha="yes")
+    with rasterio.open(path) as dataset:
+        assert dataset.colorinterp[3] == ColorInterp.alpha
+    opened = raster.open_raster([path])
+    pixels, valid = opened.read(0, 0, 20, 30)
+    assert len(opened.bands) == 4 and valid.all()
+    assert np.array_equal(pixels, image)
+    assert ColorInterp.alpha not in raster.format_of(opened).colours
+    opened.close()
+
+
 # --- formats ---
 
 

@@ -79,7 +79,7 @@ def format_of(raster: Raster) -> Format:
         nodata=_representable(first.nodata, first.dtypes[0]),
         nbits=int(nbits) if nbits else None,
         names=each("descriptions"),
-        colours=each("colorinterp"),
+        colours=tuple(ColorInterp.undefined if c == ColorInterp.alpha else c for c in each("colorinterp")),
         tags={k: v for k, v in first.tags().items() if k != "AREA_OR_POINT"},
         band_tags=tuple(_band_tags(raster.datasets[n], b) for n, b in raster.bands),
         scales=each("scales"),

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from anypan.grid import Grid
 DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "ENVI", "NITF", "PCIDSK", "EHdr", "PNG", "JPEG")
 CACHE = 96 * 2**20  # bytes of GDAL's block cache
 MAX_SIDE = 1_000_000  # pixels
+ALPHA_LOOK = 512  # pixels along a side of the overview that tells an alpha band from data
+ALPHA_SHARE = 0.95  # of an alpha band's pixels are quite transparent or quite opaque
 MAX_BLOCK = 2**30  # bytes that one read has to decode at least
 WARP_TOLERANCE = 0.01  # source pixels that GDAL may be off when it resamples
 PIXEL_CRS = "EPSG:3857"  # stands for "both in the same plane" where files have no CRS
@@ -103,8 +106,8 @@ def open_raster(paths: Sequence[str | Path], allow_vrt: bool = False, allow_remo
     bands = tuple(
         (number, index)
         for number, dataset in enumerate(datasets)
-        for index, colour in zip(dataset.indexes, dataset.colorinterp, strict=True)
-        if colour != ColorInterp.alpha
+        for index in dataset.indexes
+        if index != _alpha(dataset)
     )
     return Raster(str(paths[0]), _grid(first), datasets, bands)
 
@@ -224,13 +227,25 @@ def _mask(dataset: Any, indexes: list[int], window: Window) -> NDArray[np.bool_]
 
 
 def _has_mask(dataset: Any) -> bool:
-    flags = {flag for band in dataset.mask_flag_enums for flag in band}
-    return bool(_alpha(dataset)) or flags != {MaskFlags.all_valid}
+    if _alpha(dataset):
+        return True
+    return any(flags != [MaskFlags.all_valid] and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
 
 
+@lru_cache(maxsize=32)
 def _alpha(dataset: Any) -> int:
-    """The number of the alpha band, 0 if there is none; GDAL's own mask knows it in 2 and 4 bands only."""
-    return dataset.colorinterp.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in dataset.colorinterp else 0
+    """The number of the alpha band, 0 if there is none; GDAL's own mask knows it in 2 and 4 bands only.
+
+    Writers label the fourth band of any 8-bit image alpha. It is one only if it holds hardly anything but none and
+    full: a near infrared band holds values between.
+    """
+    if ColorInterp.alpha not in dataset.colorinterp:
+        return 0
+    band = dataset.colorinterp.index(ColorInterp.alpha) + 1
+    look = tuple(min(side, ALPHA_LOOK) for side in dataset.shape)
+    with _blaming(dataset.name):
+        values = dataset.read(band, out_shape=look)
+    return band if np.isin(values, (0, values.max())).mean() > ALPHA_SHARE else 0
 
 
 def _grid(dataset: Any) -> Grid:
