@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 from anypan.grid import Grid
 from anypan.raster.format import format_of
-from anypan.raster.read import Raster
+from anypan.raster.read import Raster, environment
 from anypan.raster.write import Writer, check_output
 
 COLOURS = {"blue": ColorInterp.blue, "green": ColorInterp.green, "red": ColorInterp.red}
@@ -34,7 +34,8 @@ def write_array(
     out = check_output(path, (), overwrite)
     count, height, width = image.shape
     profile = {"driver": "MEM", "count": count, "height": height, "width": width, "dtype": image.dtype.name}
-    with rasterio.open("", "w+", **profile, transform=grid.transform, crs=grid.crs or None) as dataset:
+    placed = {"transform": grid.transform, "crs": grid.crs or None}
+    with environment(), rasterio.open("", "w+", **profile, **placed) as dataset:
         plain = ColorInterp.gray if count == 1 else ColorInterp.undefined
         dataset.colorinterp = [COLOURS.get(name, plain) for name in names]
         dataset.descriptions = tuple(names)
