@@ -94,5 +94,5 @@ def test_dense_matrices_equal_the_shifted_sums_away_from_the_border():
 
 
 def test_sigma_is_the_published_closed_form():
-    assert sigma_for(0.30, 4) == pytest.approx(1.976, abs=5e-4)
-    assert sigma_for(0.11, 4) == pytest.approx(2.675, abs=5e-4)
+    assert float(sigma_for(torch.tensor(0.30), 4)) == pytest.approx(1.976, abs=5e-4)
+    assert float(sigma_for(torch.tensor(0.11), 4)) == pytest.approx(2.675, abs=5e-4)

@@ -23,12 +23,12 @@ _INTERP23 = (0.5, 0.305334091185, 0.0, -0.072698593239, 0.0, 0.021809577942)
 _INTERP23 += (0.0, -0.005192756653, 0.0, 0.000807762146, 0.0, -0.000060081482)
 
 
-def sigma_for(gnyq: float, ratio: float) -> float:
+def sigma_for(gnyq: Tensor, ratio: float) -> Tensor:
     """Standard deviation, in PAN pixels, of the Gaussian whose response at the MS Nyquist frequency is ``gnyq``.
 
     Closed form sigma = (2 ratio / pi) sqrt(-ln(gnyq) / 2).
     """
-    return 2 * ratio / math.pi * math.sqrt(-math.log(gnyq) / 2)
+    return 2 * ratio / math.pi * torch.sqrt(-torch.log(gnyq) / 2)
 
 
 def gaussian_taps(gnyq: Sequence[float] | Tensor, ratio: float, centre: float, radius: int) -> Tensor:
@@ -37,7 +37,7 @@ def gaussian_taps(gnyq: Sequence[float] | Tensor, ratio: float, centre: float, r
     Returns (..., 2 * radius + 2) float64, one row for each gain in ``gnyq`` (any leading shape).
     """
     gains = torch.as_tensor(gnyq, dtype=torch.float64)
-    sigma = 2 * ratio / math.pi * torch.sqrt(-torch.log(gains) / 2)
+    sigma = sigma_for(gains, ratio)
     offsets = torch.arange(-radius, radius + 2, dtype=torch.float64, device=gains.device) - centre
     taps = torch.exp(-0.5 * (offsets / sigma[..., None]) ** 2)
     return taps / taps.sum(-1, keepdim=True)
@@ -251,7 +251,7 @@ def gaussian_matrix(gnyq: Tensor, ratio: float, size: int, phase: float | Tensor
     ``phase`` is a number or (...), in fine pixels. Rows sum to 1; beyond the border the filter is cut and renormalised.
     """
     gains = torch.as_tensor(gnyq, dtype=torch.float32)
-    sigma = (2 * ratio / math.pi) * torch.sqrt(-torch.log(gains) / 2)
+    sigma = sigma_for(gains, ratio)
     count = int(size // ratio)
     centre = ratio * torch.arange(count, device=gains.device) + (ratio - 1) / 2
     shifted = centre + torch.as_tensor(phase, device=gains.device)[..., None].expand(*gains.shape, 1)

@@ -10,11 +10,11 @@ import numpy as np
 
 from anypan.align import Pair
 from anypan.grid import Grid
+from anypan.models.anypan_s import CELL  # cores begin at whole cells, as the networks need
 from anypan.raster import CACHE
 from anypan.scene import Scene
 
 TILE = 1024  # PAN pixels along a side of a tile's core
-CELL = 4  # PAN pixels: cores begin at multiples of it, as networks that work on cells of 4 x 4 pixels need
 HALO = 64  # PAN pixels, a guess before the method is fitted
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 PLANES = 14  # float32 planes of a tile and band that are alive at once, at most

@@ -122,9 +122,8 @@ def batch_loss(network: torch.nn.Module, batch: Batch) -> Tensor:
     scale = scene_scale(batch)
     pan, lrms, reference = scale.apply_pan(batch.pan), scale.apply(batch.lrms), scale.apply(batch.reference)
     fused = network(pan, lrms, scale, batch.gnyq, batch.sampling)
-    exp = batch.sampling.expand(lrms)
-    low = batch.sampling.expand(batch.sampling.degrade(pan, batch.gnyq.mean(-1, keepdim=True)))
-    injected = exp + scale.slope[..., None, None] * (pan - low)
+    slope, pan_lr = scale.slope[..., None, None], pan_at_ms_scale(pan, batch.gnyq, batch.sampling)
+    injected = batch.sampling.expand(lrms - slope * pan_lr) + slope * pan
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
     return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, scale.slope)
 

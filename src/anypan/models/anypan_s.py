@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import Scale
+from anypan.normalise import Scale, pan_at_ms_scale
 
 CELL = 4  # PAN pixels along a side of a cell of the coarse grid
 
@@ -137,7 +137,7 @@ def _intensity(bands: Tensor, scale: Scale) -> Tensor:
 
 def _lowpass(pan: Tensor, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
     """What the MS instrument would resolve of an image like the PAN."""
-    return sampling.expand(sampling.degrade(pan, gnyq.mean(-1, keepdim=True)))
+    return sampling.expand(pan_at_ms_scale(pan, gnyq, sampling))
 
 
 def _texture_left(pan: Tensor, fused: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
