@@ -72,3 +72,19 @@ def test_a_monotone_curve_keeps_the_order_of_values(images):
     bent = bend(images, generator())
     order = images[0, 0, 0].clamp(min=0.01).flatten().argsort()
     assert (bent[0, 0, 0].flatten()[order].diff() >= -1e-6).all()
+
+
+def test_an_aliased_scene_is_told_its_measured_gain_and_keeps_detail_above_nyquist(images):
+    soft = simulate_batch(images, generator(3), Simulation(aliased=0.0, wide=0.0, overstated=0.0))
+    sharp = simulate_batch(images, generator(3), Simulation(aliased=1.0))
+    assert sharp.gnyq.min() > 0.6 > soft.gnyq.max()
+    assert sharp.sampling.phase == (0.0, 0.0)
+
+
+def test_a_pan_sharpened_on_the_ground_is_told_the_gain_of_the_table(images):
+    settings = Simulation(aliased=0.0, overstated=1.0, overstated_gain=(0.1, 0.12), gain_error=0.0)
+    batch = simulate_batch(images, generator(4), settings)
+    told = batch.sampling.degrade(batch.reference, batch.gnyq)
+    true = batch.sampling.degrade(batch.reference, torch.full_like(batch.gnyq, 0.11))
+    assert batch.gnyq.min() >= 0.26
+    assert (batch.lrms - true).std() < (batch.lrms - told).std()

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 1.5
+TEXTURE_WEIGHT = 1.0
+CONSISTENCY_WEIGHT = 0.1
 WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.3  # of the scene's standard deviation
 
@@ -51,3 +52,14 @@ def local_correlation(one: Tensor, two: Tensor) -> Tensor:
     cross = mean(one * two) - first * second
     power = (mean(one * one) - first**2).clamp(min=0) * (mean(two * two) - second**2).clamp(min=0)
     return cross / torch.sqrt(power + 1e-10)
+
+
+def consistency_loss(left: Tensor, plain: Tensor) -> Tensor:
+    """By how much the residual against the MS exceeds that of plain regression, relative, mean over bands and patches.
+
+    ``left`` and ``plain``: LRMS minus the degraded estimate, (N, B, h, w), of the network and of injection with the
+    scene's slopes. Where the MTF that is told holds, a network is below; it exceeds where a PAN was sharpened on the
+    ground and the estimate follows it rather than the MS (R-ERGAS, Scarpa and Ciotola, 2022).
+    """
+    rms, sought = ((image**2).mean((-2, -1)).add(1e-6).sqrt() for image in (left, plain))
+    return F.relu(rms / sought.detach() - 1).mean()

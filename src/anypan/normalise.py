@@ -6,11 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.mtf import DenseSampling, Sampling
 
 RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
+
+WINDOW = 5  # MS pixels along a side of the window of local regression
+SMOOTHED = 3  # MS pixels along a side over which local gains are averaged
+REGRESSION_REACH = WINDOW // 2 + SMOOTHED // 2  # MS pixels
+LOCAL_RIDGE = 0.1  # of a standardised PAN's variance: flat ground takes the scene's slope
+LOCAL_NOISE = 0.005  # variance below which nothing is said about likeness
 
 
 @dataclass(frozen=True)
@@ -91,3 +98,23 @@ def pan_at_ms_scale(pan: Tensor, gnyq: Sequence[float] | Tensor, sampling: Sampl
     """The PAN (..., 1, H, W) as the MS instrument would see it: blurred with the mean gain of the bands, sampled."""
     gains = torch.as_tensor(gnyq, dtype=torch.float32)
     return sampling.degrade(pan, gains.mean(-1, keepdim=True))
+
+
+def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+    """Gain and likeness of each band to the PAN around every MS pixel, of standardised images: two (N, B, h, w).
+
+    lrms (N, B, h, w), pan_lr (N, 1, h, w), slope (N, B). The gain is the regression on the PAN in windows of 5 x 5
+    pixels, drawn to the scene's ``slope`` where the PAN is flat (a ridge); the likeness is the correlation there.
+    """
+    mean, pan_mean = _box(lrms, WINDOW), _box(pan_lr, WINDOW)
+    covariance = _box(lrms * pan_lr, WINDOW) - mean * pan_mean
+    power = (_box(pan_lr**2, WINDOW) - pan_mean**2).clamp(min=0)
+    own = (_box(lrms**2, WINDOW) - mean**2).clamp(min=0)
+    gains = (covariance + LOCAL_RIDGE * slope[..., None, None]) / (power + LOCAL_RIDGE)
+    likeness = covariance / torch.sqrt((own + LOCAL_NOISE) * (power + LOCAL_NOISE))
+    return _box(gains, SMOOTHED), _box(likeness, SMOOTHED)
+
+
+def _box(image: Tensor, size: int) -> Tensor:
+    """Mean over size x size pixels, borders replicated."""
+    return F.avg_pool2d(F.pad(image, (size // 2,) * 4, mode="replicate"), size, 1)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from anypan.dataset import Rendered, Shard, TilePool, read_pool
 from anypan.errors import UserError
-from anypan.losses import TEXTURE_WEIGHT, fusion_loss, texture_loss
+from anypan.losses import CONSISTENCY_WEIGHT, TEXTURE_WEIGHT, consistency_loss, fusion_loss, texture_loss
 from anypan.models import ARCHITECTURES
 from anypan.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
@@ -124,7 +124,9 @@ def batch_loss(network: torch.nn.Module, batch: Batch) -> Tensor:
     fused = network(pan, lrms, scale, batch.gnyq, batch.sampling)
     slope, pan_lr = scale.slope[..., None, None], pan_at_ms_scale(pan, batch.gnyq, batch.sampling)
     injected = batch.sampling.expand(lrms - slope * pan_lr) + slope * pan
+    left, plain = (lrms - batch.sampling.degrade(image, batch.gnyq) for image in (fused, injected))
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
+    loss = loss + CONSISTENCY_WEIGHT * consistency_loss(left, plain)
     return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, scale.slope)
 
 

@@ -1,9 +1,10 @@
 """anypan-s: a small convolutional network for any number of bands, in any order, at any ratio.
 
 One trunk reads the PAN, one branch with weights shared by all bands reads each band; they meet in every block by
-pooling over the bands. All convolutions run on a grid four times coarser than the PAN. The estimate is then made
-consistent with the MS (a step of iterative back-projection), corrected by what that step and the PAN's fine detail
-reveal, and made consistent with both once more.
+pooling over the bands. All convolutions run on a grid four times coarser than the PAN. What they find is added to a
+classical estimate, injection with gains regressed locally. The sum is then made consistent with the MS (a step of
+iterative back-projection), corrected by what that step and the PAN's fine detail reveal, and made consistent with
+both once more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import Scale, pan_at_ms_scale
+from anypan.normalise import REGRESSION_REACH, Scale, local_regression, pan_at_ms_scale
 
 CELL = 4  # PAN pixels along a side of a cell of the coarse grid
 
@@ -29,7 +30,7 @@ class Config:
     blocks: int = 5
     bases: int = 16  # detail images that the trunk offers to every band
     steps: int = 1  # consistency steps with a learned correction; plain ones come last
-    last: float = 0.6  # share of the residual that the second plain step takes away
+    last: float = 1.0  # share of the residual that the second plain step takes away
 
 
 class Block(nn.Module):
@@ -75,7 +76,7 @@ class AnypanS(nn.Module):
         c = config or Config()
         self.config = c
         self.read_pan = nn.Conv2d(CELL**2 + 8, c.trunk, 3, padding=1)
-        self.read_band = nn.Conv2d(4 + 3, c.band, 3, padding=1)
+        self.read_band = nn.Conv2d(4 + 4 + 2, c.band, 3, padding=1)
         self.blocks = nn.ModuleList(Block(c.trunk, c.band) for _ in range(c.blocks))
         self.bases = nn.Conv2d(c.trunk, c.bases * CELL**2, 1)
         self.gains = nn.Conv2d(c.band, c.bases + CELL**2, 3, padding=1)
@@ -85,7 +86,7 @@ class AnypanS(nn.Module):
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
-        return CELL * (convolutions + 1) + sampling.reach * (4 + self.config.steps)
+        return CELL * (convolutions + 1) + sampling.reach * (4 + self.config.steps) + sampling.ratio * REGRESSION_REACH
 
     def forward(
         self, pan: Tensor, lrms: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling
@@ -94,32 +95,24 @@ class AnypanS(nn.Module):
 
         H and W are multiples of 4 and of the ratio.
         """
-        exp = sampling.expand(lrms)
-        pan_lp = _lowpass(pan, gnyq, sampling)
-        detail = pan - pan_lp
-        trunk, bands = self._encode(detail, pan_lp, pan_lp - _intensity(exp, scale), exp, scale, sampling.ratio)
-        fused = exp + scale.slope[..., None, None] * detail + self._details(trunk, bands, lrms.shape[1])
+        exp, pan_lr = sampling.expand(lrms), pan_at_ms_scale(pan, gnyq, sampling)
+        pan_lp = sampling.expand(pan_lr)
+        gains, likeness = (sampling.expand(local) for local in local_regression(lrms, pan_lr, scale.slope))
+        misfit = pan_lp - _intensity(exp, scale)
+        trunk = self.read_pan(torch.cat([F.pixel_unshuffle(pan - pan_lp, CELL), _half(pan_lp), _half(misfit)], 1))
+        bands = self.read_band(_describe(exp, gains, likeness, scale, gnyq, sampling.ratio))
+        for block in self.blocks:
+            trunk, bands = block(trunk, bands)
+        fused = exp + gains * (pan - pan_lp) + self._details(F.relu(trunk), F.relu(bands), lrms.shape[1])
         for correction in self.corrections:
             residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
             left = F.pixel_unshuffle(_texture_left(pan, fused, scale, gnyq, sampling), CELL)
-            change = correction(bands, _half(residual.flatten(0, 1)[:, None]), left.repeat_interleave(exp.shape[1], 0))
+            left = left.repeat_interleave(exp.shape[1], 0)
+            change = correction(F.relu(bands), _half(residual.flatten(0, 1)[:, None]), left)
             fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
-        fused = fused + scale.slope[..., None, None] * _texture_left(pan, fused, scale, gnyq, sampling)
+        fused = fused + gains * _texture_left(pan, fused, scale, gnyq, sampling)
         fused = fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
         return fused + self.config.last * sampling.expand(lrms - sampling.degrade(fused, gnyq))
-
-    def _encode(
-        self, detail: Tensor, pan_lp: Tensor, misfit: Tensor, exp: Tensor, scale: Scale, ratio: int
-    ) -> tuple[Tensor, Tensor]:
-        n, b = exp.shape[:2]
-        trunk = self.read_pan(torch.cat([F.pixel_unshuffle(detail, CELL), _half(pan_lp), _half(misfit)], 1))
-        own = _half(exp.flatten(0, 1)[:, None])
-        facts = torch.stack([scale.slope, scale.weights, torch.full_like(scale.slope, ratio / 4)], -1)
-        planes = facts.reshape(n * b, 3, 1, 1).expand(-1, -1, *own.shape[-2:])
-        bands = self.read_band(torch.cat([own, planes], 1))
-        for block in self.blocks:
-            trunk, bands = block(trunk, bands)
-        return F.relu(trunk), F.relu(bands)
 
     def _details(self, trunk: Tensor, bands: Tensor, count: int) -> Tensor:
         """Sum over the bases of a gain per band and cell times the basis, plus the band's own detail."""
@@ -128,6 +121,14 @@ class AnypanS(nn.Module):
         gains = gains.unflatten(0, (len(trunk), count))
         detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own.unflatten(0, (len(trunk), count))
         return F.pixel_shuffle(detail, CELL)[:, :, 0]
+
+
+def _describe(exp: Tensor, gains: Tensor, likeness: Tensor, scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
+    """What is known of each band, on the coarse grid: (N * B, 10, H / 4, W / 4)."""
+    local = [F.avg_pool2d(known.flatten(0, 1)[:, None], CELL) for known in (gains, likeness)]
+    facts = (scale.slope, scale.weights, torch.full_like(scale.slope, ratio / 4), gnyq.expand_as(scale.slope))
+    planes = torch.stack(facts, -1).flatten(0, 1)[..., None, None].expand(-1, -1, *local[0].shape[-2:])
+    return torch.cat([_half(exp.flatten(0, 1)[:, None]), planes, *local], 1)
 
 
 def _intensity(bands: Tensor, scale: Scale) -> Tensor:
@@ -143,7 +144,7 @@ def _lowpass(pan: Tensor, gnyq: Tensor, sampling: Sampling | DenseSampling) -> T
 def _texture_left(pan: Tensor, fused: Tensor, scale: Scale, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
     """Fine detail of the PAN that the estimate's intensity lacks: (N, 1, H, W).
 
-    Adding slope_b times it brings the intensity R2 of the way to the PAN, since sum w_b slope_b = R2: all the way
+    Adding it times the gains brings the intensity R2 of the way to the PAN, since sum w_b gain_b = R2: all the way
     where the bands explain the PAN, hardly where they do not.
     """
     missing = pan - _intensity(fused, scale)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.mtf import DenseSampling, gaussian_matrix
@@ -32,6 +33,11 @@ class Simulation:
     snr_pan: tuple[float, float] = (300.0, 3000.0)
     snr_ms: tuple[float, float] = (500.0, 5000.0)
     restored: float = 0.3  # share of scenes sharpened on the ground, PAN and MS alike
+    overstated: float = 0.25  # share of scenes whose PAN alone was sharpened, so that the gain told is too high
+    overstated_gain: tuple[float, float] = (0.06, 0.22)  # true gain between the two files there
+    table_gain: tuple[float, float] = (0.26, 0.34)  # and what is told
+    aliased: float = 0.08  # share of batches decimated by cubic interpolation without a low-pass, PAN and MS
+    aliased_gain: float = 0.78  # what is told there: the gain that is measured on such pairs
 
 
 @dataclass(frozen=True)
@@ -51,14 +57,21 @@ def simulate_batch(images: Tensor, rng: torch.Generator, config: Simulation | No
     """Simulate from (G, K, C, S, S) in 0..1: G scenes, each seen by its own sensor, of K patches."""
     c = config or Simulation()
     ratio, count, reduction = pick(rng, c.ratios), pick(rng, c.bands), pick(rng, c.reductions)
+    aliased = bool(chance(rng, c.aliased, 1))
+    if aliased:
+        ratio, reduction = (2 if ratio == 2 else 4), 4
     images = _crop(images, ratio, reduction, rng)
     ground = add_foreign(vary_gain(bend(mix_bands(add_texture(images, rng), count, rng), rng), rng), rng)
     fine_pan, weights = make_pan(ground, rng)
     pan, reference = _observe(fine_pan, ground, reduction, rng, c)
+    if aliased:
+        pan = _decimate(fine_pan, reduction)
     size = (pan.shape[-2], pan.shape[-1])
-    phase = uniform(rng, -0.5, 0.5, 2) * chance(rng, 0.5, 1)
+    phase = uniform(rng, -0.5, 0.5, 2) * chance(rng, 0.5, 1) * (not aliased)
     sampling = DenseSampling(ratio, size, (float(phase[0]), float(phase[1])))
     lrms, told = _observe_ms(reference, sampling, rng, c)
+    if aliased:
+        lrms, told = _decimate(reference, ratio), (c.aliased_gain * torch.exp(normal(rng, 0.05, *told.shape)))
     patches = images.shape[1]
     parts = (_with_noise(pan, c.snr_pan, rng), _with_noise(lrms, c.snr_ms, rng), reference)
     pan, lrms, reference = (part.flatten(0, 1) for part in parts)
@@ -104,6 +117,13 @@ def _reduce(image: Tensor, gain: Tensor, reduction: int) -> Tensor:
     return matrix @ image @ matrix.mT
 
 
+def _decimate(image: Tensor, step: int) -> Tensor:
+    """Cubic interpolation at the coarse pixels' centres without a low-pass, as image libraries resize by default."""
+    rows = torch.eye(image.shape[-1])[None, None]
+    matrix = F.interpolate(rows, size=(image.shape[-1] // step, image.shape[-1]), mode="bicubic")[0, 0]
+    return matrix @ image @ matrix.mT
+
+
 def _sharpen(image: Tensor, amount: Tensor) -> Tensor:
     """Unsharp masking, as ground processing does: image + amount * (image - blurred image)."""
     blur = gaussian_matrix(torch.tensor(0.3), 2, 2 * image.shape[-1])[:, ::2]
@@ -118,6 +138,8 @@ def _observe_ms(
     g, _, b = reference.shape[:3]
     wide = chance(rng, c.wide, g, 1, 1)
     gains = torch.where(wide > 0, uniform(rng, *c.wide_gain, g, 1, 1), uniform(rng, *c.ms_gain, g, 1, 1))
+    overstated = chance(rng, c.overstated, g, 1, 1)
+    gains = torch.where(overstated > 0, uniform(rng, *c.overstated_gain, g, 1, 1), gains)
     gains = (gains * uniform(rng, 0.92, 1.08, g, 1, b)).clamp(max=0.9)
     moved = chance(rng, c.misregistered, g, 1, 1)
     matrices = []
@@ -125,7 +147,8 @@ def _observe_ms(
         shift = normal(rng, c.displacement, g, 1, 1) + normal(rng, c.band_displacement, g, 1, b)
         size = reference.shape[-1 if axis else -2]
         matrices.append(gaussian_matrix(gains, sampling.ratio, size, sampling.phase[axis] + moved * shift))
-    told = (gains * torch.exp(normal(rng, c.gain_error, g, 1, 1))).clamp(max=0.95)
+    usual = torch.where(overstated > 0, uniform(rng, *c.table_gain, g, 1, 1).expand_as(gains), gains)
+    told = (usual * torch.exp(normal(rng, c.gain_error, g, 1, 1))).clamp(max=0.95)
     return matrices[0] @ reference @ matrices[1].mT, told[:, 0]
 
 
