@@ -17,7 +17,14 @@ from torch import Tensor
 
 from anypan.dataset import Rendered, Shard, TilePool, read_pool
 from anypan.errors import UserError
-from anypan.losses import CONSISTENCY_WEIGHT, TEXTURE_WEIGHT, consistency_loss, fusion_loss, texture_loss
+from anypan.losses import (
+    CONSISTENCY_WEIGHT,
+    TEXTURE_WEIGHT,
+    UNFILTERED,
+    consistency_loss,
+    fusion_loss,
+    texture_loss,
+)
 from anypan.models import ARCHITECTURES
 from anypan.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
@@ -127,7 +134,9 @@ def batch_loss(network: torch.nn.Module, batch: Batch) -> Tensor:
     left, plain = (lrms - batch.sampling.degrade(image, batch.gnyq) for image in (fused, injected))
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
     loss = loss + CONSISTENCY_WEIGHT * consistency_loss(left, plain)
-    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, scale.slope)
+    # Where nothing was low-passed the PAN's finest detail is aliased: only the reference's texture is asked for.
+    follows = scale.slope * (batch.gnyq < UNFILTERED)
+    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, follows)
 
 
 class Run:

@@ -10,6 +10,7 @@ both once more.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -47,12 +48,13 @@ class Block(nn.Module):
 
     def forward(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
         """trunk (N, T, h, w), bands (N * B, C, h, w)."""
-        n, many = len(trunk), len(bands)
-        pooled = bands.unflatten(0, (n, many // n)).mean(1)
-        hidden = F.relu(self.first(trunk) + self.pooled(pooled))
-        trunk = trunk + self.second(hidden)
-        shared = self.shared(F.relu(trunk)).repeat_interleave(many // n, 0)
-        return trunk, bands + self.out(F.relu(self.own(bands) + shared))
+        count = len(bands) // len(trunk)
+        pooled = reduce(torch.add, bands.unflatten(0, (-1, count)).unbind(1)) / count
+        hidden = self.first(trunk).add_(self.pooled(pooled)).relu_()
+        trunk = self.second(hidden).add_(trunk)
+        own = self.own(bands)
+        own.unflatten(0, (-1, count)).add_(self.shared(F.relu(trunk))[:, None])
+        return trunk, self.out(own.relu_()).add_(bands)
 
 
 class Correction(nn.Module):
@@ -133,7 +135,7 @@ def _describe(exp: Tensor, gains: Tensor, likeness: Tensor, scale: Scale, gnyq: 
 
 def _intensity(bands: Tensor, scale: Scale) -> Tensor:
     """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
-    return (scale.weights[..., None, None] * bands).sum(1, keepdim=True)
+    return torch.einsum("nb,nbhw->nhw", scale.weights, bands)[:, None]
 
 
 def _lowpass(pan: Tensor, gnyq: Tensor, sampling: Sampling | DenseSampling) -> Tensor:
