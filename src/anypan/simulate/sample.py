@@ -37,6 +37,7 @@ class Simulation:
     overstated_gain: tuple[float, float] = (0.06, 0.22)  # true gain between the two files there
     table_gain: tuple[float, float] = (0.26, 0.34)  # and what is told
     aliased: float = 0.08  # share of batches decimated by cubic interpolation without a low-pass, PAN and MS
+    aliased_reference: tuple[float, float] = (0.05, 0.35)  # gain of the MS product that was decimated, as it came
     aliased_gain: float = 0.78  # what is told there: the gain that is measured on such pairs
 
 
@@ -66,6 +67,7 @@ def simulate_batch(images: Tensor, rng: torch.Generator, config: Simulation | No
     pan, reference = _observe(fine_pan, ground, reduction, rng, c)
     if aliased:
         pan = _decimate(fine_pan, reduction)
+        reference = _reduce(ground, log_uniform(rng, *c.aliased_reference, len(ground), 1, 1), reduction)
     size = (pan.shape[-2], pan.shape[-1])
     phase = uniform(rng, -0.5, 0.5, 2) * chance(rng, 0.5, 1) * (not aliased)
     sampling = DenseSampling(ratio, size, (float(phase[0]), float(phase[1])))
