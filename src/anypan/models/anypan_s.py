@@ -82,8 +82,11 @@ class AnypanS(nn.Module):
         self.blocks = nn.ModuleList(Block(c.trunk, c.band) for _ in range(c.blocks))
         self.bases = nn.Conv2d(c.trunk, c.bases * CELL**2, 1)
         self.gains = nn.Conv2d(c.band, c.bases + CELL**2, 3, padding=1)
+        self.trust = nn.Conv2d(c.band, 1, 3, padding=1)
         self.corrections = nn.ModuleList(Correction(c.band) for _ in range(c.steps))
         nn.init.zeros_(self.gains.weight)
+        nn.init.zeros_(self.trust.weight)
+        nn.init.constant_(self.trust.bias, 0.9)
 
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
@@ -112,7 +115,9 @@ class AnypanS(nn.Module):
             left = left.repeat_interleave(exp.shape[1], 0)
             change = correction(F.relu(bands), _half(residual.flatten(0, 1)[:, None]), left)
             fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
-        fused = fused + gains * _texture_left(pan, fused, scale, gnyq, sampling)
+        trust = F.interpolate(self.trust(F.relu(bands)).clamp(0, 1), scale_factor=CELL, mode="bilinear")
+        trusted = trust.unflatten(0, lrms.shape[:2])[:, :, 0] * gains
+        fused = fused + trusted * _texture_left(pan, fused, scale, gnyq, sampling)
         fused = fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
         return fused + self.config.last * sampling.expand(lrms - sampling.degrade(fused, gnyq))
 
