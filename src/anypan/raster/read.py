@@ -156,7 +156,9 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
     local = Path(path).exists() and not path.startswith("/vsi")
     if not local and not allow_remote:
         if _REMOTE.match(path):
-            raise UserError(f"{path} is not a plain file: copy it here, or allow remote and virtual paths.")
+            raise UserError(
+                f"{path} is not a plain file: copy it here, or pass --allow-remote (allow_remote=True in Python)."
+            )
         raise UserError(f"{path} does not exist: check the path.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -177,7 +179,8 @@ def _first_to_open(path: str, drivers: Sequence[str]) -> Any:
 
 def _unreadable(path: str, allow_vrt: bool) -> str:
     if not allow_vrt and _is_vrt(path):
-        return f"{path} is a VRT, which can point at any other file: convert it to GeoTIFF, or allow VRT."
+        remedy = "convert it to GeoTIFF, or pass --allow-vrt (allow_vrt=True in Python)"
+        return f"{path} is a VRT, which can point at any other file: {remedy}."
     if Path(path).is_dir():
         return f"{path} is a folder, not a raster file: name the file in it."
     return (

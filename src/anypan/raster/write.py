@@ -45,7 +45,7 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     if os.path.realpath(out) in used:
         raise UserError(f"{path} is one of the inputs: name another file for the output.")
     if out.exists() and not overwrite:
-        raise UserError(f"{path} exists already: name another file, or allow it to be overwritten.")
+        raise UserError(f"{path} exists already: name another file, or pass --overwrite (overwrite=True in Python).")
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
     return out
