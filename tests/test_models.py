@@ -1,36 +1,20 @@
-"""The contract of every network: any size, bands and ratio; band order; gradients; honest halo; cost."""
+"""The contract of every network: any size, bands and ratio; band order; gradients; honest halo; tiles; cost."""
 
 import math
 
 import pytest
 import torch
+from networks import NAMES, SMALL, inputs_of, network_of
 from torch.utils.flop_counter import FlopCounterMode
 
+from anypan.fuse import fuse_scene
+from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES
-from anypan.mtf import Sampling
-from anypan.normalise import Moments, pan_at_ms_scale
+from anypan.models.fixed import group_starts
+from anypan.scene import from_arrays
+from anypan.weights import load, save
 
-NAMES = sorted(ARCHITECTURES)
-
-
-def network_of(name):
-    """With random weights everywhere, so that no zero initialisation hides a path."""
-    torch.manual_seed(0)
-    network = ARCHITECTURES[name].network(ARCHITECTURES[name].config())
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
-    return network.eval()
-
-
-def inputs_of(bands, ratio, cells, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    unit = math.lcm(4, ratio)
-    height, width = cells[0] * unit, cells[1] * unit
-    pan = torch.randn(1, 1, height, width, generator=generator)
-    lrms = torch.randn(1, bands, height // ratio, width // ratio, generator=generator)
-    gnyq, sampling = torch.full((1, bands), 0.3), Sampling(ratio)
-    scale = Moments.of(lrms, pan_at_ms_scale(pan, gnyq, sampling)).scale()
-    return pan, lrms, scale, gnyq, sampling
+PUBLISHED = {"PNN": 104_360, "PanNet": 83_024, "FusionNet": 78_632, "Pan-Mamba": 480_000}  # for 8 bands
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,44 +29,113 @@ def test_any_bands_ratio_and_size(name, bands, ratio, cells):
     assert torch.isfinite(fused).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if ARCHITECTURES[name].any_bands])
 def test_band_order_goes_through(name):
     pan, lrms, scale, gnyq, sampling = inputs_of(5, 4, (6, 6))
     order = torch.tensor([3, 0, 4, 2, 1])
     network = network_of(name)
-    other = Moments.of(lrms[:, order], pan_at_ms_scale(pan, gnyq, sampling)).scale()
+    permuted_scale = type(scale)(
+        scale.mean[:, order], scale.std[:, order], scale.pan_mean, scale.pan_std, scale.slope[:, order],
+        scale.weights[:, order],
+    )  # fmt: skip
     with torch.inference_mode():
         fused = network(pan, lrms, scale, gnyq, sampling)
-        permuted = network(pan, lrms[:, order], other, gnyq[:, order], sampling)
+        permuted = network(pan, lrms[:, order], permuted_scale, gnyq[:, order], sampling)
     assert torch.allclose(fused[:, order], permuted, atol=1e-4)
+
+
+@pytest.mark.parametrize("count, size, starts", [(3, 4, [0]), (4, 4, [0]), (5, 4, [0, 1]), (11, 4, [0, 4, 7])])
+def test_groups_of_bands_cover_them_all_and_reach_back(count, size, starts):
+    assert group_starts(count, size) == starts
+
+
+def test_a_network_for_four_bands_does_the_same_in_every_group():
+    network, (pan, lrms, *rest) = network_of("FusionNet"), inputs_of(7, 4, (5, 5))
+    with torch.inference_mode():
+        whole = network(pan, lrms, *rest)
+        assert torch.equal(whole[:, :4], network(pan, lrms[:, :4], *rest))
+        assert torch.equal(whole[:, 4:], network(pan, lrms[:, 3:], *rest)[:, 1:])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns(name):
     network = network_of(name)
-    pan, lrms, *rest = inputs_of(4, 4, (6, 6))
-    network(pan, lrms, *rest).abs().mean().backward()
+    pan, lrms, *rest = inputs_of(4, 4, (8, 8))
+    network(pan, lrms, *rest).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("ratio", [2, 4])
-def test_the_halo_is_honest(name, ratio):
+@pytest.mark.parametrize("end", ["top", "bottom"])
+def test_the_halo_is_honest(name, ratio, end):
     network = network_of(name)
-    pan, lrms, *rest = inputs_of(2, ratio, (80, 8) if ratio == 4 else (60, 8))
-    halo = network.halo(rest[-1])
-    assert pan.shape[-2] > halo + 16
+    rows = -(-(network.halo(inputs_of(1, ratio, (1, 1))[-1]) + 24) // 4)
+    pan, lrms, *rest = inputs_of(2, ratio, (rows + 3, 3))
+    halo, height = network.halo(rest[-1]), pan.shape[-2]
+    edge = slice(0, 8) if end == "top" else slice(height - 8, height)
     with torch.inference_mode():
         before = network(pan, lrms, *rest)
-        pan[..., :8, :] += 5.0
-        lrms[..., : 8 // ratio, :] += 5.0
+        pan[..., edge, :] += 5.0
+        lrms[..., edge.start // ratio : edge.stop // ratio, :] += 5.0
         change = (network(pan, lrms, *rest) - before).abs().amax((0, 1, 3))
-    assert change[:8].max() > 0
-    assert torch.all(change[8 + halo :] < 1e-5)
+    beyond = change[8 + halo :] if end == "top" else change[: height - 8 - halo]
+    assert change[edge].max() > 0 and len(beyond) >= 8
+    assert torch.all(beyond < 1e-5)
+
+
+@pytest.fixture
+def weights(request, tmp_path):
+    """A file of random weights of the architecture."""
+    name = request.param
+    network = network_of(name)
+    path = tmp_path / f"{name}.safetensors"
+    save(path, network.state_dict(), name, network.config)
+    return path
+
+
+@pytest.mark.parametrize("weights", NAMES, indirect=True)
+def test_weights_come_back_as_they_were(weights):
+    network, loaded = network_of(weights.stem), load(weights)
+    assert loaded.config == network.config == ARCHITECTURES[weights.stem].config(**SMALL[weights.stem])
+    inputs = inputs_of(4, 4, (4, 4))
+    with torch.inference_mode():
+        assert torch.equal(network(*inputs), loaded(*inputs))
+
+
+@pytest.mark.parametrize("weights", NAMES, indirect=True)
+@pytest.mark.parametrize("ratio", [3, 4])
+def test_tiles_equal_the_whole(weights, ratio):
+    generator = torch.Generator().manual_seed(1)
+    rows, cols = 60 // ratio, 28 // ratio
+    pan = 300 + 50 * torch.randn(1, rows * ratio, cols * ratio, generator=generator)
+    scene = from_arrays(pan, 300 + 50 * torch.randn(2, rows, cols, generator=generator), phase=(0.3, -0.2))
+    fuser = neural(weights)(scene)
+    assert fuser.halo % math.lcm(fuser.cell, ratio) == 0
+    whole = fuse_scene(scene, fuser, tile=1000)
+    tiled = fuse_scene(scene, fuser, tile=48)
+    assert (tiled - whole).abs().max() <= 1e-4 * whole.abs().max()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_agrees(name):
+    network, (pan, lrms, scale, gnyq, sampling) = network_of(name), inputs_of(4, 4, (8, 8))
+    with torch.inference_mode():
+        here = network(pan, lrms, scale, gnyq, sampling)
+        moved = (pan.cuda(), lrms.cuda(), scale.to("cuda"), gnyq.cuda(), sampling)
+        there = network.cuda()(*moved).cpu()
+    assert (here - there).abs().max() <= 1e-3 * here.abs().max()
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_papers_networks_have_the_published_number_of_parameters(name):
+    network = ARCHITECTURES[name].network(ARCHITECTURES[name].config(bands=8))
+    assert sum(p.numel() for p in network.parameters()) == pytest.approx(PUBLISHED[name], rel=0.02)
 
 
 def test_the_default_network_costs_at_most_40_thousand_multiply_adds_a_pixel():
     pan, lrms, *rest = inputs_of(4, 4, (16, 16))
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network_of("anypan-s")(pan, lrms, *rest)
+        network_of("anypan-s", small=False)(pan, lrms, *rest)
     assert counter.get_total_flops() / 2 / pan.numel() <= 40_000

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from networks import NAMES, SMALL
 from PIL import Image
 
 from anypan.errors import UserError
@@ -148,3 +149,36 @@ def test_unknown_and_damaged_weights_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"not a weight file")
     with pytest.raises(UserError, match="no readable"):
         load(tmp_path / "w.safetensors")
+
+
+ANY = """
+out = "run"
+architecture = "{name}"
+[train]
+steps = 2
+scenes = 1
+patches = 1
+validate_every = 2
+validation_batches = 1
+[simulation]
+ratios = {{ 4 = 1.0 }}
+bands = {{ 4 = 1.0 }}
+reductions = {{ 4 = 1.0 }}
+[[shards]]
+path = "images.tar"
+held_out = "^b"
+[model]
+{model}
+"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_architecture_trains(folder, name):
+    path = folder / "run.toml"
+    path.write_text(ANY.format(name=name, model="\n".join(f"{key} = {value}" for key, value in SMALL[name].items())))
+    before = Run(read_config(path)).network.state_dict()
+    after = load(pretrain(path, say=lambda line: None)).state_dict()
+    moved = [key for key, value in after.items() if not torch.equal(value, before[key])]
+    assert len(moved) >= 0.9 * len(after)
+    assert all(value.isfinite().all() for value in after.values())
+    assert rows(folder)[-1]["step"] == 2

@@ -52,7 +52,8 @@ def fuse(
 
 
 def _run(pair: Pair, fit: Method, sink: raster.Writer | raster.Canvas, settings: Options) -> None:
-    fuser, size = fit(pair.scene), tile_size(pair.scene, settings.tile)
+    fuser = fit(pair.scene)
+    size = tile_size(pair.scene, settings.tile, fuser)
     ratio, (top, left) = pair.scene.ratio, pair.origin
     for tile, fused, mask in _fused_tiles(pair.scene, fuser, size, settings.device, settings.progress):
         sink.write(top + tile.row * ratio, left + tile.col * ratio, fused.numpy(), mask.numpy())
@@ -80,7 +81,7 @@ def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str 
     """
     ratio, (rows, cols) = scene.ratio, scene.shape
     out = torch.empty(len(scene.bands), rows * ratio, cols * ratio)
-    for part, fused, _ in _fused_tiles(scene, fuser, tile_size(scene, tile), device):
+    for part, fused, _ in _fused_tiles(scene, fuser, tile_size(scene, tile, fuser), device):
         top, left = part.row * ratio, part.col * ratio
         out[:, top : top + fused.shape[1], left : left + fused.shape[2]] = fused
     return out

@@ -82,9 +82,9 @@ class Plan:
     notes: tuple[str, ...]
 
 
-def tile_size(scene: Scene, tile: int | None) -> int:
-    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels."""
-    unit = math.lcm(CELL, scene.ratio) // scene.ratio
+def tile_size(scene: Scene, tile: int | None, fuser: object = None) -> int:
+    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels, in whole cells of the fuser's ``cell``."""
+    unit = math.lcm(getattr(fuser, "cell", CELL), scene.ratio) // scene.ratio
     return max(unit, (tile or TILE) // scene.ratio // unit * unit)
 
 

@@ -30,6 +30,7 @@ class NeuralFuser:
     gnyq: Tensor
     sampling: Sampling
     halo: int
+    cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
 
     def to(self, device: str) -> NeuralFuser:
         """The same fuser on another device."""
@@ -39,17 +40,18 @@ class NeuralFuser:
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         """pan (1, H, W), lrms (B, h, w) in the scene's units, on the network's device; to (B, H, W).
 
-        The grid of 4 x 4 cells starts at the array's origin: tiles must begin at multiples of 4 PAN pixels.
+        The network's grid of cells starts at the array's origin: tiles must begin at multiples of ``cell``.
         """
         height, width = pan.shape[-2:]
         pan, lrms = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None])
-        fused = self.network(*_whole_cells(pan, lrms, self.sampling.ratio), self.scale, self.gnyq, self.sampling)
+        pan, lrms = _whole_cells(pan, lrms, self.sampling.ratio, self.cell)
+        fused = self.network(pan, lrms, self.scale, self.gnyq, self.sampling)
         return self.scale.invert(fused)[0, :, :height, :width]
 
 
-def _whole_cells(pan: Tensor, lrms: Tensor, ratio: int) -> tuple[Tensor, Tensor]:
+def _whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tensor, Tensor]:
     """Repeat the last rows and columns until the PAN grid is a whole number of cells."""
-    unit = math.lcm(CELL, ratio) // ratio
+    unit = math.lcm(cell, ratio) // ratio
     below, right = ((-n) % unit for n in lrms.shape[-2:])
     if not below and not right:
         return pan, lrms
@@ -69,9 +71,10 @@ def neural(name: str | Path) -> Method:
             pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
             moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
         scale = Moments.total(moments).scale().stacked()
-        unit = math.lcm(CELL, scene.ratio)
+        cell = getattr(network, "cell", CELL)
+        unit = math.lcm(cell, scene.ratio)
         halo = unit * math.ceil(network.halo(sampling) / unit)
-        return NeuralFuser(network, scale, torch.tensor([gnyq]), sampling, halo)
+        return NeuralFuser(network, scale, torch.tensor([gnyq]), sampling, halo, cell)
 
     return fit
 

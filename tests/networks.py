@@ -1,0 +1,43 @@
+"""Every architecture in a size that tests can afford, with random weights, and inputs for it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from anypan.models import ARCHITECTURES
+from anypan.mtf import Sampling
+from anypan.normalise import Moments, pan_at_ms_scale
+
+NAMES = sorted(ARCHITECTURES)
+SMALL: dict[str, dict[str, Any]] = {
+    "anypan-s": {"trunk": 8, "band": 8, "blocks": 1, "bases": 2},
+    "PNN": {"first": 8, "second": 8},
+    "PanNet": {"features": 8, "blocks": 1},
+    "FusionNet": {"features": 8, "blocks": 1},
+    "PanFormer": {"features": 8, "heads": 2, "blocks": 1},
+    "Pan-Mamba": {"features": 4, "readers": 1, "singles": 1, "swaps": 1, "crosses": 1, "window": 16, "margin": 2},
+}
+
+
+def network_of(name: str, small: bool = True) -> Any:
+    """With random weights everywhere, so that no zero initialisation hides a path."""
+    torch.manual_seed(0)
+    network = ARCHITECTURES[name].network(ARCHITECTURES[name].config(**SMALL[name] if small else {}))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1 if small else 0.05)
+    return network.eval()
+
+
+def inputs_of(bands: int, ratio: int, cells: tuple[int, int], seed: int = 0) -> tuple[Any, ...]:
+    """pan, lrms, scale, gnyq, sampling; ``cells`` count the smallest squares that 4 and the ratio divide."""
+    generator = torch.Generator().manual_seed(seed)
+    unit = math.lcm(4, ratio)
+    height, width = cells[0] * unit, cells[1] * unit
+    pan = torch.randn(1, 1, height, width, generator=generator)
+    lrms = torch.randn(1, bands, height // ratio, width // ratio, generator=generator)
+    gnyq, sampling = torch.full((1, bands), 0.3), Sampling(ratio)
+    scale = Moments.of(lrms, pan_at_ms_scale(pan, gnyq, sampling)).scale()
+    return pan, lrms, scale, gnyq, sampling

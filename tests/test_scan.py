@@ -1,0 +1,62 @@
+"""The selective scan against the recurrence that defines it, step by step in float64."""
+
+import importlib.util
+
+import pytest
+import torch
+
+from anypan.models import scan
+
+
+def problem(length, dtype=torch.float32, sequences=2, channels=3, states=4):
+    generator = torch.Generator().manual_seed(length)
+    shape = (sequences, length, channels)
+    u, delta = torch.randn(shape, generator=generator), torch.rand(shape, generator=generator)
+    a = -8 * torch.rand(channels, states, generator=generator) - 0.01
+    b, c = (torch.randn(sequences, length, states, generator=generator) for _ in range(2))
+    return [part.to(dtype) for part in (u, delta, a, b, c)]
+
+
+def stepwise(u, delta, a, b, c):
+    state, out = torch.zeros(u.shape[0], u.shape[2], a.shape[1], dtype=u.dtype), []
+    for t in range(u.shape[1]):
+        state = torch.exp(delta[:, t, :, None] * a) * state + (delta * u)[:, t, :, None] * b[:, t, None]
+        out.append((state * c[:, t, None]).sum(-1))
+    return torch.stack(out, 1)
+
+
+@pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 256, 1000])
+def test_the_chunks_give_what_the_loop_gives(length):
+    found = scan.selective_scan(*problem(length))
+    assert (found - stepwise(*problem(length, torch.float64))).abs().max() <= 1e-5
+
+
+def test_channels_apart_give_the_same(monkeypatch):
+    whole = scan.selective_scan(*problem(50))
+    monkeypatch.setattr(scan, "LIMIT", 1)
+    assert torch.allclose(scan.selective_scan(*problem(50)), whole, atol=1e-6)
+
+
+def test_gradients_are_those_of_the_loop():
+    gradients = []
+    for function in (scan.selective_scan, stepwise):
+        parts = [part.requires_grad_() for part in problem(23, torch.float64)]
+        function(*parts).square().sum().backward()
+        gradients.append([part.grad for part in parts])
+    for chunked, looped in zip(*gradients, strict=True):
+        assert torch.allclose(chunked, looped, rtol=1e-9, atol=1e-9)
+
+
+def test_a_long_decay_neither_overflows_nor_vanishes():
+    u, delta, a, b, c = problem(1000)
+    assert scan.selective_scan(u, 1e3 * delta, a, b, c).isfinite().all()
+    steady = scan.selective_scan(torch.ones_like(u), torch.ones_like(delta), 1e-6 * a, b * 0 + 1, c * 0 + 1)
+    assert steady[:, -1].min() > 3900  # four states that forget almost nothing in 1,000 steps
+
+
+@pytest.mark.skipif(
+    not torch.cuda.is_available() or importlib.util.find_spec("mamba_ssm") is None, reason="no mamba_ssm on a GPU"
+)
+def test_the_kernel_of_mamba_ssm_agrees():
+    found = scan.selective_scan(*(part.cuda() for part in problem(256))).cpu()
+    assert (found - stepwise(*problem(256, torch.float64))).abs().max() <= 1e-4
