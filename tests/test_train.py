@@ -1,15 +1,26 @@
 """Training learns, resumes on the same curve, and its weights come back as they were saved."""
 
 import json
+import signal
 
 import pytest
 import torch
 from networks import NAMES, SMALL
 from PIL import Image
 
+from anypan.dataset import Stream
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
-from anypan.train import Optimisation, Run, pretrain, rate_at, read_config
+from anypan.train import (
+    Optimisation,
+    Run,
+    build,
+    held_out_batches,
+    pretrain,
+    rate_at,
+    read_config,
+    training_batches,
+)
 from anypan.weights import available, load
 
 TOML = """
@@ -31,7 +42,8 @@ log_every = 1
 [simulation]
 ratios = {{ 4 = 1.0 }}
 bands = {{ 3 = 1.0 }}
-[[shards]]
+[[sources]]
+kind = "webdataset"
 path = "images.tar"
 held_out = "^b"
 """
@@ -75,7 +87,7 @@ def test_a_killed_run_resumes_on_the_same_curve(folder):
 
     def killed(line):
         if line.startswith("step 3 "):
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         pretrain(configure(folder, 6), say=killed)
@@ -85,30 +97,32 @@ def test_a_killed_run_resumes_on_the_same_curve(folder):
 
 
 def test_validation_uses_held_out_images_only_and_training_never_does(folder):
-    config = read_config(configure(folder, 1))
-    from anypan.dataset import read_pool
+    (source,) = read_config(configure(folder, 1)).sources
 
-    assert len(read_pool(config.shards).tiles) == 2
-    assert len(read_pool(config.shards, held_out=True).tiles) == 1
+    def seen(held_out):
+        stream = Stream(source, held_out=held_out)
+        return {stream.take().tobytes() for _ in range(9)}
+
+    assert len(seen(False)) == 2 and len(seen(True)) == 1
+    assert not seen(False) & seen(True)
 
 
 def test_training_lowers_the_loss(folder):
-    run = Run(read_config(configure(folder, 40)))
-    from anypan.dataset import read_pool
-
-    pool = read_pool(run.config.shards)
-    before = run.validate(pool)
+    config = read_config(configure(folder, 40))
+    run, batches, held_out = Run(build(config)[0], config.train), training_batches(config), held_out_batches(config)
+    before = run.validate(held_out)
     for _ in range(40):
-        run.advance(pool)
-    assert run.validate(pool) < before
+        run.advance(batches)
+    assert run.validate(held_out) < before
 
 
 def test_weights_come_back_bit_for_bit_with_their_configuration(folder):
     path = pretrain(configure(folder, 2), say=lambda line: None)
     network = load(path)
     assert network.config == ARCHITECTURES["anypan-s"].config(trunk=8, band=8, blocks=1, bases=2)
-    run = Run(read_config(configure(folder, 2)))
-    run.load_checkpoint(folder / "run" / "checkpoint.pt")
+    config = read_config(configure(folder, 2))
+    run = Run(build(config)[0], config.train)
+    assert run.load_checkpoint(folder / "run" / "checkpoint.pt", training_batches(config))
     assert all(torch.equal(value, run.average[key]) for key, value in network.state_dict().items())
 
 
@@ -164,7 +178,8 @@ validation_batches = 1
 ratios = {{ 4 = 1.0 }}
 bands = {{ 4 = 1.0 }}
 reductions = {{ 4 = 1.0 }}
-[[shards]]
+[[sources]]
+kind = "webdataset"
 path = "images.tar"
 held_out = "^b"
 [model]
@@ -176,7 +191,7 @@ held_out = "^b"
 def test_every_architecture_trains(folder, name):
     path = folder / "run.toml"
     path.write_text(ANY.format(name=name, model="\n".join(f"{key} = {value}" for key, value in SMALL[name].items())))
-    before = Run(read_config(path)).network.state_dict()
+    before = build(read_config(path))[0].state_dict()
     after = load(pretrain(path, say=lambda line: None)).state_dict()
     moved = [key for key, value in after.items() if not torch.equal(value, before[key])]
     assert len(moved) >= 0.9 * len(after)

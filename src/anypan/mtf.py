@@ -231,13 +231,16 @@ class DenseSampling:
         self._expand = [expansion_matrix(ratio, n // ratio, p) for n, p in zip(pan_shape, phase, strict=True)]
 
     def expand(self, lrms: Tensor) -> Tensor:
-        rows, cols = (m.to(lrms) for m in self._expand)
-        return rows @ lrms @ cols.T
+        with torch.autocast(lrms.device.type, enabled=False):  # three figures are not enough for interpolation
+            rows, cols = (m.to(lrms) for m in self._expand)
+            return rows @ lrms @ cols.T
 
     def degrade(self, image: Tensor, gnyq: Tensor) -> Tensor:
         """MTF filter and sampling of (..., C, H, W) with gains (..., C)."""
-        rows, cols = (gaussian_matrix(gnyq, self.ratio, n, p) for n, p in zip(self.pan_shape, self.phase, strict=True))
-        return rows.to(image) @ image @ cols.to(image).mT
+        with torch.autocast(image.device.type, enabled=False):
+            sizes = zip(self.pan_shape, self.phase, strict=True)
+            rows, cols = (gaussian_matrix(gnyq, self.ratio, n, p) for n, p in sizes)
+            return rows.to(image) @ image @ cols.to(image).mT
 
 
 def expansion_matrix(ratio: int, size: int, phase: float) -> Tensor:

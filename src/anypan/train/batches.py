@@ -1,0 +1,97 @@
+"""Where batches come from: anything that draws one for a step, and can say and restore where it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from anypan.dataset import BUFFER, Mixture
+from anypan.simulate.sample import Batch, Simulation, simulate_batch
+from anypan.train.config import Config, Optimisation
+
+HELD_OUT_SEED = 10**9  # far from every training step's seed
+ROOM = 8  # held-out tiles in the buffer for each that is used
+
+
+class Batches(Protocol):
+    """A run draws steps 0, 1, 2, ... in turn; after ``restore(state())`` the same batches follow."""
+
+    def draw(self, step: int) -> Batch:
+        """The batch of a step."""
+        ...
+
+    def state(self) -> Tensor:
+        """Integers (n, m) that ``restore`` needs."""
+        ...
+
+    def restore(self, state: Tensor) -> None:
+        """Go on where ``state`` was taken."""
+        ...
+
+    def broken(self) -> list[str]:
+        """The images met since the last call that could not be read."""
+        ...
+
+
+class Simulated:
+    """Batches simulated from the tiles of a mixture; each step draws from a generator seeded by its number."""
+
+    def __init__(self, mixture: Mixture, o: Optimisation, simulation: Simulation, share: tuple[int, int]) -> None:
+        self.mixture, self.o, self.simulation, self.share = mixture, o, simulation, share
+
+    def draw(self, step: int) -> Batch:
+        rank, world = self.share
+        rng = torch.Generator().manual_seed((self.o.seed * 10**6 + step) * world + rank)
+        tiles = self.mixture.draw(self.o.scenes * self.o.patches, rng)
+        return simulate_batch(tiles.unflatten(0, (self.o.scenes, self.o.patches)), rng, self.simulation)
+
+    def state(self) -> Tensor:
+        return self.mixture.state()
+
+    def restore(self, state: Tensor) -> None:
+        self.mixture.restore(state)
+
+    def broken(self) -> list[str]:
+        return self.mixture.broken()
+
+
+class HeldOut:
+    """The batches of validation, always the same: the first held-out tiles, in memory as 8 bits a value."""
+
+    def __init__(self, mixture: Mixture, o: Optimisation, simulation: Simulation) -> None:
+        self.o, self.simulation = o, simulation
+        draws = (mixture.draw(o.scenes * o.patches, self._rng(n)) for n in range(o.validation_batches))
+        self.tiles = [(255 * tiles).round().to(torch.uint8) for tiles in draws]
+
+    def draw(self, step: int) -> Batch:
+        tiles = self.tiles[step].float() / 255
+        patches = tiles.unflatten(0, (self.o.scenes, self.o.patches))
+        return simulate_batch(patches, self._rng(step), self.simulation)
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def _rng(self, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(HELD_OUT_SEED + step)
+
+
+def training_batches(config: Config, share: tuple[int, int] = (0, 1)) -> Simulated:
+    """The batches of a run; ``share`` is (rank, processes)."""
+    mixture = Mixture(config.sources, config.train.seed, config.buffer, share=share)
+    return Simulated(mixture, config.train, config.simulation, share)
+
+
+def held_out_batches(config: Config) -> HeldOut:
+    """The batches of validation, the same in every process."""
+    o = config.train
+    room = min(config.buffer or BUFFER, ROOM * len(config.sources) * o.scenes * o.patches * o.validation_batches)
+    return HeldOut(Mixture(config.sources, o.seed, room, held_out=True), o, config.simulation)
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on a device."""
+    parts = {f.name: getattr(batch, f.name) for f in dataclasses.fields(batch)}
+    return dataclasses.replace(batch, **{n: p.to(device) for n, p in parts.items() if isinstance(p, Tensor)})

@@ -1,0 +1,121 @@
+"""What a pretraining run is, as read from a TOML file."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anypan.dataset import BUFFER, SOURCES, Source
+from anypan.errors import UserError
+from anypan.simulate.sample import Simulation
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """How a run is optimised: AdamW on ``scenes`` x ``patches`` patches a step, weights averaged with ``ema``.
+
+    With several processes each takes as many.
+
+    It ends after ``steps`` or ``minutes``, whichever comes first; 0 is no limit, and one of the two must be set.
+    """
+
+    steps: int = 0
+    minutes: float = 0.0
+    warmup: int = 100  # steps
+    decay: float = 0.35  # share of the run, at its end, over which the rate falls to zero
+    rate: float = 1.5e-3
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.998
+    scenes: int = 4
+    patches: int = 4
+    seed: int = 1
+    freeze: tuple[str, ...] = ()  # regular expressions of parameters' names that stay as they are
+    precision: str = "auto"  # of the network: bfloat16 on a GPU, float32 elsewhere
+    compile: bool = False
+    log_every: int = 20
+    validate_every: int = 200
+    validation_batches: int = 12
+    threads: int = 0  # 0 leaves it to torch
+
+
+@dataclass(frozen=True)
+class Config:
+    """A pretraining run; an unknown key is an error."""
+
+    out: str
+    architecture: str
+    model: dict[str, Any]
+    sources: tuple[Source, ...] = ()
+    buffer: int = BUFFER
+    train: Optimisation = field(default_factory=Optimisation)
+    simulation: Simulation = field(default_factory=Simulation)
+    start: str = ""  # weight file to start from
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands)."""
+    file = Path(path)
+    if not file.is_file():
+        raise UserError(f"The configuration {file} does not exist: give the path of a TOML file.")
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
+    values["sources"] = tuple(_source(table, file) for table in values.get("sources", []))
+    if values.get("start"):
+        values["start"] = _beside(file, values["start"])
+    for name, kind in {"train": Optimisation, "simulation": Simulation}.items():
+        values[name] = _build(kind, values.get(name, {}), file)
+    return _build(Config, {"model": {}, **values}, file)
+
+
+def check(o: Optimisation) -> Optimisation:
+    """The same; UserError for values that no run can have."""
+    if o.steps <= 0 and o.minutes <= 0:
+        raise UserError("The run has no end: set steps or minutes in [train].")
+    if o.precision not in PRECISIONS:
+        raise UserError(f"There is no precision '{o.precision}': choose {', '.join(PRECISIONS)}.")
+    positive = ("warmup", "decay", "rate", "scenes", "patches", "log_every", "validate_every", "validation_batches")
+    for name in positive:
+        if getattr(o, name) <= 0:
+            raise UserError(f"{name} = {getattr(o, name)} in [train] is not positive: give a number above 0.")
+    return o
+
+
+def _source(table: dict[str, Any], file: Path) -> Source:
+    values = dict(table)
+    kind = values.pop("kind", None)
+    if kind not in SOURCES:
+        raise UserError(f"{file} has a source of kind '{kind}': choose {', '.join(SOURCES)}.")
+    if "path" in values and "://" not in values["path"]:
+        values["path"] = _beside(file, values["path"])
+    return _build(SOURCES[kind], values, file)
+
+
+def _beside(file: Path, path: str) -> str:
+    """Relative paths in a configuration count from its own folder."""
+    return str((file.parent / path).resolve())
+
+
+def _build(kind: Any, values: dict[str, Any], file: Path) -> Any:
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{file} has the unknown key '{key}': {kind.__name__} knows {', '.join(sorted(fields))}.")
+    for name, one in fields.items():
+        needed = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+        if needed and name not in values:
+            raise UserError(f"{file} lacks the key '{name}' of {kind.__name__}: add it.")
+    return kind(**{key: _numbered(value) for key, value in values.items()})
+
+
+def _numbered(value: Any) -> Any:
+    if isinstance(value, dict) and value and all(str(key).isdigit() for key in value):
+        return {int(key): number for key, number in value.items()}
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,66 @@
+"""From a TOML file to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anypan.errors import UserError
+from anypan.models import ARCHITECTURES
+from anypan.train.batches import held_out_batches, training_batches
+from anypan.train.config import Config, check, read_config
+from anypan.train.loop import CHECKPOINT, Say, train
+from anypan.train.run import Run
+from anypan.train.team import joined
+from anypan.weights import load, save
+
+WEIGHTS = "weights.safetensors"
+
+
+def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> Path:
+    """Train as the TOML file says, resuming where a former run stopped; returns the path of the weights.
+
+    The run's folder ``out`` gets checkpoint.pt, log.jsonl and weights.safetensors (the averaged weights). Under
+    torchrun all processes train one network together. Raises UserError for a configuration or images that do not do.
+    """
+    config = read_config(config_path)
+    check(config.train)
+    if config.train.threads:
+        torch.set_num_threads(config.train.threads)
+    folder = Path(config_path).parent / config.out
+    folder.mkdir(parents=True, exist_ok=True)
+    with joined(device) as (team, own):
+        tell = say if team.leads else _named(say, team.rank)
+        network, settings = build(config)
+        run, batches = Run(network, config.train, own, team), training_batches(config, (team.rank, team.world))
+        if (folder / CHECKPOINT).is_file():
+            same = run.load_checkpoint(folder / CHECKPOINT, batches)
+            tell(f"resumed at step {run.step}" + ("" if same else "; sources or processes changed: images begin anew"))
+
+        def export() -> None:
+            if team.leads:
+                save(folder / WEIGHTS, run.average, config.architecture, settings, steps=run.step)
+
+        train(run, batches, held_out_batches(config), folder, export, tell)
+        export()
+    return folder / WEIGHTS
+
+
+def build(config: Config) -> tuple[torch.nn.Module, Any]:
+    """The network of a configuration, with its own seed or the weights to start from, and its settings."""
+    if config.architecture not in ARCHITECTURES:
+        raise UserError(f"There is no architecture '{config.architecture}': choose {', '.join(ARCHITECTURES)}.")
+    torch.manual_seed(config.train.seed)
+    architecture = ARCHITECTURES[config.architecture]
+    settings = architecture.config(**config.model)
+    network = architecture.network(settings)
+    if config.start:
+        network.load_state_dict(load(config.start).state_dict())
+    return network, settings
+
+
+def _named(say: Say, rank: int) -> Callable[[str], None]:
+    return lambda line: say(f"process {rank}: {line}")

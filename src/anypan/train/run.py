@@ -1,0 +1,149 @@
+"""A run: network, optimiser, averaged weights and how far they are; its steps; everything that a checkpoint holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence, Sized
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from anypan.errors import UserError
+from anypan.simulate.sample import Batch
+from anypan.train.batches import Batches, moved
+from anypan.train.config import Optimisation, check
+from anypan.train.objective import batch_loss
+from anypan.train.schedule import rate_at, share_done
+from anypan.train.team import ALONE, Team
+
+
+class Judged(Sized, Protocol):
+    """A fixed number of batches to validate on."""
+
+    def draw(self, step: int) -> Batch:
+        """The batch of that number."""
+        ...
+
+
+class Run:
+    """Trains ``network`` on whatever batches it is given, wherever they come from."""
+
+    def __init__(
+        self, network: nn.Module, o: Optimisation, device: str | torch.device = "cpu", team: Team = ALONE
+    ) -> None:
+        self.o, self.device, self.team = check(o), torch.device(device), team
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        team.share(self.network.state_dict().values())
+        self.trained = _thaw(self.network, o.freeze)
+        self.average = {key: value.detach().clone() for key, value in self.network.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(self.trained, o.rate, weight_decay=o.weight_decay)
+        self._compiled: Any = torch.compile(self.network, dynamic=True) if o.compile else self.network
+        half = o.precision == "bfloat16" or (o.precision == "auto" and self.device.type == "cuda")
+        self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+        self.step, self.seconds, self.waited = 0, 0.0, 0.0
+        self.losses: list[float] = []  # since the last row of the log
+
+    @property
+    def finished(self) -> bool:
+        return share_done(self.step, self.seconds, self.o) >= 1
+
+    @property
+    def rate(self) -> float:
+        """The rate of the next step."""
+        return rate_at(self.step, self.o, self.seconds)
+
+    def advance(self, batches: Batches) -> float:
+        """One step; returns its loss in this process. ``waited`` grows by the time until its batch was there."""
+        begun = time.perf_counter()
+        batch = batches.draw(self.step)
+        self.waited += time.perf_counter() - begun
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
+        loss = batch_loss(self._forward, moved(batch, self.device))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.team.average_gradients(self.trained)
+        nn.utils.clip_grad_norm_(self.trained, self.o.clip)
+        self.optimiser.step()
+        self._follow()
+        self.step += 1
+        self.losses.append(float(loss.detach()))
+        return self.losses[-1]
+
+    def _forward(self, *inputs: Any) -> Tensor:
+        with self._autocast:
+            return self._compiled(*inputs).float()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights towards the network's."""
+        keep = min(self.o.ema, (1 + self.step) / (10 + self.step))
+        for key, value in self.network.state_dict().items():
+            if value.is_floating_point():
+                self.average[key].lerp_(value, 1 - keep)
+            else:
+                self.average[key].copy_(value)
+
+    @torch.no_grad()
+    def validate(self, batches: Judged) -> float:
+        """Mean loss of the averaged weights over all batches; each process takes its share of them."""
+        current = {key: value.clone() for key, value in self.network.state_dict().items()}
+        self.network.load_state_dict(self.average)
+        mine = range(self.team.rank, len(batches), self.team.world)
+        losses = [float(batch_loss(self._forward, moved(batches.draw(n), self.device))) for n in mine]
+        self.network.load_state_dict(current)
+        total, count = self.team.mean([sum(losses), len(losses)])
+        return total / count
+
+    def save_checkpoint(self, path: Path, batches: Batches) -> None:
+        """Write all that ``load_checkpoint`` needs; every process has to take part."""
+        places = self.team.gather(batches.state())
+        if not self.team.leads:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+        }
+        state |= {"step": self.step, "seconds": self.seconds, "losses": self.losses, "places": places}
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        os.replace(part, path)
+
+    def load_checkpoint(self, path: Path, batches: Batches) -> bool:
+        """Go on from a checkpoint. False if the images begin anew, as they do with other sources or processes.
+
+        Raises UserError if it is another network's.
+        """
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average, self.losses, places = state["average"], state["losses"], state["places"].cpu()
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{path} is of another network or version: move it away, or choose another 'out'."
+            ) from error
+        self.step, self.seconds = state["step"], state["seconds"]
+        fits = places.shape == (self.team.world, *batches.state().shape)
+        if fits:
+            batches.restore(places[self.team.rank])
+        return fits
+
+
+def _thaw(network: nn.Module, frozen: Sequence[str]) -> list[nn.Parameter]:
+    """The parameters that are trained; those whose name matches one of the regular expressions get no gradient."""
+    names = [name for name, _ in network.named_parameters()]
+    for pattern in frozen:
+        if not any(re.search(pattern, name) for name in names):
+            raise UserError(f"freeze = '{pattern}' matches no parameter: choose among {', '.join(names)}.")
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(not any(re.search(pattern, name) for pattern in frozen))
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not trained:
+        raise UserError("freeze matches every parameter: nothing is left to train.")
+    return trained
