@@ -1,6 +1,6 @@
-"""Augmentations of the spectral kind: texture, band generation, response curves, PAN weights.
+"""Augmentations of the spectral kind: texture, band generation, colour jitter, shuffling, and the PAN's mixture.
 
-Each is a pure function of images in 0..1 and a generator. Shapes: (G, K, C, S, S), G scenes of K patches;
+Each is a pure function of images in 0..1 and a ``Random``. Shapes: (G, K, C, S, S), G scenes of K patches;
 what belongs to a sensor (mixtures, curves, weights) is drawn once per scene, what belongs to the ground per patch.
 """
 
@@ -9,72 +9,110 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from anypan.simulate.random import chance, log_uniform, normal, smooth_field, uniform
+from anypan.simulate.random import Random
+
+Range = tuple[float, float]
 
 
-def add_texture(images: Tensor, rng: torch.Generator) -> Tensor:
+def add_texture(images: Tensor, rng: Random) -> Tensor:
     """Multiply by random texture at three scales, common to the bands but for 70-130 % of strength.
 
     Source images were smoothed by cameras and codecs; without this a network learns to distrust fine PAN texture.
     """
     g, k, c, size, _ = images.shape
-    texture = torch.zeros(g, k, 1, size, size)
+    texture = images.new_zeros(g, k, 1, size, size)
     for knots in (size, size // 2, size // 4):
-        strength = log_uniform(rng, 0.005, 0.1, g, k, 1, 1, 1)
-        where = torch.sigmoid(2 * smooth_field(rng, (g, k, 1), size, 6))
-        texture += strength * where * smooth_field(rng, (g, k, 1), size, knots)
-    return images * torch.exp(texture * uniform(rng, 0.7, 1.3, g, k, c, 1, 1))
+        strength = rng.log_uniform(0.005, 0.1, g, k, 1, 1, 1)
+        where = torch.sigmoid(2 * rng.field((g, k, 1), size, 6))
+        texture += strength * where * rng.field((g, k, 1), size, knots)
+    return images * torch.exp(texture * rng.uniform(0.7, 1.3, g, k, c, 1, 1))
 
 
-def mix_bands(images: Tensor, bands: int, rng: torch.Generator) -> Tensor:
-    """Bands generation: random mixtures of the channels, some weights negative; a third of the scenes nearly pure."""
-    g, _, c = images.shape[:3]
-    mixed = uniform(rng, 0, 1, g, bands, c) ** 3
-    mixed = mixed / mixed.sum(-1, keepdim=True) + normal(rng, 0.15, g, bands, c) * chance(rng, 0.5, g, bands, 1)
-    order = torch.stack([torch.randperm(max(bands, c), generator=rng)[:bands] % c for _ in range(g)])
-    pure = torch.nn.functional.one_hot(order, c) + normal(rng, 0.03, g, bands, c)
-    weights = torch.where(chance(rng, 0.35, g, 1, 1) > 0, pure, mixed)
+def mixtures(channels: int, bands: int, rng: Random, scenes: int) -> Tensor:
+    """Weights (G, B, C) of random mixtures, some negative; a third of the scenes nearly pure."""
+    mixed = rng.uniform(0, 1, scenes, bands, channels) ** 3
+    mixed = mixed / mixed.sum(-1, keepdim=True)
+    mixed = mixed + rng.normal(0.15, scenes, bands, channels) * rng.chance(0.5, scenes, bands, 1)
+    order = torch.stack([rng.order(max(bands, channels))[:bands] % channels for _ in range(scenes)])
+    pure = torch.nn.functional.one_hot(order, channels) + rng.normal(0.03, scenes, bands, channels)
+    return torch.where(rng.chance(0.35, scenes, 1, 1) > 0, pure, mixed)
+
+
+def plain(channels: int, bands: int) -> Tensor:
+    """Weights (B, C) that take the channels as they are, over again where there are too few."""
+    return torch.eye(channels)[torch.arange(bands) % channels]
+
+
+def mix_bands(images: Tensor, weights: Tensor) -> Tensor:
+    """Bands generation: (G, K, C, S, S) and weights (G, B, C) to (G, K, B, S, S)."""
     return torch.einsum("gbc,gkcij->gkbij", weights, images)
 
 
-def bend(images: Tensor, rng: torch.Generator) -> Tensor:
+def high_pass(images: Tensor, rng: Random, keep: Range) -> Tensor:
+    """Keep a share ``keep`` of what varies over more than an eighth of the patch, and all that varies faster.
+
+    A network sees then that detail is detail whatever it lies on. The mean of a patch stays.
+    """
+    blocks = 8
+    coarse = torch.nn.functional.adaptive_avg_pool2d(images.flatten(0, 1), blocks)
+    slow = torch.nn.functional.interpolate(coarse, size=images.shape[-2:], mode="bicubic").view_as(images)
+    share = 1 - rng.uniform(*keep, len(images), 1, 1, 1, 1)
+    return images - share * (slow - slow.mean((-2, -1), keepdim=True))
+
+
+def bend(images: Tensor, rng: Random) -> Tensor:
     """Colour jitter: a monotone curve a band (a power between 0.7 and 1.4) after clipping at a small positive value."""
     g, _, c = images.shape[:3]
-    power = log_uniform(rng, 0.7, 1.4, g, 1, c, 1, 1)
+    power = rng.log_uniform(0.7, 1.4, g, 1, c, 1, 1)
     return images.clamp(min=0.01) ** power
 
 
-def vary_gain(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Slow gain changes over the image, different in each band, in a third of the scenes."""
+def vary_gain(images: Tensor, rng: Random) -> Tensor:
+    """Slow gain changes over the image, different in each band."""
     g, k, c, size, _ = images.shape
-    chosen = chance(rng, 0.35, g) > 0
-    depth = uniform(rng, 0, 0.3, int(chosen.sum()), 1, c, 1, 1)
-    varied = images.clone()
-    varied[chosen] *= torch.exp(depth * smooth_field(rng, (len(depth), k, c), size, 4))
-    return varied
+    depth = rng.uniform(0, 0.3, g, 1, c, 1, 1)
+    return images * torch.exp(depth * rng.field((g, k, c), size, 4))
 
 
-def add_foreign(images: Tensor, rng: torch.Generator) -> Tensor:
-    """Give some bands content that the others do not have (another patch of the batch), as infrared bands do."""
+def add_foreign(images: Tensor, rng: Random, share: float) -> Tensor:
+    """Give a ``share`` of the bands content that the others do not have, as infrared bands do.
+
+    The content is that of another patch of the scene; a scene of one patch gets more of its own.
+    """
     g, _, c = images.shape[:3]
     foreign = images.roll(1, 1).mean(2, keepdim=True)
-    share = uniform(rng, 0.05, 0.4, g, 1, c, 1, 1) * chance(rng, 0.12, g, 1, c, 1, 1)
-    return images + share * (foreign - foreign.mean((-2, -1), keepdim=True))
+    part = rng.uniform(0.05, 0.4, g, 1, c, 1, 1) * rng.chance(share, g, 1, c, 1, 1)
+    return images + part * (foreign - foreign.mean((-2, -1), keepdim=True))
 
 
-def make_pan(bands: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """PAN (G, K, 1, S, S) = non-negative mixture of the bands (some with no weight), and the weights (G, B).
-
-    A third of the scenes get a part that no band has; a third a slightly nonlinear response.
-    """
-    g, _, b = bands.shape[:3]
-    weights = uniform(rng, 0.1, 1, g, b) * chance(rng, 0.75, g, b)
+def draw_pan_weights(bands: int, rng: Random, scenes: int, unseen: float) -> Tensor:
+    """(G, B) non-negative weights that sum to 1; a share ``unseen`` has none; a quarter of the scenes weigh alike."""
+    weights = rng.uniform(0.1, 1, scenes, bands) * rng.chance(1 - unseen, scenes, bands)
     weights[:, 0] += (weights.sum(1) == 0).float()
-    equal = torch.where(chance(rng, 0.25, g, 1) > 0, torch.ones(g, b), weights)
-    weights = equal / equal.sum(1, keepdim=True)
-    pan = torch.einsum("gb,gkbij->gkij", weights, bands)[:, :, None]
+    equal = torch.where(rng.chance(0.25, scenes, 1) > 0, torch.ones_like(weights), weights)
+    return equal / equal.sum(1, keepdim=True)
+
+
+def mix_pan(bands: Tensor, weights: Tensor) -> Tensor:
+    """PAN (G, K, 1, S, S): the bands (G, K, B, S, S) in the proportions (G, B)."""
+    return torch.einsum("gb,gkbij->gkij", weights, bands)[:, :, None]
+
+
+def add_hidden(pan: Tensor, bands: Tensor, rng: Random, share: float) -> Tensor:
+    """Give the PAN of a ``share`` of the scenes up to 40 % of light that no mixture of the bands has."""
+    g, b = len(bands), bands.shape[2]
     other = bands.roll(1, 2).prod(2, keepdim=True).clamp(min=1e-6) ** (1 / b)
-    share = uniform(rng, 0, 0.4, g, 1, 1, 1, 1) * chance(rng, 0.35, g, 1, 1, 1, 1)
-    pan = (1 - share) * pan + share * other
-    power = 1 + normal(rng, 0.08, g, 1, 1, 1, 1) * chance(rng, 0.35, g, 1, 1, 1, 1)
-    return pan.clamp(min=1e-3) ** power, weights
+    part = rng.uniform(0, 0.4, g, 1, 1, 1, 1) * rng.chance(share, g, 1, 1, 1, 1)
+    return (1 - part) * pan + part * other
+
+
+def bend_pan(pan: Tensor, rng: Random, share: float) -> Tensor:
+    """A slightly nonlinear response of the PAN in a ``share`` of the scenes, and a floor of 0.001 in all."""
+    power = 1 + rng.normal(0.08, len(pan), 1, 1, 1, 1) * rng.chance(share, len(pan), 1, 1, 1, 1)
+    return pan.clamp(min=1e-3) ** power
+
+
+def shuffled(bands: Tensor, weights: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+    """Channel shuffling: bands (G, K, B, S, S) and their PAN weights (G, B) in the order (G, B) of indices."""
+    scene = torch.arange(len(order), device=order.device)[:, None]
+    return bands.transpose(1, 2)[scene, order].transpose(1, 2), weights.gather(1, order)

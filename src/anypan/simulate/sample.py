@@ -1,44 +1,27 @@
-"""From fine images to (Scene, reference): what the PAN and the MS instrument would have seen of them."""
+"""From fine images to (Scene, reference): what the PAN and the MS instrument would have seen of them.
+
+The stages, in order: frame (ratio, bands, kernel), ground (geometry and colours), observe (PAN and reference),
+observe_ms (MS and the gains told of it), record (noise and storage). Each effect draws from a stream of its own,
+so one that is switched off leaves the others as they were.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.mtf import DenseSampling, gaussian_matrix
+from anypan.mtf import DenseSampling
 from anypan.scene import Scene, from_arrays
-from anypan.simulate.bands import add_foreign, add_texture, bend, make_pan, mix_bands, vary_gain
-from anypan.simulate.random import chance, log_uniform, normal, pick, uniform
+from anypan.simulate import bands as spectral
+from anypan.simulate import blur, geometry, noise
+from anypan.simulate.curves import CAMERA, draw_curves
+from anypan.simulate.random import Branches, Random
+from anypan.simulate.recipe import EFFECTS, History, Simulation
 
-
-@dataclass(frozen=True)
-class Simulation:
-    """Ranges that the simulator draws from; gains are responses at the Nyquist frequency of their grid."""
-
-    ratios: dict[int, float] = field(default_factory=lambda: {4: 0.55, 2: 0.3, 3: 0.1, 6: 0.05})
-    bands: dict[int, float] = field(default_factory=lambda: {3: 0.1, 4: 0.55, 6: 0.2, 8: 0.15})
-    reductions: dict[int, float] = field(default_factory=lambda: {2: 0.75, 3: 0.15, 1: 0.1})
-    pan_gain: tuple[float, float] = (0.08, 0.5)
-    reference_gain: tuple[float, float] = (0.2, 0.42)
-    ms_gain: tuple[float, float] = (0.18, 0.42)
-    wide_gain: tuple[float, float] = (0.08, 0.85)  # of products restored on the ground or resampled lightly
-    wide: float = 0.25  # share of scenes whose MS gain comes from the wide range
-    gain_error: float = 0.03  # relative error, standard deviation, of the gains that the network is told
-    misregistered: float = 0.4  # share of scenes whose MS is displaced
-    displacement: float = 0.2  # PAN pixels, standard deviation
-    band_displacement: float = 0.06
-    snr_pan: tuple[float, float] = (300.0, 3000.0)
-    snr_ms: tuple[float, float] = (500.0, 5000.0)
-    restored: float = 0.3  # share of scenes sharpened on the ground, PAN and MS alike
-    overstated: float = 0.25  # share of scenes whose PAN alone was sharpened, so that the gain told is too high
-    overstated_gain: tuple[float, float] = (0.06, 0.22)  # true gain between the two files there
-    table_gain: tuple[float, float] = (0.26, 0.34)  # and what is told
-    aliased: float = 0.08  # share of batches decimated by cubic interpolation without a low-pass, PAN and MS
-    aliased_reference: tuple[float, float] = (0.05, 0.35)  # gain of the MS product that was decimated, as it came
-    aliased_gain: float = 0.78  # what is told there: the gain that is measured on such pairs
+__all__ = ["Batch", "Simulation", "simulate", "simulate_batch"]
 
 
 @dataclass(frozen=True)
@@ -52,33 +35,84 @@ class Batch:
     pan_weights: Tensor
     sampling: DenseSampling
     patches: int  # patches of one scene lie side by side along N
+    history: History
 
 
-def simulate_batch(images: Tensor, rng: torch.Generator, config: Simulation | None = None) -> Batch:
-    """Simulate from (G, K, C, S, S) in 0..1: G scenes, each seen by its own sensor, of K patches."""
-    c = config or Simulation()
-    ratio, count, reduction = pick(rng, c.ratios), pick(rng, c.bands), pick(rng, c.reductions)
-    aliased = bool(chance(rng, c.aliased, 1))
-    if aliased:
-        ratio, reduction = (2 if ratio == 2 else 4), 4
-    images = _crop(images, ratio, reduction, rng)
-    ground = add_foreign(vary_gain(bend(mix_bands(add_texture(images, rng), count, rng), rng), rng), rng)
-    fine_pan, weights = make_pan(ground, rng)
-    pan, reference = _observe(fine_pan, ground, reduction, rng, c)
-    if aliased:
-        pan = _decimate(fine_pan, reduction)
-        reference = _reduce(ground, log_uniform(rng, *c.aliased_reference, len(ground), 1, 1), reduction)
-    size = (pan.shape[-2], pan.shape[-1])
-    phase = uniform(rng, -0.5, 0.5, 2) * chance(rng, 0.5, 1) * (not aliased)
-    sampling = DenseSampling(ratio, size, (float(phase[0]), float(phase[1])))
-    lrms, told = _observe_ms(reference, sampling, rng, c)
-    if aliased:
-        lrms, told = _decimate(reference, ratio), (c.aliased_gain * torch.exp(normal(rng, 0.05, *told.shape)))
+@dataclass(frozen=True)
+class Frame:
+    """What all scenes of a batch have in common; ``own`` is the MS's ratio before it is resampled."""
+
+    ratio: int
+    own: float
+    bands: int
+    reduction: int
+    kernel: str
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One batch being drawn: settings, streams, and what was done so far."""
+
+    settings: Simulation
+    streams: Branches
+    scenes: int
+    hits: dict[str, Tensor] = field(default_factory=dict)
+    facts: dict[str, Tensor] = field(default_factory=dict)
+
+    def note(self, name: str, hit: Tensor) -> Tensor:
+        """Remember which scenes an effect befell."""
+        if bool(hit.any()):
+            self.hits[name] = hit.reshape(-1).bool().cpu()
+        return hit
+
+    def hit(self, name: str, rng: Random) -> Tensor:
+        """(G,) booleans on the CPU: the scenes that the effect befalls by its share."""
+        share = getattr(self.settings, EFFECTS[name].share if name in EFFECTS else name)
+        if share <= 0 or share >= 1:
+            return torch.full((self.scenes,), share >= 1)
+        return rng.chance(share, self.scenes).bool().cpu()
+
+    def some(
+        self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object, part: str = ""
+    ) -> Tensor:
+        """The image (G, ...) with ``effect(image, rng, *parameters)`` on a share of its scenes."""
+        label = f"{name} {part}".strip()
+        rng = self.streams[label]
+        hit = self.hit(name, rng)
+        if not bool(hit.any()):
+            return image
+        if getattr(self.settings, EFFECTS[name].share if name in EFFECTS else name) < 1:
+            self.note(label, hit)
+        if bool(hit.all()):
+            return effect(image, rng, *parameters)
+        chosen = hit.nonzero()[:, 0].to(image.device)
+        return image.index_copy(0, chosen, effect(image[chosen], rng, *parameters))
+
+
+def simulate_batch(
+    images: Tensor,
+    rng: torch.Generator,
+    config: Simulation | None = None,
+    wavelengths: Sequence[float] | None = None,
+) -> Batch:
+    """Simulate from (G, K, C, S, S) in 0..1, on their device: G scenes, each seen by its own sensor, of K patches.
+
+    ``wavelengths`` (nm) of the channels let bands be made through response curves; red, green, blue (and near
+    infrared) of a camera need none.
+    """
+    c = (config or Simulation()).effective()
+    draw = Draw(c, Branches(rng, images.device), len(images))
+    frame = _frame(draw)
+    ground, fine_pan, weights = _ground(images, frame, draw, wavelengths)
+    pan, reference = _observe(fine_pan, ground, frame, draw)
+    lrms, told, sampling = _observe_ms(reference, frame, draw)
+    pan, lrms = _record(pan, c.snr_pan, draw, "PAN"), _record(lrms, c.snr_ms, draw, "MS")
     patches = images.shape[1]
-    parts = (_with_noise(pan, c.snr_pan, rng), _with_noise(lrms, c.snr_ms, rng), reference)
-    pan, lrms, reference = (part.flatten(0, 1) for part in parts)
+    pan, lrms, reference = (part.flatten(0, 1) for part in (pan, lrms, reference))
+    facts = (frame.ratio, frame.own, frame.bands, frame.reduction, frame.kernel, sampling.phase)
+    history = History(*facts, **draw.facts, told=told, hits=draw.hits)
     told, weights = (values.repeat_interleave(patches, 0) for values in (told, weights))
-    return Batch(pan, lrms, reference, told, weights, sampling, patches)
+    return Batch(pan, lrms, reference, told, weights, sampling, patches, history)
 
 
 def simulate(image: Tensor, rng: torch.Generator, config: Simulation | None = None) -> tuple[Scene, Tensor]:
@@ -89,74 +123,220 @@ def simulate(image: Tensor, rng: torch.Generator, config: Simulation | None = No
     return scene, batch.reference[0]
 
 
-def _crop(images: Tensor, ratio: int, reduction: int, rng: torch.Generator) -> Tensor:
-    """A random window whose PAN grid (at most 128 pixels) is a multiple of 4, of the ratio and of nothing else."""
-    unit = 12 if ratio % 3 == 0 else 20 if ratio == 5 else 4 * max(1, ratio // 4)
-    size = reduction * unit * (min(128, images.shape[-1] // reduction) // unit)
-    top, left = (int(torch.randint(0, images.shape[-1] - size + 1, (1,), generator=rng)) for _ in range(2))
-    return images[..., top : top + size, left : left + size]
+def _frame(draw: Draw) -> Frame:
+    c, rng = draw.settings, draw.streams["frame"]
+    ratio, bands, reduction = rng.pick(c.ratios), rng.pick(c.bands), rng.pick(c.reductions)
+    if bool(draw.streams["decimation"].chance(c.aliased, 1)):
+        ratio = 2 if ratio == 2 else 4
+        return Frame(ratio, ratio, bands, 4, "decimation")
+    kernel, own, fraction = draw.streams["kernel"].pick(c.kernels), float(ratio), draw.streams["fractional ratio"]
+    if kernel == "mtf" and c.fractional and bool(fraction.chance(c.fractional, 1)):
+        own = max(1.6, ratio + float(fraction.uniform(-0.45, 0.45, 1)))
+    return Frame(ratio, own, bands, reduction, kernel)
 
 
-def _observe(
-    fine_pan: Tensor, ground: Tensor, reduction: int, rng: torch.Generator, c: Simulation
-) -> tuple[Tensor, Tensor]:
-    """PAN and reference on the PAN grid, each through its own MTF.
+def _ground(
+    images: Tensor, frame: Frame, draw: Draw, wavelengths: Sequence[float] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Bands (G, K, B, S, S) and PAN (G, K, 1, S, S) of the ground, both fine, and the PAN's weights (G, B)."""
+    c = draw.settings
+    images = draw.some("turn", draw.some("zoom", images, geometry.zoom, c.zoom), geometry.turn)
+    images = geometry.crop(images, draw.streams["crop"], frame.ratio, frame.reduction)
+    images = draw.some("texture", images, spectral.add_texture)
+    mixture, curved, seen = _mixture(images.shape[2], frame.bands, draw, wavelengths)
+    bands = spectral.mix_bands(images, mixture)
+    bands = draw.some("high-pass filtering", bands, spectral.high_pass, c.keep)
+    bands = draw.some("colour jitter", bands, spectral.bend)
+    bands = draw.some("gain fields", bands, spectral.vary_gain)
+    bands = spectral.add_foreign(bands, draw.streams["foreign content"], c.foreign) if c.foreign else bands
+    weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
+    weights = torch.where(curved, seen, weights)
+    pan = spectral.mix_pan(bands, weights)
+    pan = spectral.add_hidden(pan, bands, draw.streams["hidden light"], c.hidden) if c.hidden else pan
+    pan = spectral.bend_pan(pan, draw.streams["PAN curve"], c.bent_pan)
+    return _shuffled(bands, pan, weights, draw)
 
-    The reference is never blurrier than the PAN: what is sought is an image as sharp as the PAN shows it.
+
+def _shuffled(bands: Tensor, pan: Tensor, weights: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    rng = draw.streams["channel shuffling"]
+    hit = draw.note("channel shuffling", draw.hit("channel shuffling", rng))
+    if bool(hit.any()):
+        count = weights.shape[1]
+        order = torch.stack([rng.order(count) if one else torch.arange(count, device=rng.device) for one in hit])
+        bands, weights = spectral.shuffled(bands, weights, order)
+    return bands, pan, weights
+
+
+def _mixture(
+    channels: int, bands: int, draw: Draw, wavelengths: Sequence[float] | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (G, B, C) of the bands; which scenes (G, 1) take them from response curves; the PAN's weights there."""
+    c, g = draw.settings, draw.scenes
+    rng = draw.streams["bands generation"]
+    mixed = draw.hit("bands generation", rng).to(rng.device)[:, None, None]
+    weights = torch.where(
+        mixed, spectral.mixtures(channels, bands, rng, g), spectral.plain(channels, bands).to(rng.device)
+    )
+    rng = draw.streams["response curves"]
+    curved = draw.note("response curves", draw.hit("response curves", rng)).to(rng.device)[:, None]
+    if not bool(curved.any()):
+        return weights, curved, torch.zeros(g, bands, device=rng.device)
+    centres = wavelengths or CAMERA[:channels]
+    if len(centres) != channels:
+        raise ValueError(f"{channels} channels need their {channels} wavelengths, not {len(centres)}")
+    through, seen = draw_curves(g, bands, centres, rng, c.curve_shift)
+    return torch.where(curved[..., None], through, weights), curved, seen
+
+
+def _observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
+    """PAN and reference on the PAN grid, each through its own MTF."""
+    c, reduction = draw.settings, frame.reduction
+    smear = tuple(reduction * length for length in c.smear)
+    fine_pan, ground = (draw.some("motion", image, blur.smear, smear) for image in (fine_pan, ground))  # the same
+    kernel = blur.KERNELS[frame.kernel]
+    pan_gain, gain = _gains(frame, draw)
+    amount = _sharpening(kernel, draw)
+    seen = []
+    for fine, gains, directly in ((fine_pan, pan_gain, kernel.pan), (ground, gain, kernel.reference)):
+        if directly and kernel.matrix:
+            seen.append(_through(fine, kernel.matrix(reduction, fine.shape[-1]).to(fine)))
+        else:
+            seen.append(_through(fine, blur.mtf_matrix(gains, reduction, fine.shape[-1])))
+            seen[-1] = blur.sharpen(seen[-1], amount) if bool(amount.any()) else seen[-1]
+    unknown = torch.full((draw.scenes,), torch.nan)
+    draw.facts["pan_gain"] = unknown if kernel.pan else pan_gain[:, 0, 0].cpu()
+    draw.facts["reference_gain"] = unknown if kernel.reference else gain.mean((1, 2)).cpu()
+    return seen[0], seen[1]
+
+
+def _gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Gains of PAN (G, 1, 1) and reference (G, 1, B) at the PAN's Nyquist frequency.
+
+    The reference is never blurrier than the PAN: what is sought is an image as sharp as the PAN shows it. The MS
+    product that is decimated without a low-pass is as soft as it came.
     """
-    g, _, b = ground.shape[:3]
-    pan_gain = log_uniform(rng, *c.pan_gain, g, 1, 1)
-    at_least = pan_gain * uniform(rng, 0.97, 1.1, g, 1, b)
-    gain = torch.maximum(uniform(rng, *c.reference_gain, g, 1, 1) * uniform(rng, 0.93, 1.07, g, 1, b), at_least)
-    pan = _reduce(fine_pan, pan_gain, reduction)
-    reference = _reduce(ground, gain.clamp(max=0.7), reduction)
-    amount = uniform(rng, 0.2, 1.2, g, 1, 1, 1, 1) * chance(rng, c.restored, g, 1, 1, 1, 1)
-    return _sharpen(pan, amount), _sharpen(reference, amount)
+    c, g, b = draw.settings, draw.scenes, frame.bands
+    rng = draw.streams["gains"]
+    pan_gain = rng.log_uniform(*c.pan_gain, g, 1, 1)
+    if frame.kernel == "decimation":
+        return pan_gain, rng.log_uniform(*c.aliased_reference, g, 1, 1).expand(g, 1, b)
+    at_least = pan_gain * rng.uniform(0.97, 1.1, g, 1, b)
+    gain = torch.maximum(rng.uniform(*c.reference_gain, g, 1, 1) * rng.uniform(0.93, 1.07, g, 1, b), at_least)
+    return pan_gain, gain.clamp(max=0.7)
 
 
-def _reduce(image: Tensor, gain: Tensor, reduction: int) -> Tensor:
-    matrix = gaussian_matrix(gain, reduction, image.shape[-1])
-    return matrix @ image @ matrix.mT
+def _through(image: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
+    return rows @ image @ (rows if columns is None else columns).mT
 
 
-def _decimate(image: Tensor, step: int) -> Tensor:
-    """Cubic interpolation at the coarse pixels' centres without a low-pass, as image libraries resize by default."""
-    rows = torch.eye(image.shape[-1])[None, None]
-    matrix = F.interpolate(rows, size=(image.shape[-1] // step, image.shape[-1]), mode="bicubic")[0, 0]
-    return matrix @ image @ matrix.mT
+def _sharpening(kernel: blur.Kernel, draw: Draw) -> Tensor:
+    """(G, 1, 1, 1, 1) amount of unsharp masking; none where the PAN is made without an MTF."""
+    rng, g = draw.streams["sharpening"], draw.scenes
+    amount = rng.uniform(0.2, 1.2, g, 1, 1, 1, 1)
+    chosen = rng.chance(draw.settings.restored * (not kernel.pan), g, 1, 1, 1, 1)
+    return amount * draw.note("sharpening", chosen)
 
 
-def _sharpen(image: Tensor, amount: Tensor) -> Tensor:
-    """Unsharp masking, as ground processing does: image + amount * (image - blurred image)."""
-    blur = gaussian_matrix(torch.tensor(0.3), 2, 2 * image.shape[-1])[:, ::2]
-    blur = (blur / blur.sum(-1, keepdim=True)).to(image)
-    return image + amount * (image - blur @ image @ blur.T)
+def _phase(frame: Frame, draw: Draw) -> tuple[float, float]:
+    """A known phase in a share of the batches that an MTF makes; else 0."""
+    rng = draw.streams["phase"]
+    phase = rng.uniform(-0.5, 0.5, 2) * rng.chance(draw.settings.phased, 1) * (frame.kernel == "mtf")
+    return float(phase[0]), float(phase[1])
 
 
-def _observe_ms(
-    reference: Tensor, sampling: DenseSampling, rng: torch.Generator, c: Simulation
+def _observe_ms(reference: Tensor, frame: Frame, draw: Draw) -> tuple[Tensor, Tensor, DenseSampling]:
+    """LRMS (G, K, B, h, w), what is told of its gains (G, B), and its sampling of the PAN grid, displacement aside."""
+    size = (reference.shape[-2], reference.shape[-1])
+    sampling = DenseSampling(frame.ratio, size, _phase(frame, draw))
+    matrix = blur.KERNELS[frame.kernel].matrix
+    if matrix is not None:
+        lrms, told = _resampled(reference, matrix, frame, draw)
+        return lrms, told, sampling
+    gains, told = _ms_gains(frame, draw)
+    shifts = _shifts(frame, draw)
+    shift = torch.stack([each.mean((1, 2)) for each in shifts], 1)
+    draw.facts.update(ms_gain=gains[:, 0].cpu(), shift=shift.cpu())
+    return _through(reference, *_ms_matrices(gains, shifts, sampling, frame, draw)), told[:, 0], sampling
+
+
+def _resampled(
+    reference: Tensor, matrix: Callable[[int, int], Tensor], frame: Frame, draw: Draw
 ) -> tuple[Tensor, Tensor]:
-    """LRMS (G, K, B, h, w) through gains and displacements of its own, and what is told of the gains (G, B)."""
-    g, _, b = reference.shape[:3]
-    wide = chance(rng, c.wide, g, 1, 1)
-    gains = torch.where(wide > 0, uniform(rng, *c.wide_gain, g, 1, 1), uniform(rng, *c.ms_gain, g, 1, 1))
-    overstated = chance(rng, c.overstated, g, 1, 1)
-    gains = torch.where(overstated > 0, uniform(rng, *c.overstated_gain, g, 1, 1), gains)
-    gains = (gains * uniform(rng, 0.92, 1.08, g, 1, b)).clamp(max=0.9)
-    moved = chance(rng, c.misregistered, g, 1, 1)
+    """LRMS of a kernel that has no MTF to draw, and its own gain, as measured give or take 5 %, for each scene."""
+    shape = (draw.scenes, frame.bands)
+    draw.facts.update(ms_gain=torch.full(shape, torch.nan), shift=torch.zeros(draw.scenes, 2))
+    rows = matrix(frame.ratio, reference.shape[-1])
+    gain = draw.settings.aliased_gain if frame.kernel == "decimation" else blur.response(rows, frame.ratio)
+    told = gain * torch.exp(draw.streams["told gain"].normal(0.05, *shape))
+    return _through(reference, rows.to(reference)), told
+
+
+def _ms_gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Gains (G, 1, B) of the MS's MTF and what is told of them."""
+    c, g, b = draw.settings, draw.scenes, frame.bands
+    rng = draw.streams["MS gains"]
+    wide = draw.streams["wide gains"].chance(c.wide, g, 1, 1)
+    gains = torch.where(wide > 0, rng.uniform(*c.wide_gain, g, 1, 1), rng.uniform(*c.ms_gain, g, 1, 1))
+    overstated = draw.note("overstated gains", draw.streams["overstated gains"].chance(c.overstated, g, 1, 1))
+    draw.note("wide gains", wide * (1 - overstated))
+    gains = torch.where(overstated > 0, rng.uniform(*c.overstated_gain, g, 1, 1), gains)
+    gains = (gains * rng.uniform(0.92, 1.08, g, 1, b)).clamp(max=0.9)
+    usual = torch.where(overstated > 0, rng.uniform(*c.table_gain, g, 1, 1).expand_as(gains), gains)
+    usual = usual ** ((frame.own / frame.ratio) ** 2)  # as alignment tells it of an MS that it resampled
+    error = draw.streams["gain error"].normal(c.gain_error, g, 1, 1)
+    return gains, (usual * torch.exp(error)).clamp(max=0.95)
+
+
+def _shifts(frame: Frame, draw: Draw) -> list[Tensor]:
+    """Untold displacements (G, 1, B) in PAN pixels, rows and columns."""
+    c, g, b = draw.settings, draw.scenes, frame.bands
+    rng = draw.streams["misregistration"]
+    moved = rng.chance(c.misregistered, g, 1, 1)
+    if c.displacement or c.band_displacement:
+        draw.note("misregistration", moved)
+    between = draw.streams["band misregistration"]
+    return [
+        moved * (rng.normal(c.displacement, g, 1, 1) + between.normal(c.band_displacement, g, 1, b)) for _ in range(2)
+    ]
+
+
+def _ms_matrices(
+    gains: Tensor, shifts: list[Tensor], sampling: DenseSampling, frame: Frame, draw: Draw
+) -> list[Tensor]:
+    """Matrices (G, 1, B, h, H) of rows and columns: MTF, detector, phase and displacement."""
+    along = _anisotropy(gains, draw)
+    box = draw.note("detector", draw.hit("detector", draw.streams["detector"]))
     matrices = []
-    for axis in (0, 1):
-        shift = normal(rng, c.displacement, g, 1, 1) + normal(rng, c.band_displacement, g, 1, b)
-        size = reference.shape[-1 if axis else -2]
-        matrices.append(gaussian_matrix(gains, sampling.ratio, size, sampling.phase[axis] + moved * shift))
-    usual = torch.where(overstated > 0, uniform(rng, *c.table_gain, g, 1, 1).expand_as(gains), gains)
-    told = (usual * torch.exp(normal(rng, c.gain_error, g, 1, 1))).clamp(max=0.95)
-    return matrices[0] @ reference @ matrices[1].mT, told[:, 0]
+    for axis, gain in enumerate(along):
+        size, shift = sampling.pan_shape[axis], sampling.phase[axis] + shifts[axis]
+        if frame.own != frame.ratio:
+            matrices.append(blur.resampled_matrix(gain, frame.own, frame.ratio, size, shift))
+            continue
+        matrix = blur.mtf_matrix(gain, frame.ratio, size, shift)
+        if bool(box.any()):
+            other = blur.mtf_matrix(gain, frame.ratio, size, shift, detector=True)
+            matrix = torch.where(box.to(gain.device)[:, None, None, None, None], other, matrix)
+        matrices.append(matrix)
+    return matrices
 
 
-def _with_noise(image: Tensor, snr: tuple[float, float], rng: torch.Generator) -> Tensor:
-    """Shot-like plus constant noise; ``snr`` is that of the scene's mean signal."""
-    signal = image.mean((1, 3, 4), keepdim=True).abs()
-    sigma = signal / log_uniform(rng, *snr, len(image), 1, 1, 1, 1)
-    level = torch.sqrt(0.5 * sigma**2 * (1 + image.clamp(min=0) / signal.clamp(min=1e-6)))
-    return image + level * torch.randn(image.shape, generator=rng)
+def _anisotropy(gains: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Gains along the axis of rows and of columns."""
+    rng, scenes = draw.streams["anisotropy"], draw.scenes
+    hit = draw.note("anisotropy", draw.hit("anisotropy", rng))
+    if not bool(hit.any()):
+        return gains, gains
+    factor = rng.log_uniform(*draw.settings.anisotropy, scenes, 1, 1)
+    factor = torch.where(rng.chance(0.5, scenes, 1, 1) > 0, factor, 1 / factor)
+    return blur.split_gain(gains, torch.where(hit.to(rng.device)[:, None, None], factor, torch.ones_like(factor)))
+
+
+def _record(image: Tensor, snr: tuple[float, float], draw: Draw, part: str) -> Tensor:
+    """What the detectors and the archive make of an image (G, K, B, H, W)."""
+    c = draw.settings
+    image = draw.some("noise", image, noise.detector_noise, snr, part=part)
+    image = draw.some("exotic", image, noise.family_noise, c.exotic_level, c.families, part=part)
+    image = draw.some("stripes", image, noise.stripes, c.stripe_depth, part=part)
+    image = draw.some("saturation", image, noise.saturate, c.unsaturated, part=part)
+    image = draw.some("quantisation", image, noise.quantise, c.bits, part=part)
+    return draw.some("compression", image, noise.compress, c.quality, part=part)
