@@ -86,7 +86,7 @@ class AnypanS(nn.Module):
         self.corrections = nn.ModuleList(Correction(c.band) for _ in range(c.steps))
         nn.init.zeros_(self.gains.weight)
         nn.init.zeros_(self.trust.weight)
-        nn.init.constant_(self.trust.bias, 0.9)
+        self.trust.bias = nn.Parameter(torch.full((1,), 0.9))
 
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel."""
