@@ -89,6 +89,8 @@ def test_a_killed_run_resumes_on_the_same_curve(folder):
         if line.startswith("step 3 "):
             signal.raise_signal(signal.SIGINT)
 
+    # A shell starts background jobs with the signal ignored, and Python then leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         pretrain(configure(folder, 6), say=killed)
     pretrain(configure(folder, 6), say=lambda line: None)
