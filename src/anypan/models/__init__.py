@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from anypan.models import anypan_s, fusionnet, panformer, panmamba, pannet, pnn
+from anypan.models import anypan_l, anypan_m, anypan_s, anypan_t, fusionnet, panformer, panmamba, pannet, pnn
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Architecture:
 
 ARCHITECTURES: dict[str, Architecture] = {
     "anypan-s": Architecture(anypan_s.AnypanS, anypan_s.Config, "cnn"),
+    "anypan-l": Architecture(anypan_l.AnypanL, anypan_l.Config, "cnn"),
+    "anypan-t": Architecture(anypan_t.AnypanT, anypan_t.Config, "transformer"),
+    "anypan-m": Architecture(anypan_m.AnypanM, anypan_m.Config, "mamba"),
     "PNN": Architecture(pnn.PNN, pnn.Config, "cnn", "Masi et al., 2016", False),
     "PanNet": Architecture(pannet.PanNet, pannet.Config, "cnn", "Yang et al., 2017", False),
     "FusionNet": Architecture(fusionnet.FusionNet, fusionnet.Config, "cnn", "Deng et al., 2021", False),

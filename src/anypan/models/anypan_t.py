@@ -1,0 +1,147 @@
+"""anypan-t: a Transformer for any number of bands, in any order, at any ratio.
+
+What it reads and what it does with its features are anypan-s's: details from bases and gains, injection, texture and
+consistency. Between them attention takes the place of convolutions: over space in windows of the PAN's features,
+shifted from block to block (Liu et al., "Swin Transformer", ICCV 2021), and over the bands at every cell, where each
+band looks at all bands and at the PAN. No band knows its number, so their order does not matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anypan.models import anypan_s
+from anypan.models.anypan_s import CELL, AnypanS
+from anypan.models.windows import cut, join, relative_index
+from anypan.mtf import Sampling
+
+LOCAL = 3  # cells that convolutions reach before the first window and after the last
+
+
+@dataclass(frozen=True)
+class Config(anypan_s.Config):
+    """The sizes of the network; stored with its weights."""
+
+    trunk: int = 96
+    band: int = 48
+    blocks: int = 6
+    bases: int = 24
+    heads: int = 4
+    window: int = 8  # cells along a side
+
+
+class Normal(nn.LayerNorm):
+    """Layer normalisation over the channels of (N, C, h, w)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class Dense(nn.Sequential):
+    """Normalise, widen twofold, mix 3 x 3 neighbours channel by channel, narrow: (N, C, h, w) to the same."""
+
+    def __init__(self, features: int) -> None:
+        wide = 2 * features
+        mix = nn.Conv2d(wide, wide, 3, padding=1, groups=wide)
+        super().__init__(Normal(features), nn.Conv2d(features, wide, 1), mix, nn.GELU(), nn.Conv2d(wide, features, 1))
+
+
+class OverSpace(nn.Module):
+    """Attention between the cells of a window."""
+
+    def __init__(self, features: int, heads: int, window: int, shift: int) -> None:
+        super().__init__()
+        self.heads, self.window, self.shift = heads, window, shift
+        self.norm = Normal(features)
+        self.ask = nn.Linear(features, 3 * features)
+        self.offsets = nn.Parameter(torch.zeros(heads, (2 * window - 1) ** 2))
+        self.out = nn.Linear(features, features)
+
+    def forward(self, trunk: Tensor) -> Tensor:
+        """(N, C, h, w) to the same; beyond the border the windows see the border's cells again."""
+        tokens = cut(self.norm(trunk), self.window, self.shift)
+        parts = self.ask(tokens).flatten(0, 1).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        bias = self.offsets[:, relative_index(self.window).to(trunk.device)]
+        found = F.scaled_dot_product_attention(parts[0], parts[1], parts[2], attn_mask=bias[None])
+        found = self.out(found.transpose(1, 2).flatten(2)).view_as(tokens)
+        return join(found, self.window, self.shift, (trunk.shape[-2], trunk.shape[-1]))
+
+
+class OverBands(nn.Module):
+    """Attention at every cell from each band to all bands and to the trunk."""
+
+    def __init__(self, trunk: int, band: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = Normal(band)
+        self.query = nn.Conv2d(band, band, 1)
+        self.answer = nn.Conv2d(band, 2 * band, 1)
+        self.shared = nn.Conv2d(trunk, 2 * band, 1)
+        self.out = nn.Conv2d(band, band, 1)
+
+    def forward(self, trunk: Tensor, bands: Tensor) -> Tensor:
+        """trunk (N, T, h, w), bands (N * B, C, h, w); like bands."""
+        normal = self.norm(bands)
+        answers = torch.cat(
+            [self._split(self.answer(normal), len(trunk)), self._split(self.shared(trunk), len(trunk))], 2
+        )
+        key, value = answers.chunk(2, -1)
+        found = F.scaled_dot_product_attention(self._split(self.query(normal), len(trunk)), key, value)
+        n, height, width = len(trunk), *trunk.shape[-2:]
+        found = found.unflatten(0, (n, height, width)).permute(0, 4, 3, 5, 1, 2)
+        return self.out(found.reshape(bands.shape))
+
+    def _split(self, image: Tensor, n: int) -> Tensor:
+        """(N * K, heads * D, h, w) to (N * h * w, heads, K, D)."""
+        parts = image.unflatten(0, (n, -1)).unflatten(2, (self.heads, -1))
+        return parts.permute(0, 4, 5, 2, 1, 3).flatten(0, 2)
+
+
+class Block(nn.Module):
+    """Attention over space and dense layers on the trunk, attention over bands and dense layers on each band."""
+
+    def __init__(self, c: Config, shift: int) -> None:
+        super().__init__()
+        self.space = OverSpace(c.trunk, c.heads, c.window, shift)
+        self.pooled = nn.Conv2d(c.band, c.trunk, 1)
+        self.trunk = Dense(c.trunk)
+        self.over = OverBands(c.trunk, c.band, c.heads)
+        self.band = Dense(c.band)
+
+    def forward(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
+        """trunk (N, T, h, w), bands (N * B, C, h, w)."""
+        pooled = bands.unflatten(0, (len(trunk), -1)).mean(1)
+        trunk = trunk + self.space(trunk) + self.pooled(pooled)
+        trunk = trunk + self.trunk(trunk)
+        bands = bands + self.over(trunk, bands)
+        return trunk, bands + self.band(bands)
+
+
+class AnypanT(AnypanS):
+    """``AnypanS`` with attention in the blocks."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        c = config or Config()
+        super().__init__(c)
+        self.cell = CELL * c.window
+        self.blocks = nn.ModuleList(Block(c, (n % 2) * (c.window // 2)) for n in range(c.blocks))
+
+    def halo(self, sampling: Sampling) -> int:
+        """PAN pixels beyond which nothing reaches an output pixel."""
+        return windowed_halo(self, super().halo(sampling))
+
+
+def windowed_halo(network: AnypanS, plain: int) -> int:
+    """The halo of a network like anypan-s whose blocks work in windows, from that with convolutions in the blocks.
+
+    Windows alternate between two grids half a window apart. What a block reaches ends with a window of its grid, but
+    for convolutions of at most two cells; those stay inside the next block's window, which ends half a window
+    farther. So windows are of 4 cells at least.
+    """
+    c, window = network.config, getattr(network, "cell", CELL) // CELL
+    reach = window - 1 + (c.blocks - 1) * (window // 2) + LOCAL
+    return plain + CELL * (reach - 2 * c.blocks)
