@@ -1,6 +1,7 @@
 """The contract of every network: any size, bands and ratio; band order; gradients; honest halo; tiles; cost."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,11 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anypan.fuse import fuse_scene
 from anypan.methods.neural import neural
-from anypan.models import ARCHITECTURES
+from anypan.models import ARCHITECTURES, scan
 from anypan.models.fixed import group_starts
 from anypan.scene import from_arrays
 from anypan.weights import load, save
 
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "networks.md"
 PUBLISHED = {"PNN": 104_360, "PanNet": 83_024, "FusionNet": 78_632, "Pan-Mamba": 480_000}  # for 8 bands
 
 
@@ -134,8 +136,24 @@ def test_the_papers_networks_have_the_published_number_of_parameters(name):
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(PUBLISHED[name], rel=0.02)
 
 
-def test_the_default_network_costs_at_most_40_thousand_multiply_adds_a_pixel():
-    pan, lrms, *rest = inputs_of(4, 4, (16, 16))
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_cost_and_size_are_as_the_documentation_says(name, monkeypatch):
+    """On the meta device: shapes only. Pan-Mamba costs the same per pixel in a window of any size."""
+    monkeypatch.setattr(scan, "LIMIT", 2**40)
+    architecture = ARCHITECTURES[name]
+    network = architecture.network(architecture.config()).to("meta")
+    pan, lrms, scale, gnyq, sampling = inputs_of(4, 4, (4, 4) if name == "Pan-Mamba" else (32, 32))
+    moved = (pan.to("meta"), lrms.to("meta"), scale.to("meta"), gnyq.to("meta"), sampling)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network_of("anypan-s", small=False)(pan, lrms, *rest)
-    assert counter.get_total_flops() / 2 / pan.numel() <= 40_000
+        network(*moved)
+    parameters = sum(p.numel() for p in network.parameters())
+    products = counter.get_total_flops() / 2 / pan.numel()
+    rows = [
+        line.strip("| ").split(" | ") for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| {name} |")
+    ]
+    assert rows[0][1:5] == [
+        architecture.family, architecture.source, "yes" if architecture.any_bands else "by groups", f"{parameters:,}"
+    ]  # fmt: skip
+    assert products == pytest.approx(int(rows[0][5].replace(",", "")), rel=1e-3)
+    if name.startswith("anypan"):
+        assert parameters <= 1_000_000 and products <= (40_000 if name == "anypan-s" else 150_000)
