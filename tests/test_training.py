@@ -1,0 +1,283 @@
+"""One loop for all: several processes, the clock, frozen parts, precision, streams that do not fit, broken images."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anypan.errors import UserError
+from anypan.models import ARCHITECTURES
+from anypan.mtf import DenseSampling
+from anypan.simulate.sample import Simulation, simulate_batch
+from anypan.train import ALONE, Optimisation, Run, joined, pretrain, rate_at, read_config
+from anypan.train.loop import train
+from anypan.weights import load
+
+SMALL = {"trunk": 8, "band": 8, "blocks": 1, "bases": 2}
+ALIKE = Simulation(ratios={4: 1.0}, bands={3: 1.0}, reductions={2: 1.0}, aliased=0.0)
+
+
+def network():
+    torch.manual_seed(0)
+    architecture = ARCHITECTURES["anypan-s"]
+    return architecture.network(architecture.config(**SMALL))
+
+
+class Parts:
+    """The same four scenes in every process: all of them, or those of a rank."""
+
+    def __init__(self, rank=0, world=1):
+        self.mine = slice(rank * 4 // world, (rank + 1) * 4 // world)
+
+    def draw(self, step):
+        rng = torch.Generator().manual_seed(step)
+        coarse = torch.rand(4, 4, 16, 16, generator=rng)
+        images = torch.nn.functional.interpolate(coarse, size=(128, 128), mode="bicubic").clamp(0, 1)[:, None]
+        batch = simulate_batch(images, rng, ALIKE)
+        parts = {f.name: getattr(batch, f.name) for f in dataclasses.fields(batch)}
+        return dataclasses.replace(batch, **{n: p[self.mine] for n, p in parts.items() if isinstance(p, torch.Tensor)})
+
+    def state(self):
+        return torch.zeros(1, 1, dtype=torch.int64)
+
+    def restore(self, state):
+        pass
+
+    def broken(self):
+        return []
+
+    def __len__(self):
+        return 1
+
+
+def trained(steps, team=ALONE, **options):
+    o = Optimisation(steps=steps, warmup=1, **options)
+    run = Run(network(), o, team=team)
+    batches = Parts(team.rank, team.world)
+    for _ in range(steps):
+        run.advance(batches)
+    return run
+
+
+def rank_main(path):
+    """What each of the two processes does."""
+    torch.set_num_threads(1)
+    with joined("cpu") as (team, _):
+        run = trained(2, team, precision="float32")
+        gradients = [p.grad for p in run.trained]
+        judged = run.validate(Parts())
+        places = team.gather(torch.tensor([[team.rank]]))
+        torch.save({"weights": run.network.state_dict(), "gradients": gradients, "judged": judged, "places": places},
+                   f"{path}/{team.rank}.pt")  # fmt: skip
+
+
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def in_two_processes(*command):
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+    each = [os.environ | where | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in (0, 1)]
+    running = [subprocess.Popen([sys.executable, *command], env=own, stderr=subprocess.PIPE, text=True) for own in each]
+    return [(process.communicate()[1], process.returncode) for process in running]
+
+
+def test_two_processes_learn_what_one_learns_from_the_same_batch(tmp_path):
+    for said, code in in_two_processes(__file__, str(tmp_path)):
+        assert code == 0, said
+    one = trained(2, precision="float32")
+    shares = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    for share in shares:
+        for mine, parameter in zip(share["gradients"], one.trained, strict=True):
+            assert torch.allclose(mine, parameter.grad, rtol=0, atol=1e-6)
+        for key, value in one.network.state_dict().items():
+            assert torch.allclose(share["weights"][key], value, rtol=0, atol=1e-6)
+        assert share["judged"] == pytest.approx(one.validate(Parts()), abs=1e-6)
+        assert share["places"].tolist() == [[[0]], [[1]]]
+    assert any(not torch.equal(value, network().state_dict()[key]) for key, value in shares[0]["weights"].items())
+
+
+TOML = """
+out = "run"
+architecture = "anypan-s"
+buffer = {buffer}
+[model]
+trunk = 8
+band = 8
+blocks = 1
+bases = 2
+[train]
+steps = {steps}
+warmup = 2
+scenes = 1
+patches = 2
+validate_every = 4
+validation_batches = 1
+log_every = 2
+[simulation]
+ratios = {{ 4 = 1.0 }}
+bands = {{ 3 = 1.0 }}
+reductions = {{ 2 = 1.0 }}
+[[sources]]
+kind = "folder"
+path = "images"
+held_out = "^held"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for name in (*(f"{n}" for n in range(9)), "held"):
+        small = Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8))
+        small.resize((256, 256)).save(tmp_path / "images" / f"{name}.jpg")
+    return tmp_path
+
+
+def configure(folder, steps, buffer=4):
+    path = folder / "run.toml"
+    path.write_text(TOML.format(steps=steps, buffer=buffer))
+    return path
+
+
+def rows(folder):
+    return [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+
+
+def quiet(_):
+    pass
+
+
+def test_a_run_on_a_stream_goes_on_exactly_after_an_interruption_in_an_epoch(folder):
+    weights = pretrain(configure(folder, 8), say=quiet)
+    whole, final = rows(folder), load(weights).state_dict()
+    for file in (folder / "run").iterdir():
+        file.unlink()
+    said = []
+
+    def interrupt(row):
+        said.append(row)
+        if row.startswith("step 2 "):
+            signal.raise_signal(signal.SIGINT)  # obeyed after step 3, between two rows
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(configure(folder, 8), say=interrupt)
+    assert "stopped at step 3" in said[-1] and "same command" in said[-1]
+    pretrain(configure(folder, 8), say=quiet)
+    curve = ("step", "loss", "rate", "validation")
+    assert [[row.get(k) for k in curve] for row in rows(folder)] == [[row.get(k) for k in curve] for row in whole]
+    assert all(torch.equal(value, final[key]) for key, value in load(weights).state_dict().items())
+
+
+def test_rows_tell_what_was_spent(folder):
+    pretrain(configure(folder, 4), say=quiet)
+    first, last = rows(folder)
+    assert first["step"] == 2 and last["step"] == 4 and "validation" in last and "validation" not in first
+    assert 0 < first["seconds"] <= last["seconds"] and 0 <= last["waiting"] <= 1
+    assert last["samples_per_second"] > 0 and "broken" not in last
+
+
+def test_a_broken_image_is_named_in_the_log(folder):
+    for number in range(100, 200):
+        (folder / "images" / f"{number}.jpg").write_bytes((folder / "images" / "1.jpg").read_bytes())
+    (folder / "images" / "150.jpg").write_bytes(b"nothing")
+    said = []
+    pretrain(configure(folder, 2, buffer=300), say=said.append)
+    assert "150.jpg" in rows(folder)[0]["broken"][0]
+    assert any("150.jpg" in line for line in said)
+
+
+def test_another_buffer_begins_the_images_anew_and_another_network_is_refused(folder):
+    pretrain(configure(folder, 2), say=quiet)
+    path = configure(folder, 4, buffer=6)
+    said = []
+    pretrain(path, say=said.append)
+    assert said[0].startswith("resumed at step 2")
+    path.write_text(path.read_text().replace("trunk = 8", "trunk = 12"))
+    with pytest.raises(UserError, match="another network"):
+        pretrain(path, say=quiet)
+
+
+def test_torchrun_s_environment_makes_two_processes_one_run(folder):
+    path = configure(folder, 2)
+    for said, code in in_two_processes("-m", "anypan", "pretrain", str(path), "--device", "cpu"):
+        assert code == 0, said
+    assert [row["step"] for row in rows(folder)] == [2]
+    state = torch.load(folder / "run" / "checkpoint.pt", weights_only=True)
+    assert len(state["places"]) == 2
+    assert load(folder / "run" / "weights.safetensors")
+
+
+def test_the_rate_follows_the_clock_where_a_budget_of_minutes_is_set():
+    o = Optimisation(minutes=10, warmup=5, decay=0.5, rate=1.0)
+    assert rate_at(1000, o, 299) == 1.0
+    assert rate_at(1000, o, 450) == pytest.approx(0.5)
+    assert rate_at(1000, o, 600) == pytest.approx(0.0)
+    both = dataclasses.replace(o, steps=2000)
+    assert rate_at(1500, both, 0) == pytest.approx(0.5) == rate_at(0 + 10, both, 450)
+
+
+def test_a_run_ends_when_its_minutes_are_over(tmp_path):
+    run = Run(network(), Optimisation(minutes=1e-6, validate_every=100))
+    train(run, Parts(), Parts(), tmp_path, lambda: None, quiet)
+    assert run.step == 1 and run.finished
+    (row,) = (json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines())
+    assert row["seconds"] >= 0 and "validation" in row
+
+
+def test_frozen_parameters_get_no_gradient_and_stay(tmp_path):
+    before = network().state_dict()
+    run = trained(2, freeze=("^read_", r"bias$"))
+    for name, parameter in run.network.named_parameters():
+        frozen = name.startswith("read_") or name.endswith("bias")
+        assert frozen == (parameter.grad is None)
+        assert not frozen or (torch.equal(parameter, before[name]) and torch.equal(run.average[name], before[name]))
+    assert any(not torch.equal(value, before[key]) for key, value in run.network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({}, "no end"),
+        ({"steps": 1, "freeze": ("^nothing",)}, "matches no parameter"),
+        ({"steps": 1, "freeze": ("",)}, "nothing is left"),
+        ({"steps": 1, "precision": "float8"}, "float8"),
+        ({"steps": 1, "scenes": 0}, "scenes = 0"),
+    ],
+)
+def test_what_no_run_can_have_is_said(options, word):
+    with pytest.raises(UserError, match=word):
+        Run(network(), Optimisation(**options))
+
+
+def test_in_bfloat16_the_physics_stays_in_float32_and_the_loss_near():
+    sampling, image = DenseSampling(4, (64, 64), (0.3, 0.0)), torch.rand(2, 3, 64, 64)
+    plain = sampling.degrade(image, torch.full((2, 3), 0.3))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(sampling.degrade(image, torch.full((2, 3), 0.3)), plain)
+        assert torch.equal(sampling.expand(plain), DenseSampling(4, (64, 64), (0.3, 0.0)).expand(plain))
+    full, half = (trained(3, precision=precision).losses for precision in ("float32", "bfloat16"))
+    assert half != full and half == pytest.approx(full, rel=0.03)
+
+
+def test_an_unknown_architecture_is_named(folder):
+    path = configure(folder, 2)
+    path.write_text(path.read_text().replace('"anypan-s"', '"anypan-z"'))
+    assert read_config(path).architecture == "anypan-z"
+    with pytest.raises(UserError, match="anypan-z"):
+        pretrain(path, say=quiet)
+
+
+if __name__ == "__main__":
+    rank_main(sys.argv[1])
