@@ -91,24 +91,36 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, ou
     note(f"{count} rows in {out}{errors}; look at them with: anypan report {out} -o report", quiet)
 
 
-@click.command(short_help="Lay benchmark rows out on one HTML page.")
-@click.argument("rows", metavar="ROWS.jsonl ...", nargs=-1, required=True)
-@click.option("-o", "--out", metavar="DIR", required=True, help="Where report.html goes.")
+@click.command(short_help="Lay benchmark rows, or the logs of training runs, out on one HTML page.")
+@click.argument("rows", metavar="ROWS.jsonl|RUN ...", nargs=-1, required=True)
+@click.option(
+    "-o", "--out", metavar="DIR", help="Where the page goes; by default, for training, the first run's folder."
+)
 @click.option(
     "--scenes", metavar="DIR", multiple=True, help="Scene folders, to fuse again and show as pictures; repeatable."
 )
 @click.option("-m", "--method", default="anypan-s", show_default=True, help="The method to follow.")
-def report(rows: tuple[str, ...], out: str, scenes: tuple[str, ...], method: str) -> None:
+def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str) -> None:
     """Lay the rows of 'anypan benchmark' out on one page, DIR/report.html, that needs no network to open.
+
+    The folders of training runs (or their log.jsonl) give training.html: their curves, laid over each other.
 
     \b
     Examples:
       anypan report rows.jsonl -o report
       anypan report rows.jsonl --scenes scenes -o report
+      anypan report runs/first runs/second
     """
     from anypan.gallery import described, pictures
     from anypan.methods import CLASSICAL
-    from anypan.report import write
+    from anypan.report import is_run, training_page, write
 
+    if all(map(is_run, rows)):
+        click.echo(training_page(rows, out))
+        return
+    if any(map(is_run, rows)):
+        raise click.UsageError("Benchmark rows and training runs do not go on one page: name the ones or the others.")
+    if out is None:
+        raise click.UsageError("Missing option '-o'.")
     shown = pictures(scenes, method) if scenes else None
     click.echo(write(rows, out, described(), CLASSICAL, method, shown))

@@ -5,5 +5,17 @@ from anypan.report.fusion import fusion_page
 from anypan.report.pictures import Layer, Layers
 from anypan.report.rows import Metrics, Row, read
 from anypan.report.tables import markdown_table
+from anypan.report.training import is_run, training_page
 
-__all__ = ["Layer", "Layers", "Metrics", "Row", "fusion_page", "markdown_table", "read", "write"]
+__all__ = [
+    "Layer",
+    "Layers",
+    "Metrics",
+    "Row",
+    "fusion_page",
+    "is_run",
+    "markdown_table",
+    "read",
+    "training_page",
+    "write",
+]

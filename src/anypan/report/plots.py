@@ -1,4 +1,4 @@
-"""Inline SVG plots: methods in the plane of two metrics, and the spread of a metric over the scenes."""
+"""Inline SVG plots: methods in the plane of two metrics, the spread of a metric over the scenes, curves over steps."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 20, 20, 48
 ROW = 22
 CHARACTER = 7.3
 OUTLIER = 4.0
+COLOURS = 6  # of curves; then they repeat, dashed
+MOST_POINTS, MOST_DOTS = 600, 60  # of a curve
 Point = tuple[float, float]
 
 
@@ -150,6 +152,47 @@ def _strip(method: str, values: list[tuple[str, float]], span: Point, at: Point,
         f"<rect class='{kind}' x={left:.1f} y={py - 7:.1f} width={max(right - left, 1):.1f} height=14 rx=3 />{dots}"
         f"<path class='median {kind}' d='M{bar:.1f} {py - 8:.1f}v16'/>"
     )
+
+
+def curves(lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: float | None = None) -> str:
+    """Values over steps, one line each in the order given; few points also as dots that say their values.
+
+    A value far from the others is drawn on the frame. `floor` is a value that the axis has to reach.
+    """
+    known = {name: thinned(points) for name, points in lines.items() if points}
+    if not known:
+        return ""
+    across = [step for points in known.values() for step, _ in points]
+    low, high = _bulk([value for points in known.values() for _, value in points])
+    spans = ((min(0.0, *across), max(across) or 1.0), (low if floor is None else floor, high))
+    body = _frame(axes, spans)
+    for rank, name in enumerate(lines):
+        if name in known:
+            body += _curve(name, known[name], spans, curve_class(rank))
+    return _svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
+
+
+def curve_class(rank: int) -> str:
+    """The style of the curve of that rank, also for a legend."""
+    return f"run{rank % COLOURS}" + (" dashed" if rank >= COLOURS else "")
+
+
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """At most 600 points: every n-th, and the last."""
+    every = -(-len(points) // MOST_POINTS)
+    return [point for rank, point in enumerate(points) if rank % every == 0 or rank == len(points) - 1]
+
+
+def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str) -> str:
+    placed = [(_along(step, spans[0], LEFT, WIDTH - RIGHT), _along(value, spans[1], HEIGHT - BOTTOM, TOP))
+              for step, value in points]  # fmt: skip
+    line = f"<path class='curve {kind}' d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in placed)}'/>"
+    if len(points) > MOST_DOTS:
+        return line
+    hints = (escape(f"{name}, step {step:g}: {value:.4g}") for step, value in points)
+    dots = (f"<circle class='{kind}' cx={px:.1f} cy={py:.1f} r=3><title>{hint}</title></circle>"
+            for (px, py), hint in zip(placed, hints, strict=True))  # fmt: skip
+    return line + "".join(dots)
 
 
 def _svg(width: float, height: float, title: str, body: str, kind: str = "plane") -> str:

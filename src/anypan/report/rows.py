@@ -51,28 +51,37 @@ class Mean:
     scenes: int
 
 
-def read(paths: Iterable[str | Path]) -> list[Row]:
-    """Rows of JSON-lines files, in order. UserError for a file that cannot be read or a line that is no JSON object."""
+def read(
+    paths: Iterable[str | Path], needed: Sequence[str] = ("scene", "method", "protocol"), writer: str = "benchmark"
+) -> list[Row]:
+    """Rows of JSON-lines files, in order, as the verb `writer` writes them.
+
+    UserError for a file that cannot be read, or a line that is no JSON object or lacks one of the keys `needed`.
+    """
     rows: list[Row] = []
     for path in map(Path, paths):
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as problem:
             raise UserError(
-                f"{path} cannot be read ({problem}): give a file that `anypan benchmark` wrote."
+                f"{path} cannot be read ({problem}): give a file that `anypan {writer}` wrote."
             ) from problem
-        rows += [_parse(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+        rows += [
+            _parse(f"{path}, line {number}", line, needed, writer)
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ]
     return rows
 
 
-def _parse(path: Path, number: int, line: str) -> Row:
+def _parse(where: str, line: str, needed: Sequence[str], writer: str) -> Row:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as problem:
-        raise UserError(f"{path}, line {number} is not JSON ({problem.msg}): remove or repair that line.") from problem
-    missing = [key for key in ("scene", "method", "protocol") if not isinstance(row, dict) or not row.get(key)]
+        raise UserError(f"{where} is not JSON ({problem.msg}): remove or repair that line.") from problem
+    missing = [key for key in needed if not isinstance(row, dict) or not row.get(key)]
     if missing:
-        raise UserError(f"{path}, line {number} has no {missing[0]!r}: give a file that `anypan benchmark` wrote.")
+        raise UserError(f"{where} has no {missing[0]!r}: give a file that `anypan {writer}` wrote.")
     return row
 
 
