@@ -92,19 +92,24 @@ def in_two_processes(*command):
     return [(process.communicate()[1], process.returncode) for process in running]
 
 
+def distance(one, other):
+    return float((one - other).abs().sum())
+
+
 def test_two_processes_learn_what_one_learns_from_the_same_batch(tmp_path):
     for said, code in in_two_processes(__file__, str(tmp_path)):
         assert code == 0, said
-    one = trained(2, precision="float32")
+    one, before = trained(2, precision="float32"), network().state_dict()
     shares = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     for share in shares:
         for mine, parameter in zip(share["gradients"], one.trained, strict=True):
             assert torch.allclose(mine, parameter.grad, rtol=0, atol=1e-6)
-        for key, value in one.network.state_dict().items():
-            assert torch.allclose(share["weights"][key], value, rtol=0, atol=1e-6)
+        for key, value in one.network.state_dict().items():  # AdamW amplifies rounding where a gradient is near 0
+            assert torch.equal(share["weights"][key], shares[0]["weights"][key])
+            assert distance(share["weights"][key], value) <= 1e-3 * distance(value, before[key])
         assert share["judged"] == pytest.approx(one.validate(Parts()), abs=1e-6)
         assert share["places"].tolist() == [[[0]], [[1]]]
-    assert any(not torch.equal(value, network().state_dict()[key]) for key, value in shares[0]["weights"].items())
+        assert sum(distance(value, before[key]) for key, value in share["weights"].items()) > 0
 
 
 TOML = """
