@@ -1,21 +1,24 @@
-"""From a folder with ``pan.tif``, ``ms.tif``, perhaps ``gt.tif`` and ``scene.json`` to something that can be judged."""
+"""From a scene of a set to something that can be judged."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anypan import raster, wald
-from anypan.align import Pair, open_pair
+from anypan.align import Pair, open_pair, pair_of_arrays
 from anypan.benchmark.crop import covered
+from anypan.benchmark.readers import About, Entry, Images, Protocol, as_entry
+from anypan.benchmark.readers.entry import PHASES
 from anypan.errors import UserError
 from anypan.metrics import METRICS, Reference
 from anypan.metrics.strips import FR_BLOCK, block_of
@@ -23,8 +26,6 @@ from anypan.mtf import Convention
 from anypan.scene import Scene, from_arrays
 from anypan.sensors import SENSORS, find, gains
 
-Protocol = Literal["rr", "fr"]
-PROTOCOLS: tuple[Protocol, ...] = ("rr", "fr")
 UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
 TOOLBOX_CUT = 21  # the reference toolbox's own border cut at reduced resolution
 
@@ -64,44 +65,30 @@ class Case:
         return image[..., self.cut - 1 : -self.cut, self.cut - 1 : -self.cut] if self.cut else image
 
 
-def find_scenes(folder: str | Path) -> list[Path]:
-    """The scene folders in ``folder``, by name, or ``folder`` itself if it is one. UserError if there are none."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder: give a folder of scenes.")
-    found = [each for each in (folder, *sorted(folder.iterdir())) if _is_scene(each)]
-    if not found:
-        raise UserError(f"{folder} holds no scenes: each is a folder with pan.tif, ms.tif and, if known, gt.tif.")
-    return found[:1] if found[0] == folder else found
+def prepare(scene: Entry | Path, protocol: Protocol, mode: Convention = "physical") -> Case:
+    """The case of one scene of a set, or of a scene folder.
 
-
-def _is_scene(folder: Path) -> bool:
-    return folder.is_dir() and any((folder / name).exists() for name in ("scene.json", "pan.tif", "ms.tif"))
-
-
-def prepare(folder: Path, protocol: Protocol, mode: Convention = "physical") -> Case:
-    """The case of one scene folder.
-
-    rr: a scene with gt.tif is judged against it, any other is degraded by Wald's protocol. fr: as it is; a scene with
-    gt.tif is marked ``degraded``, since its PAN and MS are no real pair. Physical mode registers the pair as fuse()
-    does and takes the part that both cover; toolbox mode takes the files pixel by pixel. Raises UserError, ValueError.
+    rr: a scene with a truth is judged against it, any other is degraded by Wald's protocol. fr: as it is; a scene with
+    a truth is marked ``degraded``, since its PAN and MS are no real pair. Physical mode registers the pair as fuse()
+    does and takes the part that both cover; toolbox mode takes the images pixel by pixel. Raises UserError, ValueError.
     """
-    about = json.loads((folder / "scene.json").read_text()) if (folder / "scene.json").exists() else {}
-    has_truth = (folder / "gt.tif").exists()
-    with raster.environment(), _open(folder, about, mode) as pair:
+    entry = as_entry(scene)
+    images = entry.read()
+    with raster.environment(), _open(images, mode) as pair:
         view, corner = covered(pair)
-        scene, unit = _in_memory(view, about, mode)
-        truth = _truth(folder, pair, corner, scene) if has_truth and protocol == "rr" else None
-        facts = _facts(folder, about, pair, mode) | {"protocol": protocol, "degraded": has_truth, "unit": unit}
+        inside, unit = _in_memory(view, images.about, pair.registered, mode)
+        truth = _truth(images.truth, pair, corner, inside) if images.truth is not None and protocol == "rr" else None
+        facts = _facts(entry, images.about, pair, mode) | {"protocol": protocol, "unit": unit}
+    facts["degraded"] = images.truth is not None
     reference = mask = None
     if truth is not None:
         reference, valid = truth[0] * unit, truth[1]
-        mask = valid & scene.whole().mask
+        mask = valid & inside.whole().mask
     elif protocol == "rr":
-        scene, reference = wald.degrade(scene)
-        mask = scene.whole().mask
-    peak = _peak(about, reference)
-    return _case(scene, protocol, reference, mask, peak, facts)
+        inside, reference = wald.degrade(inside)
+        mask = inside.whole().mask
+    peak = _peak(images.about, unit, reference)
+    return _case(inside, protocol, reference, mask, peak, facts)
 
 
 def _case(
@@ -124,36 +111,44 @@ def _case(
     return Case(scene, protocol, reference, mask, peak, cut, facts)
 
 
-def _open(folder: Path, about: dict[str, Any], mode: Convention) -> Pair:
-    pan, ms = folder / "pan.tif", folder / "ms.tif"
-    return open_pair(pan, ms, sensor=_sensor_name(about), register=mode == "physical")
+@contextmanager
+def _open(images: Images, mode: Convention) -> Iterator[Pair]:
+    sensor, register = _sensor_name(images.about), mode == "physical"
+    if isinstance(images.pan, Path):
+        assert not isinstance(images.ms, np.ndarray)
+        opened = open_pair(images.pan, images.ms, sensor=sensor, register=register)
+    else:
+        assert isinstance(images.ms, np.ndarray)
+        opened = pair_of_arrays(images.pan, images.ms, sensor=sensor, register=register)
+    with opened as pair:
+        yield pair
 
 
-def _sensor_name(about: dict[str, Any]) -> str | None:
+def _sensor_name(about: About) -> str | None:
     try:
-        return find(str(about.get("sensor", ""))).name
+        return find(about.sensor).name
     except UserError:
         return None
 
 
-def _in_memory(view: Scene, about: dict[str, Any], mode: Convention) -> tuple[Scene, float]:
-    """The scene, and the factor that its values were multiplied by: the toolbox rounds, so it must see whole DN."""
-    patch, names = view.whole(), _band_names(about, len(view.bands)) or view.bands
+def _in_memory(view: Scene, about: About, registered: bool, mode: Convention) -> tuple[Scene, float]:
+    """The scene, and the factor that its values were multiplied by: the toolbox rounds, so it must see whole DN.
+
+    Where the set states the phase, it holds unless registration found the pair's own.
+    """
+    patch, names = view.whole(), about.bands if len(about.bands) == len(view.bands) else view.bands
     band_gains = gains(SENSORS[view.sensor], names) if view.sensor in SENSORS else view.gnyq
-    phase = view.sampling.phase if mode == "physical" else (0.0, 0.0)
-    unit = 1.0 if mode == "physical" or _bits(about) else UNIT_SCALE / float(patch.lrms.max())
+    stated = 0.0 if registered else PHASES[about.phase]
+    phase = (view.sampling.phase[0] + stated, view.sampling.phase[1] + stated) if mode == "physical" else (0.0, 0.0)
+    whole = mode == "physical" or (about.full_scale or 0) > 1
+    unit = 1.0 if whole else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
     scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, mode, patch.mask)
     return replace(scene, bands=tuple(names), sensor=view.sensor), unit
 
 
-def _band_names(about: dict[str, Any], count: int) -> Sequence[str] | None:
-    names = about.get("band_order")
-    return names if isinstance(names, list) and len(names) == count else None
-
-
-def _truth(folder: Path, pair: Pair, corner: tuple[int, int], scene: Scene) -> tuple[Tensor, Tensor]:
+def _truth(truth: Path | NDArray[Any], pair: Pair, corner: tuple[int, int], scene: Scene) -> tuple[Tensor, Tensor]:
     """The reference (B, H, W) on the scene's PAN grid and its mask (H, W)."""
-    opened = raster.open_raster([folder / "gt.tif"])
+    opened = raster.open_raster([truth]) if isinstance(truth, Path) else raster.in_memory(truth, "the truth")
     try:
         if opened.shape != pair.grid.shape or len(opened.bands) != len(scene.bands):
             raise UserError(
@@ -165,30 +160,25 @@ def _truth(folder: Path, pair: Pair, corner: tuple[int, int], scene: Scene) -> t
     return torch.from_numpy(image), torch.from_numpy(valid)
 
 
-def _facts(folder: Path, about: dict[str, Any], pair: Pair, mode: Convention) -> dict[str, Any]:
+def _facts(entry: Entry, about: About, pair: Pair, mode: Convention) -> dict[str, Any]:
     known = pair.scene.sensor in SENSORS
     return {
-        "scene": folder.name,
-        "sensor": pair.scene.sensor if known else str(about.get("sensor", pair.scene.sensor)),
+        **entry.head,
+        "sensor": pair.scene.sensor if known else about.sensor,
         "mode": mode,
         "ratio": pair.scene.ratio,
         "shift": list(pair.shift),
         "shift_confidence": pair.confidence,
         "registered": pair.registered,
         "gnyq_source": f"sensor {pair.scene.sensor}" if known else "generic",
-        "quality": about.get("quality"),
+        "full_scale": about.full_scale,
+        "phase_convention": about.phase,
+        **about.extra,
     }
 
 
-def _peak(about: dict[str, Any], reference: Tensor | None) -> float:
-    """Full scale: from the stated bit depth if there is one, else the largest value of the reference."""
-    bits = _bits(about)
-    if bits:
-        return 2.0**bits - 1
+def _peak(about: About, unit: float, reference: Tensor | None) -> float:
+    """Full scale: the set's if it states one, else the largest value of the reference."""
+    if about.full_scale:
+        return about.full_scale * unit
     return float(reference.max()) if reference is not None else 1.0
-
-
-def _bits(about: dict[str, Any]) -> int:
-    """Bits of a DN, 0 where the values are radiances, reflectances or nothing known."""
-    found = re.match(r"\d+", str(about.get("bit_depth", "")))
-    return int(found[0]) if found else 0

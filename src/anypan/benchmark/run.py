@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from anypan import __version__
-from anypan.benchmark.cases import PROTOCOLS, Case, Protocol, prepare
+from anypan.benchmark.cases import Case, prepare
 from anypan.benchmark.cost import measured
+from anypan.benchmark.readers import PROTOCOLS, Entry, Protocol, as_entry
 from anypan.errors import UserError
 from anypan.fuse import fuse_scene
 from anypan.methods import METHODS, Method
@@ -40,19 +41,22 @@ def named_methods(names: Iterable[str]) -> dict[str, Method]:
 
 
 def run(
-    scenes: Sequence[Path],
+    scenes: Sequence[Entry | Path],
     methods: Mapping[str, Method],
     protocols: Sequence[Protocol] = PROTOCOLS,
     mode: Convention = "physical",
     device: str = "cpu",
 ) -> Iterator[Row]:
-    """One row for each scene, protocol and method, in this order; what cannot be judged is a row with ``error``."""
-    for folder in scenes:
-        for protocol in protocols:
+    """One row for each scene, protocol and method, in this order; what cannot be judged is a row with ``error``.
+
+    A scene is judged under those of the protocols that its set publishes it for.
+    """
+    for scene in map(as_entry, scenes):
+        for protocol in scene.offers(protocols):
             try:
-                case = prepare(folder, protocol, mode)
+                case = prepare(scene, protocol, mode)
             except Exception as problem:  # whatever is wrong with a scene, the other scenes are to be judged
-                known = {"scene": folder.name, "sensor": _sensor(folder), "protocol": protocol, "mode": mode}
+                known = {**scene.head, "protocol": protocol, "mode": mode}
                 yield from (known | {"method": name, "error": _said(problem)} | _versions() for name in methods)
                 continue
             for name, method in methods.items():
@@ -103,13 +107,6 @@ def _head(facts: Row) -> Row:
 
 def _said(problem: Exception) -> str:
     return str(problem) if isinstance(problem, UserError) else f"{type(problem).__name__}: {problem}"
-
-
-def _sensor(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / "scene.json").read_text()).get("sensor", "unknown"))
-    except (OSError, ValueError, AttributeError):
-        return "unknown"
 
 
 def _weights(name: str) -> Row:

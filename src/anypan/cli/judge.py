@@ -61,7 +61,8 @@ def assess(
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, out: str, **options: Any) -> None:
-    """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those.
+    """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those,
+    or a published set as LAYOUT:PATH or LAYOUT/SPLIT:PATH, see docs/benchmark-sets.md.
 
     Each scene, protocol and method gives one line of JSON; a scene that cannot be judged gives a line with "error".
 
@@ -69,15 +70,16 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, ou
     Examples:
       anypan benchmark scenes --out rows.jsonl
       anypan benchmark scenes/wv3-01 --protocol rr -m anypan-s -m MTF-GLP-FS --out rows.jsonl
+      anypan benchmark pancollection:/sets/PanCollection --mode toolbox --out rows.jsonl
       anypan report rows.jsonl --scenes scenes -o report
     """
     from anypan.benchmark import PROTOCOLS, find_scenes, named_methods, run, write_rows
     from anypan.methods import METHODS
 
-    folders = [scene for folder in scenes for scene in find_scenes(folder)]
+    found = [scene for spec in scenes for scene in find_scenes(spec)]
     methods = named_methods(names or METHODS)
     protocols = PROTOCOLS if protocol == "both" else (protocol,)
-    total, done, failed = len(folders) * len(protocols) * len(methods), 0, 0
+    total, done, failed = sum(len(scene.offers(protocols)) for scene in found) * len(methods), 0, 0
     quiet = options.pop("quiet")
     with progress("judging", quiet) as step:
 
@@ -86,7 +88,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, ou
             done, failed = done + 1, failed + ("error" in row)
             step(done, total)
 
-        count = write_rows(run(folders, methods, protocols, **options), out, say)
+        count = write_rows(run(found, methods, protocols, **options), out, say)
     errors = f", {failed} of them with an error" if failed else ""
     note(f"{count} rows in {out}{errors}; look at them with: anypan report {out} -o report", quiet)
 

@@ -1,0 +1,58 @@
+"""Folders with ``pan.tif``, ``ms.tif``, perhaps ``gt.tif`` and ``scene.json``: where no layout is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from anypan.benchmark.readers.entry import About, Entry, Images, Layout
+
+
+def entry(folder: Path) -> Entry:
+    """The scene in a folder; its name is the folder's."""
+    return Entry(folder.name, LAYOUT.name, _sensor(folder), partial(_read, folder))
+
+
+def _find(root: Path, split: str) -> Iterator[Entry]:
+    """The scene folders in ``root`` by name, or ``root`` itself if it is one."""
+    folders = [root] if _is_scene(root) else sorted(each for each in root.iterdir() if _is_scene(each))
+    return map(entry, folders)
+
+
+def _is_scene(folder: Path) -> bool:
+    return folder.is_dir() and any((folder / name).exists() for name in ("scene.json", "pan.tif", "ms.tif"))
+
+
+def _read(folder: Path) -> Images:
+    told = json.loads((folder / "scene.json").read_text()) if (folder / "scene.json").exists() else {}
+    names = told.get("band_order")
+    bits = re.match(r"\d+", str(told.get("bit_depth", "")))
+    about = About(
+        sensor=str(told.get("sensor", "unknown")),
+        bands=tuple(names) if isinstance(names, list) else (),
+        full_scale=2.0 ** int(bits[0]) - 1 if bits else None,
+        extra={"quality": told.get("quality")},
+    )
+    truth = folder / "gt.tif"
+    return Images(folder / "pan.tif", folder / "ms.tif", truth if truth.exists() else None, about)
+
+
+def _sensor(folder: Path) -> str:
+    try:
+        told: dict[str, Any] = json.loads((folder / "scene.json").read_text())
+        return str(told.get("sensor", "unknown"))
+    except (OSError, ValueError, AttributeError):
+        return "unknown"
+
+
+LAYOUT = Layout(
+    "folder",
+    "Folders of scenes",
+    _find,
+    ("all",),
+    "pan.tif, ms.tif and, if known, gt.tif and scene.json, a folder for each scene",
+)
