@@ -26,6 +26,7 @@ LAYERS = (
     {"fuse"},
     {"benchmark", "report"},
     {"demo", "gallery", "train"},
+    {"adapt"},
     {"cli"},
     {"__init__", "__main__"},
 )

@@ -19,7 +19,7 @@ from rasterio.transform import from_origin
 from anypan.cli import cli
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-VERBS = ("fuse", "assess", "benchmark", "report", "models", "methods", "sensors", "pretrain", "demo")
+VERBS = ("fuse", "adapt", "assess", "benchmark", "report", "models", "methods", "sensors", "pretrain", "demo")
 MS_SIZE = 20
 
 

@@ -8,15 +8,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anypan.adapt import adapt
     from anypan.fuse import fuse
     from anypan.scene import Scene
     from anypan.weights import available as available_models
     from anypan.weights import load
 
 __version__ = "0.1.0"
-__all__ = ["Scene", "__version__", "available_models", "fuse", "load"]
+__all__ = ["Scene", "__version__", "adapt", "available_models", "fuse", "load"]
 
 _HOMES = {
+    "adapt": ("anypan.adapt", "adapt"),
     "fuse": ("anypan.fuse", "fuse"),
     "load": ("anypan.weights", "load"),
     "available_models": ("anypan.weights", "available"),

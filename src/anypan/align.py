@@ -93,6 +93,23 @@ class PairSource:
         return Patch(torch.from_numpy(pan), torch.from_numpy(lrms), torch.from_numpy(mask), tile.halo)
 
 
+def pair_of(
+    pan: Path | NDArray[Any],
+    ms: Path | Sequence[Path] | NDArray[Any],
+    bands: Sequence[str | int] | None = None,
+    sensor: str | None = None,
+    register: bool = True,
+    allow_vrt: bool = False,
+    allow_remote: bool = False,
+) -> Pair:
+    """An aligned pair of two arrays or of files; see ``pair_of_arrays`` and ``open_pair``."""
+    if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
+        return pair_of_arrays(pan, ms, bands, sensor, register)
+    if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
+        raise UserError("One of PAN and MS is an array, the other a file: give two arrays or files.")
+    return open_pair(pan, ms, bands, sensor, register, allow_vrt, allow_remote)
+
+
 def open_pair(
     pan: Path,
     ms: Path | Sequence[Path],

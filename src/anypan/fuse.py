@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anypan import raster
-from anypan.align import Pair, open_pair, pair_of_arrays
+from anypan.align import Pair, pair_of
 from anypan.errors import UserError
 from anypan.methods.base import Fuser, Method
 from anypan.plan import Options, Plan, Report, plan_of, tile_size
@@ -104,12 +104,8 @@ def plan(
 
 
 def _open(pan: File | NDArray[Any], ms: File | Sequence[File] | NDArray[Any], settings: Options) -> Pair:
-    chosen = settings.bands, settings.sensor, settings.register
-    if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
-        return pair_of_arrays(pan, ms, *chosen)
-    if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
-        raise UserError("One of PAN and MS is an array, the other a file: give two arrays or files.")
-    return open_pair(pan, ms, *chosen, settings.allow_vrt, settings.allow_remote)
+    names = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
+    return pair_of(pan, ms, **{name: getattr(settings, name) for name in names})
 
 
 def _method(name: str) -> Method:

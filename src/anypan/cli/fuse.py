@@ -21,7 +21,8 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
+def bands_option(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
+    """The names and numbers in a list such as 3,2,1 or red,green,blue."""
     if listed is None:
         return None
     names = [name.strip() for name in listed.split(",") if name.strip()]
@@ -45,7 +46,7 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("out", metavar="OUT")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
-@click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS)
+@click.option("-b", "--bands", metavar="LIST", callback=bands_option, help=_BANDS)
 @click.option("--sensor", metavar="NAME", help=_SENSOR)
 @click.option("--no-register", is_flag=True, help=_NO_REGISTER)
 @click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE)

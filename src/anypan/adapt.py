@@ -1,0 +1,147 @@
+"""One-shot adaptation: pretrained weights learn from a single real scene, reduced by Wald's protocol."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from anypan import __version__, raster
+from anypan.align import Pair, pair_of
+from anypan.errors import UserError
+from anypan.models import ARCHITECTURES
+from anypan.scene import Scene
+from anypan.train import Optimisation, Run
+from anypan.train.real import Judging, RealPatches
+from anypan.weights import Stored, save, stored
+
+TUNINGS = ("full", "freeze")
+STEPS = 200
+ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, patches=8)
+
+File = str | PathLike[str]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How adapt() goes about it.
+
+    ``steps`` and ``seconds``: it ends at whichever comes first; 200 steps if neither is given. Equal steps and
+    ``seed`` give equal weights on one machine. ``bands``, ``sensor``, ``register``, ``device``, ``overwrite``,
+    ``allow_vrt`` and ``allow_remote`` as for fuse(). ``progress``: called with (done, all), steps or seconds.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+    seed: int = 1
+    bands: Sequence[str | int] | None = None
+    sensor: str | None = None
+    register: bool = True
+    device: str = "cpu"
+    overwrite: bool = False
+    allow_vrt: bool = False
+    allow_remote: bool = False
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What was done: ``before`` and ``after`` are the loss on patches of the reduced scene, always the same ones."""
+
+    output: str
+    weights: str
+    architecture: str
+    tuning: str
+    steps: int
+    seconds: float
+    before: float
+    after: float
+    notes: tuple[str, ...]
+
+
+def adapt(
+    pan: File | NDArray[Any],
+    ms: File | Sequence[File] | NDArray[Any],
+    out: File,
+    weights: str | Path = "anypan-s",
+    tuning: str = "full",
+    **options: Any,
+) -> Adapted:
+    """Adapt pretrained weights to one scene and write the weight file ``out``, which fuse() takes as its method.
+
+    ``pan`` and ``ms`` as for fuse(). The scene needs no reference: PAN and MS are degraded by Wald's protocol with
+    the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
+    file. ``tuning``: "full" trains all parameters, "freeze" leaves the encoder as it is. ``options`` are the fields of
+    ``Options``. Raises UserError: one sentence on what the caller can mend.
+    """
+    settings = Options(**options)
+    o = _optimisation(settings)
+    path, base = _output(out, settings.overwrite), stored(weights)
+    network = base.network()
+    with raster.environment(), _open(pan, ms, settings) as pair:
+        begun = time.monotonic()
+        run = Run(network.train(), replace(o, freeze=_frozen(base, tuning)), settings.device)
+        before, after = tune(run, pair.scene, settings.progress)
+        facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
+        facts |= {"sensor": pair.scene.sensor, "ratio": pair.scene.ratio, "bands": ", ".join(pair.scene.bands)}
+        facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
+        save(path, run.average, base.architecture, base.config, **facts)
+    spent = time.monotonic() - begun
+    return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
+
+
+def tune(run: Run, scene: Scene, progress: Progress | None = None) -> tuple[float, float]:
+    """Train a run to its end on one scene; the loss of the averaged weights on the scene before and after.
+
+    Raises UserError if the scene is too small, or if the loss is no longer a number.
+    """
+    patches, begun = RealPatches(scene, run.o), time.monotonic()
+    before = run.validate(Judging(patches))
+    while not run.finished:
+        if not math.isfinite(run.advance(patches)):
+            raise UserError(f"The loss at step {run.step} is no number: these weights do not suit this scene.")
+        run.seconds = time.monotonic() - begun
+        if progress:
+            progress(*_progress(run))
+    return before, run.validate(Judging(patches))
+
+
+def _progress(run: Run) -> tuple[int, int]:
+    """Steps done and to do; where only time is limited, seconds."""
+    if run.o.steps:
+        return run.step, run.o.steps
+    limit = math.ceil(60 * run.o.minutes)
+    return min(limit, round(run.seconds)), limit
+
+
+def _optimisation(settings: Options) -> Optimisation:
+    for name in ("steps", "seconds"):
+        limit = getattr(settings, name)
+        if limit is not None and limit <= 0:
+            raise UserError(f"{name} = {limit} is not positive: give a number above 0.")
+    steps = settings.steps or (0 if settings.seconds else STEPS)
+    return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
+
+
+def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
+    if tuning not in TUNINGS:
+        raise UserError(f"There is no tuning '{tuning}': choose {' or '.join(TUNINGS)}.")
+    return ARCHITECTURES[base.architecture].encoder if tuning == "freeze" else ()
+
+
+def _output(out: File, overwrite: bool) -> Path:
+    if Path(out).suffix != ".safetensors":
+        raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
+    return raster.check_output(out, (), overwrite)
+
+
+def _open(pan: Any, ms: Any, settings: Options) -> Pair:
+    names = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
+    return pair_of(pan, ms, **{name: getattr(settings, name) for name in names})

@@ -1,0 +1,170 @@
+"""Batches of one real scene, reduced by Wald's protocol with its own MS as the reference: what adaptation learns from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from anypan import wald
+from anypan.errors import UserError
+from anypan.mtf import DenseSampling
+from anypan.normalise import Moments, pan_at_ms_scale
+from anypan.scene import Patch, Scene, from_arrays
+from anypan.simulate.recipe import History
+from anypan.simulate.sample import Batch
+from anypan.train.config import Optimisation
+
+CELL = 4  # PAN pixels: a patch is whole cells of the networks' coarse grid
+PATCH = 128  # PAN pixels along a side of a patch, as in pretraining, if the scene has room for it
+LEAST, LEAST_MS = 32, 8  # PAN and MS pixels along the side of the smallest patch
+JUDGED = 16  # patches that judge, at most
+TURNS = 8  # ways to turn and mirror a square
+KINDS = ("pan", "lrms", "reference")
+
+Sample = tuple[Scene, Tensor]
+
+
+def reduced(scene: Scene) -> Iterator[Sample]:
+    """(reduced scene, reference): of the whole scene if it is small, else of evenly spread blocks of it.
+
+    Blurred with the scene's own gains, physical kernel.
+    """
+    for patch in scene.blocks():
+        part = from_arrays(
+            patch.pan,
+            patch.lrms,
+            scene.gnyq,
+            scene.gnyq_pan,
+            scene.sampling.phase,
+            scene.sampling.convention,
+            patch.mask,
+        )
+        yield wald.degrade(part)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A patch of a sample: the sample's number and the patch's first row and column, in MS pixels."""
+
+    sample: int
+    row: int
+    col: int
+
+
+class RealPatches:
+    """Batches of a scene: patches at random places, turned and mirrored at random, from a seed for each step.
+
+    ``places`` are those without an invalid pixel. Raises UserError if there is none.
+    """
+
+    def __init__(self, scene: Scene, o: Optimisation) -> None:
+        self.o, self.ratio, self.gnyq = o, scene.ratio, torch.tensor([scene.gnyq])
+        unit = math.lcm(CELL, scene.ratio)
+        least = unit * math.ceil(max(LEAST, LEAST_MS * scene.ratio) / unit)
+        samples = [] if min(scene.shape) < least else [(each.whole(), truth) for each, truth in reduced(scene)]
+        self.samples = samples
+        self.size, self.places = _places([patch for patch, _ in samples], least, unit)
+        if not self.places:
+            size = " x ".join(str(n) for n in scene.shape)
+            raise UserError(
+                f"The scene is too small to be degraded and learnt from: its MS has {size} pixels, but no valid area "
+                f"of {least} x {least}; give a larger one."
+            )
+        self.weights = _pan_weights([patch for patch, _ in samples], self.gnyq, scene)
+
+    def draw(self, step: int) -> Batch:
+        """The batch of a step; no place comes twice in the same turn unless there are too few."""
+        rng = torch.Generator().manual_seed(self.o.seed * 10**6 + step)
+        ways, count = TURNS * len(self.places), self.o.scenes * self.o.patches
+        drawn = torch.cat([torch.randperm(ways, generator=rng) for _ in range(math.ceil(count / ways))])[:count]
+        return self.batch((self.places[way // TURNS], way % TURNS) for way in drawn.tolist())
+
+    def batch(self, ways: Iterable[tuple[Place, int]]) -> Batch:
+        """The patches at places, each turned as its number says."""
+        cuts = [[_turned(part, turn) for part in self._cut(place)] for place, turn in ways]
+        pan, lrms, reference = (torch.stack(parts) for parts in zip(*cuts, strict=True))
+        sampling = DenseSampling(self.ratio, (self.size, self.size))
+        gnyq, weights = (values.expand(len(pan), -1) for values in (self.gnyq, self.weights))
+        history = _history(self.ratio, self.gnyq)
+        return Batch(pan, lrms, reference, gnyq, weights, sampling, len(pan), history)
+
+    def _cut(self, place: Place) -> tuple[Tensor, ...]:
+        patch, reference = self.samples[place.sample]
+        top, left, side = place.row, place.col, self.size // self.ratio
+
+        def window(image: Tensor, scale: int) -> Tensor:
+            rows, cols = (slice(scale * start, scale * (start + side)) for start in (top, left))
+            return image[..., rows, cols]
+
+        return window(patch.pan, self.ratio), window(patch.lrms, 1), window(reference, self.ratio)
+
+    def state(self) -> Tensor:
+        return torch.zeros(1, 1, dtype=torch.int64)
+
+    def restore(self, state: Tensor) -> None:
+        """Each step has a seed of its own: there is nothing to restore."""
+
+    def broken(self) -> list[str]:
+        return []
+
+
+class Judging:
+    """One batch, always the same, of patches spread evenly over the scene: what adaptation is judged by."""
+
+    def __init__(self, patches: RealPatches) -> None:
+        self.patches = patches
+
+    def __len__(self) -> int:
+        return 1
+
+    def draw(self, step: int) -> Batch:
+        """The batch, whatever the step."""
+        places = self.patches.places
+        every = torch.linspace(0, len(places) - 1, min(JUDGED, len(places))).round().long().tolist()
+        return self.patches.batch((places[n], 0) for n in every)
+
+
+def _places(patches: list[Patch], least: int, unit: int) -> tuple[int, list[Place]]:
+    """The side of the patches, in PAN pixels, and where they can be: the largest for which there is a place."""
+    largest = min((min(PATCH, *patch.mask.shape) for patch in patches), default=0)
+    sizes = {max(least, size) // unit * unit for size in (largest, largest // 2, largest // 4) if largest >= least}
+    for size in sorted(sizes, reverse=True):
+        found = [
+            Place(n, *corner) for n, patch in enumerate(patches) for corner in _corners(patch.mask, size, patch.ratio)
+        ]
+        if found:
+            return size, found
+    return least, []
+
+
+def _corners(mask: Tensor, size: int, step: int) -> list[tuple[int, int]]:
+    """Rows and columns, in steps, at which size x size pixels of the mask (H, W) are all true."""
+    invalid = torch.nn.functional.max_pool2d((~mask).float()[None, None], size, step)[0, 0]
+    return cast(list[tuple[int, int]], [tuple(corner) for corner in torch.nonzero(invalid == 0).tolist()])
+
+
+def _turned(image: Tensor, turn: int) -> Tensor:
+    """One of the 8 ways to turn and mirror (..., n, n). Reduced scenes have phase 0, so that all are alike."""
+    image = image.rot90(turn % 4, (-2, -1))
+    return image.flip(-1) if turn >= 4 else image
+
+
+def _pan_weights(patches: list[Patch], gnyq: Tensor, scene: Scene) -> Tensor:
+    """(1, B): least-squares weights of the reduced scene's bands, in its units, for its PAN."""
+    sampling = type(scene.sampling)(scene.ratio)
+    moments = [Moments.of(p.lrms, pan_at_ms_scale(p.pan, gnyq[0], sampling), p.mask_lr) for p in patches]
+    scale = Moments.total(moments).scale()
+    return (scale.weights / scale.std)[None]
+
+
+def _history(ratio: int, gnyq: Tensor) -> History:
+    unknown = torch.full((1,), torch.nan)
+    return History(
+        ratio, float(ratio), gnyq.shape[1], ratio, "mtf", (0.0, 0.0), unknown, unknown, gnyq, gnyq,
+        torch.zeros(1, 2), {},
+    )  # fmt: skip
