@@ -84,7 +84,11 @@ def _centre(sampling: Sampling) -> tuple[float, float]:
     return (0.5, 0.5) if sampling.convention == "toolbox" else sampling.phase
 
 
-@lru_cache(maxsize=4)
 def _loaded(name: str) -> Any:
+    return _cached(name, Path(name).stat().st_mtime_ns if Path(name).is_file() else 0)
+
+
+@lru_cache(maxsize=4)
+def _cached(name: str, _: int) -> Any:  # a file that was written anew is read anew
     network: Any = load(name)
     return network.to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Batches of one real scene, reduced by Wald's protocol with its own MS as the reference: what adaptation learns from."""
+"""Batches of one real scene, reduced by Wald's protocol, with its own MS as the reference: for adaptation."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Judging:
 
 def _places(patches: list[Patch], least: int, unit: int) -> tuple[int, list[Place]]:
     """The side of the patches, in PAN pixels, and where they can be: the largest for which there is a place."""
-    largest = min((min(PATCH, *patch.mask.shape) for patch in patches), default=0)
+    largest = max((min(PATCH, *patch.mask.shape) for patch in patches), default=0)
     sizes = {max(least, size) // unit * unit for size in (largest, largest // 2, largest // 4) if largest >= least}
     for size in sorted(sizes, reverse=True):
         found = [
@@ -144,6 +144,8 @@ def _places(patches: list[Patch], least: int, unit: int) -> tuple[int, list[Plac
 
 def _corners(mask: Tensor, size: int, step: int) -> list[tuple[int, int]]:
     """Rows and columns, in steps, at which size x size pixels of the mask (H, W) are all true."""
+    if min(mask.shape) < size:
+        return []
     invalid = torch.nn.functional.max_pool2d((~mask).float()[None, None], size, step)[0, 0]
     return cast(list[tuple[int, int]], [tuple(corner) for corner in torch.nonzero(invalid == 0).tolist()])
 

@@ -1,0 +1,207 @@
+"""Adaptation learns from the scene, changes only what it says, tells where weights are from, and can be stopped."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from networks import NAMES, network_of
+from pairs import landscape, read, write_pair
+
+import anypan
+from anypan.cli import cli
+from anypan.errors import UserError
+from anypan.models import ARCHITECTURES
+from anypan.scene import from_arrays
+from anypan.train import Optimisation, Run
+from anypan.train.real import Judging, RealPatches
+from anypan.weights import load, save, stored
+
+SIX = Optimisation(steps=1, scenes=1, patches=6)
+SIDE = 192  # PAN pixels; the MS has 48, of which patches are cut
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return landscape(SIDE, SIDE)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Weight files of every architecture in a small size, with random weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in NAMES:
+        network = network_of(name)
+        save(folder / f"{name}.safetensors", network.state_dict(), name, network.config)
+    return {name: folder / f"{name}.safetensors" for name in NAMES}
+
+
+def scene_of(pan, ms, **options):
+    return from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms), gnyq=(0.3,) * len(ms), **options)
+
+
+def tensors(path):
+    return stored(path).tensors
+
+
+def changed(one, other):
+    before, after = tensors(one), tensors(other)
+    assert before.keys() == after.keys()
+    return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+@pytest.mark.parametrize("phase", [(0.0, 0.0), (1.3, -0.6)])
+def test_a_patch_s_ms_is_its_reference_degraded_however_it_is_turned(monkeypatch, in_blocks, phase):
+    pan, ms = landscape(384, 256, phase=phase)
+    if in_blocks:
+        monkeypatch.setattr("anypan.scene.FIT_PIXELS", 6000)
+        monkeypatch.setattr("anypan.scene.FIT_BLOCK", 32)
+    patches = RealPatches(scene_of(pan, ms, phase=phase), SIX)
+    assert (len(patches.samples) > 1) == in_blocks
+    batch = patches.draw(0)
+    inner = (..., slice(3, -3), slice(3, -3))
+    again = batch.sampling.degrade(batch.reference, batch.gnyq)
+    assert torch.allclose(again[inner], batch.lrms[inner], atol=0.02)
+    seen = batch.sampling.degrade(batch.pan, batch.gnyq[:, :1])[inner].flatten(1)  # PAN is the mean of the bands
+    mean = batch.lrms.mean(1, keepdim=True)[inner].flatten(1)
+    assert all(torch.corrcoef(torch.stack(two))[0, 1] > 0.95 for two in zip(seen, mean, strict=True))
+
+
+def test_steps_draw_different_patches_and_always_the_same_of_a_seed(pair):
+    patches, again = RealPatches(scene_of(*pair), SIX), RealPatches(scene_of(*pair), SIX)
+    assert torch.equal(patches.draw(3).pan, again.draw(3).pan)
+    assert not torch.equal(patches.draw(3).pan, patches.draw(4).pan)
+    judging = Judging(patches)
+    assert len(judging) == 1 and torch.equal(judging.draw(0).pan, Judging(again).draw(0).pan)
+
+
+def test_no_patch_holds_an_invalid_pixel():
+    pan, ms = landscape(320, 320)
+    mask = torch.ones(320, 320, dtype=torch.bool)
+    mask[100:110, 100:110] = False
+    whole, holed = RealPatches(scene_of(*landscape(320, 320)), SIX), RealPatches(scene_of(pan, ms, mask=mask), SIX)
+    assert whole.size == 80 and holed.size == 40
+    (patch, _) = holed.samples[0]
+    assert not patch.mask.all() and len(holed.places) > 8
+    for at in holed.places:
+        assert patch.mask[4 * at.row : 4 * at.row + holed.size, 4 * at.col : 4 * at.col + holed.size].all()
+    mask[:] = False
+    with pytest.raises(UserError, match="too small"):
+        RealPatches(scene_of(pan, ms, mask=mask), SIX)
+
+
+def test_adaptation_lowers_the_loss_on_its_scene(tmp_path):
+    pair = landscape(128, 128)
+    done = anypan.adapt(*pair, tmp_path / "own.safetensors", steps=8, register=False)
+    assert done.after < 0.97 * done.before
+    scene, steps = scene_of(*pair), Optimisation(steps=1)
+    for weights, loss in (("anypan-s", done.before), (done.output, done.after)):
+        found = Run(load(weights), steps).validate(Judging(RealPatches(scene, steps)))
+        assert found == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_freezing_changes_only_what_is_no_encoder(tmp_path, small, name):
+    pair = landscape(128, 128)
+    options = {"weights": small[name], "steps": 1}
+    anypan.adapt(*pair, tmp_path / "part.safetensors", tuning="freeze", **options)
+    anypan.adapt(*pair, tmp_path / "full.safetensors", tuning="full", **options)
+    encoder = {key for key in tensors(small[name]) if any(re.search(p, key) for p in ARCHITECTURES[name].encoder)}
+    part = changed(small[name], tmp_path / "part.safetensors")
+    assert encoder and part and not part & encoder
+    full = changed(small[name], tmp_path / "full.safetensors")
+    assert part <= full and full & encoder
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(tmp_path, pair, small):
+    files = [tmp_path / f"{n}.safetensors" for n in range(3)]
+    for file, seed in zip(files, (5, 5, 6), strict=True):
+        anypan.adapt(*pair, file, weights=small["anypan-s"], steps=2, seed=seed)
+    assert not changed(files[0], files[1]) and stored(files[0]).header == stored(files[1]).header
+    assert changed(files[0], files[2])
+
+
+def test_weights_say_what_they_are_from_and_fuse(tmp_path, pair, small):
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    anypan.adapt(*pair, first, weights=small["PNN"], steps=3, seed=4, tuning="freeze")
+    header = stored(first).header
+    assert header["base"] == "PNN.safetensors" and header["architecture"] == "PNN"
+    assert header["base_sha256"] == hashlib.sha256(small["PNN"].read_bytes()).hexdigest()
+    assert [header[key] for key in ("tuning", "steps", "seed", "sensor")] == ["freeze", "3", "4", "generic"]
+    done = anypan.adapt(*pair, second, weights=first, seconds=0.01)
+    assert done.steps == 1 and stored(second).header["base_sha256"] == stored(first).sha256
+    assert anypan.fuse(*pair, method=str(second)).shape == (3, SIDE, SIDE)
+
+
+def test_weights_written_anew_are_read_anew(tmp_path, pair, small):
+    path = tmp_path / "own.safetensors"
+    shutil.copy(small["PNN"], path)
+    before = anypan.fuse(*pair, method=str(path))
+    anypan.adapt(*pair, path, weights=small["PNN"], steps=3, overwrite=True)
+    assert not np.array_equal(anypan.fuse(*pair, method=str(path)), before)
+
+
+@pytest.mark.parametrize(
+    "options, word",
+    [
+        ({"weights": "anypan-z"}, "no weights named 'anypan-z'"),
+        ({"weights": "nowhere.safetensors"}, "does not exist"),
+        ({"tuning": "half"}, "no tuning 'half'"),
+        ({"steps": 0}, "steps = 0"),
+        ({"seconds": -1.0}, "seconds = -1"),
+        ({"out": "own.pt"}, "does not end in .safetensors"),
+        ({"out": "there.safetensors"}, "--overwrite"),
+        ({"out": "no/where.safetensors"}, "does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_said_first(tmp_path, monkeypatch, pair, options, word):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.safetensors").write_bytes(b"mine")
+    with pytest.raises(UserError, match=word):
+        anypan.adapt(*pair, options.pop("out", "own.safetensors"), **options)
+    assert os.listdir(tmp_path) == ["there.safetensors"]
+
+
+def test_a_scene_that_is_too_small_is_refused(tmp_path, small):
+    with pytest.raises(UserError, match=r"30 x 30 pixels, but no valid area of 32 x 32"):
+        anypan.adapt(*landscape(120, 120), tmp_path / "own.safetensors", weights=small["PNN"])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("moment", ["while learning", "while writing"])
+def test_an_interruption_leaves_no_file_and_the_old_one_as_it_was(tmp_path, monkeypatch, pair, small, moment):
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(b"old")
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    if moment == "while writing":
+        monkeypatch.setattr("anypan.weights.os.replace", interrupt)
+    progress = interrupt if moment == "while learning" else None
+    with pytest.raises(KeyboardInterrupt):
+        anypan.adapt(*pair, path, weights=small["PNN"], steps=1, overwrite=True, progress=progress)
+    assert os.listdir(tmp_path) == ["own.safetensors"] and path.read_bytes() == b"old"
+
+
+def test_the_verb_adapts_files_and_says_what_it_did(tmp_path, pair, small):
+    files = list(write_pair(tmp_path, *(image.astype("uint16") for image in pair)))
+    out = tmp_path / "own.safetensors"
+    command = ["adapt", *map(str, files), "-o", str(out), "--weights", str(small["PNN"]), "--device", "cpu"]
+    said = CliRunner().invoke(cli, [*command, "--steps", "3", "--tuning", "freeze", "-b", "3,1"])
+    assert said.exit_code == 0 and "adapting 100 % (3 of 3)" in said.stderr
+    assert "PNN.safetensors after 3 steps" in said.stdout and "loss " in said.stdout
+    assert stored(out).header["tuning"] == "freeze" and stored(out).header["bands"] == "band 3, band 1"
+    refused = CliRunner().invoke(cli, command)
+    assert refused.exit_code == 2 and refused.stderr.startswith("error: ") and "--overwrite" in refused.stderr
+    told = CliRunner().invoke(cli, [*command, "--seconds", "0.01", "--overwrite", "--json"])
+    assert json.loads(told.stdout)["steps"] == 1
+    fused = tmp_path / "fused.tif"
+    assert CliRunner().invoke(cli, ["fuse", *map(str, files), str(fused), "--method", str(out)]).exit_code == 0
+    assert read(fused).shape == (3, SIDE, SIDE)
