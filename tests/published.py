@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +45,46 @@ def write_stack(path: Path, scenes: list[Scene], **options: Any) -> Path:
         for key in scenes[0]:
             file.create_dataset(key, data=np.stack([scene[key] for scene in scenes]), **options)
     return path
+
+
+def write_mat(path: Path, compress: bool = True, **variables: Any) -> Path:
+    """A MATLAB file of version 5 (7 if compressed) of numeric arrays with MATLAB's axes, and texts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + struct.pack("<H", 0x0100) + b"IM"
+    elements = [_matrix(name, value) for name, value in variables.items()]
+    packed = [zlib.compress(each) for each in elements] if compress else elements
+    path.write_bytes(header + b"".join(struct.pack("<II", 15, len(p)) + p if compress else p for p in packed))
+    return path
+
+
+MAT_CLASSES = {"f8": 6, "f4": 7, "u1": 9, "i2": 10, "u2": 11}
+MAT_TYPES = {"u1": 2, "i2": 3, "u2": 4, "f4": 7, "f8": 9}
+
+
+def _matrix(name: str, value: Any) -> bytes:
+    image = np.array([[ord(c) for c in value]], "u2") if isinstance(value, str) else np.atleast_2d(np.asarray(value))
+    code = image.dtype.str[1:]
+    number = 4 if isinstance(value, str) else MAT_CLASSES[code]
+    parts = [(6, struct.pack("<II", number, 0)), (5, np.array(image.shape, "<i4").tobytes()), (1, name.encode())]
+    parts.append((MAT_TYPES[code], image.tobytes(order="F")))
+    body = b"".join(struct.pack("<II", kind, len(raw)) + raw + bytes(-len(raw) % 8) for kind, raw in parts)
+    return struct.pack("<II", 14, len(body)) + body
+
+
+def write_mat73(path: Path, **variables: Any) -> Path:
+    """A MATLAB file of version 7.3: HDF5 after 512 bytes of header, axes reversed, texts as numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            text = isinstance(value, str)
+            image = np.array([[ord(c) for c in value]], "u2") if text else np.atleast_2d(np.asarray(value))
+            file[name] = image.transpose()
+            file[name].attrs["MATLAB_class"] = np.bytes_("char" if text else "double")
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + struct.pack("<H", 0x0200) + b"IM")
+    return path
+
+
+def last(image: NDArray[Any]) -> NDArray[Any]:
+    """(B, H, W) as MATLAB has it: (H, W, B), or (H, W) of one band."""
+    return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)

@@ -1,17 +1,21 @@
 """Readers of published sets, on small files that are written here in exactly the published structure."""
 
+import base64
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from published import SIDE, full, reduced, write_stack
+from published import SIDE, full, last, reduced, write_mat, write_mat73, write_stack
 
 from anypan.benchmark import find_scenes, prepare, run
+from anypan.benchmark.readers import mat
 from anypan.cli import cli
 from anypan.errors import UserError
 from anypan.methods import METHODS
@@ -172,3 +176,148 @@ def test_two_copies_of_a_set_are_refused(tmp_path: Path) -> None:
         write_stack(tmp_path / folder / "test_qb_OrigScale_multiExm1.h5", [full(4, 7)])
     with pytest.raises(UserError, match="more than once"):
         find_scenes(f"pancollection:{tmp_path}")
+
+
+# I_PAN = uint16([0 1 2; 3 4 5]), sensor = 'WV3', ratio = 4, deflated, as another writer of the format makes it.
+FOREIGN = (
+    "DwAAADYAAAB4nONjYGDwAGI2IOYAYm4GCGCF8pmAmBmIGaFinvEBjn5AmgWIecAqmYFyLEB1rGAeAFTaAi4PAAAALwAAAHic42NgYLAAYjYg5gBiFgYI"
+    "YIXyGYGYGUqD1BSn5hXnFzEwCABFw8OMGQA94gP+DwAAACkAAAB4nONjYGBwAGI2IOaA0iDACuUzImGQWFFiSWY+kOaEykOAgAMATSgC+A=="
+)
+
+
+def test_a_matlab_file_of_another_writer_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.mat"
+    path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + base64.b64decode(FOREIGN))
+    found = mat.read(path, ["I_PAN", "sensor", "ratio", "absent"])
+    assert np.array_equal(found.pop("I_PAN"), [[0, 1, 2], [3, 4, 5]])
+    assert found == {"sensor": "WV3", "ratio": 4.0}
+
+
+WRITERS = (write_mat, partial(write_mat, compress=False), write_mat73)
+VERSIONS = ("7", "5", "7.3")
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=VERSIONS)
+def test_matlab_files_keep_axes_types_and_texts(write: Callable[..., Path], tmp_path: Path) -> None:
+    images = {code: np.arange(24).reshape(2, 3, 4).astype(code) for code in ("u1", "u2", "i2", "f4", "f8")}
+    found = mat.read(write(tmp_path / "any.mat", sensor="QB", **images), [*images, "sensor"])
+    assert found.pop("sensor") == "QB"
+    assert all(
+        np.array_equal(found[code], image) and found[code].dtype == image.dtype for code, image in images.items()
+    )
+
+
+@pytest.mark.parametrize("write", WRITERS, ids=VERSIONS)
+def test_a_damaged_matlab_file_is_said_to_be_damaged(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Cut off, a byte changed, or a shape that the file cannot hold: one sentence, and nothing else is raised."""
+    image = np.random.default_rng(1).integers(0, 2047, (40, 30, 4)).astype("u2")
+    path = write(tmp_path / "any.mat", I_PAN=image)
+    good = path.read_bytes()
+    for start in range(128, len(good) - 1, len(good) // 40):
+        for bad in (good[:start], good[:start] + bytes([good[start] ^ 0xFF]) + good[start + 1 :]):
+            path.write_bytes(bad)
+            with suppress(UserError):
+                mat.read(path, ["I_PAN"])
+    path.write_bytes(good[: len(good) // 2])
+    with pytest.raises(UserError, match="damaged or cut off"):
+        mat.one(path, ["I_PAN"])
+
+
+def test_a_matlab_file_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = write_mat(tmp_path / "any.mat", compress=False, I_PAN=np.ones((4, 4), "u2"))
+    raw = path.read_bytes()
+    shape = np.array([4, 4], "<i4").tobytes()
+    assert raw.count(shape) == 1
+    path.write_bytes(raw.replace(shape, np.array([2**30, 2**30], "<i4").tobytes()))
+    with pytest.raises(UserError, match="more than it can hold"):
+        mat.read(path, ["I_PAN"])
+    packed = write_mat(tmp_path / "packed.mat", I_PAN=np.zeros((2000, 2000), "u2"))
+    raw = packed.read_bytes()
+    packed.write_bytes(raw[:-2] + b"??")
+    with pytest.raises(UserError, match="damaged"):  # the checksum at the end
+        mat.read(packed, ["I_PAN"])
+
+
+def test_pancollection_as_single_files(tmp_path: Path) -> None:
+    """Their full-resolution images are not those of the stacks, so their names differ."""
+    scene, pair = reduced("WV2", 8, 8), full(8, 9)
+    write_mat(tmp_path / "Test(HxWxC)_wv2_data7.mat", **{key: last(image) for key, image in scene.items()})
+    write_mat73(tmp_path / "Test(HxWxC)_wv2_data_fr12.mat", **{key: last(image) for key, image in pair.items()})
+    one, two = sorted(find_scenes(f"pancollection:{tmp_path}"), key=lambda scene: scene.name)
+    assert [one.name, two.name] == ["pancollection/wv2/full-mat/0012", "pancollection/wv2/reduced-mat/0007"]
+    case = prepare(two, "rr", "toolbox")
+    assert case.reference is not None and np.array_equal(case.reference.numpy(), scene["gt"].astype(np.float32))
+    assert np.array_equal(prepare(one, "fr", "toolbox").scene.whole().pan.numpy(), pair["pan"].astype(np.float32))
+
+
+def test_toolbox_files_tell_what_they_hold(tmp_path: Path) -> None:
+    scene, pair = {key: last(image) for key, image in reduced("WV3", 8, 1).items()}, full(4, 3, side=416)
+    names = {"I_PAN": "pan", "I_MS_LR": "ms", "I_MS": "lms", "I_GT": "gt"}
+    images = {name: scene[key] for name, key in names.items()}
+    write_mat(tmp_path / "RR" / "NY1_WV3_RR.mat", sensor="WV3", ratio=4.0, L=11.0, **images)
+    write_mat73(tmp_path / "imgGE1.mat", I_MS=last(pair["ms"]).astype("u2"), I_PAN=last(pair["pan"]).astype("u2"))
+    write_mat(tmp_path / "QB_unit.mat", pan=scene["pan"] / 2047, lrms=scene["ms"] / 2047, gt=scene["gt"] / 2047)
+    write_mat(tmp_path / "broken.mat", I_PAN=scene["pan"], I_MS=scene["lms"])
+    rows = {row["scene"]: row for row in run(find_scenes(f"toolbox:{tmp_path}"), EXP, ["rr"], "toolbox")}
+    assert sorted(rows) == [f"toolbox/{name}" for name in ("QB_unit", "RR/NY1_WV3_RR", "broken", "imgGE1")]
+    known = rows["toolbox/RR/NY1_WV3_RR"]
+    said = {"sensor": "WV3", "full_scale": 2047, "phase_convention": "toolbox", "degraded": True}
+    assert said.items() <= known.items()
+    unit = rows["toolbox/QB_unit"]
+    assert (unit["sensor"], unit["full_scale"], unit["unit"]) == ("QB", 1, 2047)
+    assert unit["Q2n"] == pytest.approx(known["Q2n"], abs=1e-3)
+    assert "no MS smaller than its PAN" in rows["toolbox/broken"]["error"]
+    assert {"sensor": "GE1", "full_scale": None, "phase_convention": "unknown"}.items() <= rows[
+        "toolbox/imgGE1"
+    ].items()
+
+
+def nbu(root: Path, folder: str, count: int, keys: tuple[str, str]) -> None:
+    for index in range(1, count + 1):
+        pair = full(4, index, side=256)
+        path = root / "1_Satellite_Dataset" / "Dataset" / folder
+        write_mat(path / "MS_256" / f"{index}.mat", **{keys[0]: last(pair["ms"]).astype("u2")})
+        write_mat(path / "PAN_1024" / f"{index}.mat", **{keys[1]: last(pair["pan"]).astype("u2")})
+
+
+def test_nbu_is_six_sensors_with_their_own_keys(tmp_path: Path) -> None:
+    nbu(tmp_path, "1_IKONOS", 2, ("imgMS", "imgPAN"))
+    nbu(tmp_path, "3 Gaofen-1", 1, ("I_MS", "I_PAN"))
+    nbu(tmp_path, "2_QuickBird", 1, ("imgMS", "block"))
+    nbu(tmp_path / "2_Thematic", "urban", 1, ("imgMS", "imgPAN"))
+    scenes = find_scenes(f"nbu:{tmp_path}")
+    assert [scene.name for scene in scenes] == ["nbu/ikonos/0001", "nbu/ikonos/0002", "nbu/qb/0001", "nbu/gf1/0001"]
+    rows = [row for row in run(scenes, EXP, ["rr"], "physical")]
+    assert [(row["sensor"], row["full_scale"]) for row in rows] == [("IKONOS", 2047)] * 2 + [
+        ("QB", 2047),
+        ("GF1", 1023),
+    ]
+    assert not any(row["degraded"] for row in rows) and all(row["Q2n"] for row in rows)
+
+
+def test_nbu_pairs_that_lack_a_half_are_error_rows(tmp_path: Path) -> None:
+    nbu(tmp_path, "6_WorldView-3", 2, ("imgMS", "imgPAN"))
+    next(tmp_path.rglob("PAN_1024/2.mat")).unlink()
+    row = list(run(find_scenes(f"nbu:{tmp_path}"), EXP, ["fr"]))[1]
+    assert row["scene"] == "nbu/wv3/0002" and "PAN_1024" in row["error"] and "cannot be opened" in row["error"]
+
+
+def test_nbu_splits_are_read_from_the_published_lists(tmp_path: Path) -> None:
+    """The lists number the file names as text: 1, 10, 2 ... A list is a literal; code in it is not executed."""
+    folder = tmp_path / "5 WorldView-2"
+    for index in range(1, 11):
+        for part in ("MS_256", "PAN_1024"):
+            write_mat(folder / part / f"{index}.mat", I_MS=np.ones((2, 2)))
+    with pytest.raises(UserError, match="put UniPAN's"):
+        find_scenes(f"nbu/test:{tmp_path}")
+    lists = tmp_path / "sequence.py"
+    lists.write_text("\nseq = {\n    'wv2': [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],\n}\n")
+    found = {part: [n.removeprefix("nbu/wv2/") for n in names(f"nbu/{part}:{tmp_path}")] for part in ("test", "valid")}
+    assert found == {"test": ["0001", "0010"], "valid": ["0002"]}
+    assert len(names(f"nbu/train:{tmp_path}")) == 7
+    lists.write_text("seq = __import__('os').getcwd()")
+    with pytest.raises(UserError, match="holds no lists"):
+        find_scenes(f"nbu/test:{tmp_path}")
+    lists.write_text("seq = {'wv2': [0, 1, 2]}")
+    with pytest.raises(UserError, match="10 pairs, but UniPAN's list for it 3"):
+        find_scenes(f"nbu/test:{tmp_path}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from anypan.dataset.source import files_below
+from anypan.errors import UserError
+from anypan.sensors import find
 
 
 def below(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:
@@ -18,3 +22,12 @@ def below(root: Path, suffixes: Sequence[str]) -> Iterator[Path]:
 def number(stem: str) -> str:
     """``7`` as ``0007``, so that names sort as numbers do; anything else as it is."""
     return f"{int(stem):04d}" if stem.isascii() and stem.isdigit() else stem
+
+
+def sensor_in(path: str) -> str:
+    """The sensor that a part of the path names (``WV3`` of ``RR/NY1_WV3_RR.mat``), the last if several; ``unknown``."""
+    parts = [part for folder in path.split("/") for part in (folder, *re.split(r"[_\s.()]+", folder))]
+    for part in reversed(parts):
+        with suppress(UserError):
+            return find(re.sub(r"^(\d+[_ ]|img)", "", part)).name
+    return "unknown"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,28 @@ def at(path: Path, keys: Sequence[str], index: int) -> dict[str, NDArray[Any]]:
         if any(each is not None and index >= each.shape[0] for each in found.values()):
             raise UserError(f"{path} has fewer images of one kind than of another: fetch the published file.")
         return {key: np.asarray(each[index]) for key, each in found.items() if each is not None}
+
+
+def matlab(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any] | str]:
+    """The variables called ``wanted`` that a MATLAB 7.3 file has: arrays with MATLAB's axes, texts as str."""
+    with opened(path) as file:
+        found = {name: array(file, name, (3, 2)) for name in wanted if not _passed_over(file, name)}
+        return {name: _value(each) for name, each in found.items() if each is not None}
+
+
+def _passed_over(file: Any, name: str) -> bool:
+    """True for structures and the like, and for empty arrays, of which MATLAB writes the shape as their content."""
+    import h5py
+
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        return False
+    return file.get(name, getclass=True) is not h5py.Dataset or "MATLAB_empty" in file[name].attrs
+
+
+def _value(found: Any) -> NDArray[Any] | str:
+    values = np.asarray(found[()]).transpose()
+    text = found.attrs.get("MATLAB_class", b"") in (b"char", "char")
+    return "".join(map(chr, values.ravel())) if text else values
 
 
 def _check(path: Path, found: Any) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from anypan.benchmark.readers import hdf5
+from anypan.benchmark.readers import hdf5, mat
 from anypan.benchmark.readers.entry import About, Entry, Images, Layout, Protocol, failing
-from anypan.benchmark.readers.files import below
+from anypan.benchmark.readers.files import below, number
 from anypan.errors import UserError
 from anypan.sensors import SENSORS
 
@@ -27,14 +27,31 @@ REDUCED: tuple[Protocol, ...] = ("rr",)
 FULL: tuple[Protocol, ...] = ("fr",)
 SPLITS = ("test", "valid", "train")
 _STACK = re.compile(r"(train|valid|test)_(wv3|qb|gf2|wv2)(_OrigScale)?(_multiExm\d+)?\.h5", re.IGNORECASE)
+_SINGLE = re.compile(r"Test\(HxWxC\)_(wv3|qb|gf2|wv2)_data(_fr)?(\d+)\.mat", re.IGNORECASE)
 
 
 def _find(root: Path, split: str) -> Iterator[Entry]:
-    for path in below(root, (".h5",)):
+    for path in below(root, (".h5", ".mat")):
+        yield from _single(path, split)
         named = _STACK.fullmatch(path.name)
         if named and named[1].lower() == split:
             hdf5.require(path)
             yield from _stack(path, split, named[2].lower(), bool(named[3]))
+
+
+def _single(path: Path, split: str) -> Iterator[Entry]:
+    """The entry of a file of one image, none if it is another file. Their numbers are their own, so is their name."""
+    named = _SINGLE.fullmatch(path.name)
+    if named and split == "test":
+        sensor, full = named[1].upper(), bool(named[2])
+        name = f"{LAYOUT.name}/{named[1].lower()}/{'full' if full else 'reduced'}-mat/{number(named[3])}"
+        read = partial(_read_single, path, sensor, full)
+        yield Entry(name, LAYOUT.name, sensor, read, split, FULL if full else REDUCED)
+
+
+def _read_single(path: Path, sensor: str, full: bool) -> Images:
+    found = {key: mat.bands_first(path, key, value) for key, value in mat.read(path, KEYS).items()}
+    return _images(path, found, sensor, full)
 
 
 def _stack(path: Path, split: str, sensor: str, full: bool) -> Iterator[Entry]:
