@@ -22,7 +22,7 @@ from anypan.train.real import Judging, RealPatches
 from anypan.weights import Stored, save, stored
 
 TUNINGS = ("full", "freeze")
-STEPS = 200
+STEPS = 100
 ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, patches=8)
 
 File = str | PathLike[str]
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 class Options:
     """How adapt() goes about it.
 
-    ``steps`` and ``seconds``: it ends at whichever comes first; 200 steps if neither is given. Equal steps and
+    ``steps`` and ``seconds``: it ends at whichever comes first; 100 steps if neither is given. Equal steps and
     ``seed`` give equal weights on one machine. ``bands``, ``sensor``, ``register``, ``device``, ``overwrite``,
     ``allow_vrt`` and ``allow_remote`` as for fuse(). ``progress``: called with (done, all), steps or seconds.
     """

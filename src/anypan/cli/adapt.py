@@ -14,7 +14,7 @@ from anypan.cli.fuse import bands_option
 _OUT = "The weight file to write, for 'anypan fuse --method'."
 _WEIGHTS = "What to begin with: a name from 'anypan models', or a .safetensors file."
 _TUNING = "full: all parameters learn; freeze: the encoder stays as it is."
-_STEPS = "Stop after so many steps.  [default: 200, unless --seconds is given]"
+_STEPS = "Stop after so many steps.  [default: 100, unless --seconds is given]"
 _SECONDS = "Stop after so many seconds; the steps, and so the weights, then depend on the machine's speed."
 _DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
