@@ -1,0 +1,119 @@
+"""Judges what a cell trained: parts of real scenes, at reduced and at full resolution."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from cells import Cell, Study
+from rendered import render_scenes
+from torch import Tensor
+
+from anypan import __version__
+from anypan.benchmark import Case, find_scenes, prepare
+from anypan.benchmark.cases import Protocol
+from anypan.methods.base import Method
+from anypan.metrics import judge
+from anypan.scene import from_arrays
+
+Row = dict[str, Any]
+CELL = 4  # MS pixels: parts are multiples of it
+FACTS = ("scene", "sensor", "protocol", "mode", "ratio", "bands", "size")
+LEFT_OUT = ("D_lambda (paper)", "D_s (paper)")
+DIGITS = 5
+VERSIONS = {
+    "anypan": __version__,
+    "torch": torch.__version__,
+    "numpy": np.__version__,
+    "python": platform.python_version(),
+}
+
+
+def scenes_of(study: Study, work: Path) -> dict[str, Path]:
+    """Scene folders by their names; rendered ones where there are no others and something may stand in."""
+    folder = study.folder / study.scenes
+    if study.stand_in and not folder.is_dir():
+        folder = render_scenes(work / "rendered")
+    return {scene.name: scene for scene in find_scenes(folder)}
+
+
+def judged(cell: Cell, study: Study, scenes: dict[str, Path]) -> Iterator[Case]:
+    """The cases that a cell is judged on: never of the sensor, or with the scene, that it was trained on."""
+    for name in (name for name in study.judged if name in scenes):
+        sensor = _sensor(scenes[name])
+        if cell.stage == "A" and sensor == cell.source:
+            continue
+        if cell.adapted and (sensor != cell.adapted or name == study.one_shot["scenes"][sensor]):
+            continue
+        yield part_of(scenes[name], "rr", study.side)
+        full = part_of(scenes[name], "fr", study.side)
+        if not full.facts["degraded"]:
+            yield full
+
+
+def _sensor(folder: Path) -> str:
+    return str(json.loads((folder / "scene.json").read_text())["sensor"])
+
+
+@lru_cache(maxsize=64)
+def part_of(folder: Path, protocol: Protocol, side: int) -> Case:
+    """A scene's middle, at most side x side PAN pixels; kept, since every cell is judged on it."""
+    case = prepare(folder, protocol)
+    scene, ratio = case.scene, case.scene.ratio
+    if max(scene.shape) * ratio <= side:
+        return case
+    part = [_middle(n, side // ratio // CELL * CELL) for n in scene.shape]
+    fine = [slice(s.start * ratio, s.stop * ratio) for s in part]
+    patch, sampling = scene.whole(), scene.sampling
+    pan, lrms, mask = patch.pan[:, *fine], patch.lrms[:, *part], patch.mask[*fine]
+    cut = from_arrays(pan, lrms, scene.gnyq, scene.gnyq_pan, sampling.phase, sampling.convention, mask)
+    cut = dataclasses.replace(cut, bands=scene.bands, sensor=scene.sensor)
+    reference = None if case.reference is None else case.reference[:, *fine]
+    valid = None if case.mask is None else case.mask[*fine]
+    facts = case.facts | {"size": list(mask.shape)}
+    return dataclasses.replace(case, scene=cut, reference=reference, mask=valid, facts=facts)
+
+
+def _middle(length: int, most: int) -> slice:
+    kept = min(length, most)
+    return slice((length - kept) // 2, (length - kept) // 2 + kept)
+
+
+def rows_of(cell: Cell, method: Method, spent: Row, study: Study, cases: list[Case], device: str) -> list[Row]:
+    """One row for each case. ``seconds``: to fit and to fuse."""
+    about = {"cell": cell.name, "stage": cell.stage, "family": cell.family, "network": cell.network}
+    about |= {"source": cell.source, "seed": cell.seed, "adapted": cell.adapted, "tuning": cell.tuning}
+    about |= {"change": cell.change, "budget": study.budget, **spent, "rows": len(cases)}
+    rows = []
+    for case in cases:
+        begun = time.perf_counter()
+        fused = _fused(case, method, device)
+        seconds = round(time.perf_counter() - begun, 3)
+        values = judge(fused, case.against, case.metrics)
+        facts = {"method": cell.name} | {key: case.facts[key] for key in FACTS} | {"seconds": seconds, "device": device}
+        kept = {key: _short(value) for key, value in values.items() if key not in LEFT_OUT}
+        rows.append(about | facts | kept | {"versions": VERSIONS})
+    return rows
+
+
+@torch.inference_mode()
+def _fused(case: Case, method: Method, device: str) -> Tensor:
+    """The part as one tile without a halo: what lies beyond it costs nothing, and training patches are seen so too."""
+    fuser: Any = method(case.scene)
+    patch = case.scene.whole()
+    if not hasattr(fuser, "to"):
+        return fuser(patch.pan, patch.lrms)
+    return fuser.to(device)(patch.pan.to(device), patch.lrms.to(device)).cpu()
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
