@@ -71,7 +71,8 @@ def renewed(text: str, rows: Sequence[Row]) -> str:
 
 def stale(root: Path, check: bool) -> list[Path]:
     """The documents below `root` whose tables differ from the rows; unless `check`, they are rewritten."""
-    rows = latest(read(sorted((root / "results").glob("*.jsonl"))))
+    every = read(sorted((root / "results").glob("*.jsonl")))
+    rows = latest(row for row in every if "cell" not in row)  # the study's rows have tables of their own: runs/paper
     found = []
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         text = path.read_text(encoding="utf-8")

@@ -49,6 +49,7 @@ class Pool(Stateless):
 
     def __init__(self, tiles: Tensor, patch: int, o: Optimisation, simulation: Simulation) -> None:
         self.tiles, self.patch, self.o, self.simulation = tiles, patch, o, simulation
+        self.images = len(tiles)
 
     def draw(self, step: int) -> Batch:
         rng = torch.Generator().manual_seed(self.o.seed * 10**6 + step)
@@ -70,6 +71,7 @@ class Scenes(Stateless):
 
     def __init__(self, folders: Iterable[Path], pixels: int, o: Optimisation) -> None:
         self.scenes = [RealPatches(prepare(folder, "fr").scene, o) for folder in folders]
+        self.images = len(self.scenes)
         for scene in self.scenes:
             scene.o = replace(o, scenes=1, patches=max(1, round(pixels / scene.size**2)))
 
@@ -94,8 +96,8 @@ def train(cell: Cell, study: Study, scenes: dict[str, Path], work: Path, device:
         o = _optimisation(cell, study, device)
         batches = _batches(cell, study, scenes, work, o)
         run = _trained(Run(network, o, device), batches, _clock(device))
-        weights, did = run.average, {"steps": run.step, "train_seconds": round(run.seconds, 1)}
-        spent |= did
+        weights = run.average
+        spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
     save(path, weights, cell.network, settings, cell=cell.name, spent=json.dumps(spent))
     return path, spent
 

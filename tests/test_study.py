@@ -1,0 +1,168 @@
+"""The study of the paper: its cells, its rows on the disk, and that docs/paper.md says what the rows say."""
+
+import dataclasses
+import json
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import torch
+
+from anypan.errors import UserError
+from anypan.simulate.recipe import EFFECTS
+from anypan.train import Optimisation
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "runs" / "paper"
+sys.path.insert(0, str(FOLDER))
+import cells  # noqa: E402
+import judging  # noqa: E402
+import page  # noqa: E402
+import study as command  # noqa: E402
+import tables  # noqa: E402
+import training  # noqa: E402
+
+SMOKE, STUDY = cells.read(FOLDER / "smoke.toml"), cells.read(FOLDER / "study.toml")
+
+
+def row(cell: str, **more: object) -> dict[str, object]:
+    return {"cell": cell, "rows": 1, "scene": "s", "protocol": "rr", **more}
+
+
+@pytest.mark.parametrize("study", [SMOKE, STUDY], ids=["smoke", "study"])
+def test_cells_have_names_of_their_own_and_begin_with_what_answers_the_claims(study: cells.Study) -> None:
+    every = cells.cells(study)
+    names = [cell.name for cell in every]
+    assert len(set(names)) == len(names)
+    assert {"A/pannet/gf2/seed1", "B/anypan-t/natural/seed1", "ablation/no-noise", "time/x4"} <= set(names)
+    known = set()
+    for cell in every:  # what a cell starts from comes before it
+        assert cell.start is None or cell.start.name in known
+        known.add(cell.name)
+    first = next(n for n, cell in enumerate(every) if cell.stage == "ablation")
+    done = {(cell.stage, cell.network, cell.source) for cell in every[:first]}
+    assert all(("B", name, source) in done for name in study.names for source in cells.SOURCES)
+    assert {name.name.removeprefix("ablation/no-").replace("-", " ") for name in every if len(name.off) == 1} == {
+        name.replace("-", " ").lower() for name in EFFECTS if not name.endswith(" noise")
+    }
+
+
+def test_weights_change_with_what_decides_them_and_with_nothing_else() -> None:
+    cell = cells.Cell("B", "PanNet", "both")
+    before = cells.digest(cell, STUDY, "cpu")
+    assert before == cells.digest(cell, dataclasses.replace(STUDY, judged=("other",), seeds=5), "cpu")
+    assert before != cells.digest(cell, dataclasses.replace(STUDY, budget=9.0), "cpu")
+    assert before != cells.digest(dataclasses.replace(cell, seed=2), STUDY, "cpu")
+
+
+def test_a_study_with_an_unknown_key_is_an_error(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("bugdet = 1\n" + (FOLDER / "smoke.toml").read_text())
+    with pytest.raises(UserError, match="bugdet"):
+        cells.read(wrong)
+
+
+def test_an_interrupted_cell_leaves_nothing_behind(tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    command.append([row("one")], out)
+    command.append([row("two", rows=2)], out)
+    with out.open("a") as file:
+        file.write('{"cell": "thr')
+    assert command.whole(out) == {"one"}
+    assert [json.loads(line)["cell"] for line in out.read_text().splitlines()] == ["one"]
+    assert command.whole(tmp_path / "none.jsonl") == set()
+
+
+def test_no_cell_is_judged_on_what_it_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "part_of", lambda folder, protocol, side: Named(folder.name, protocol))
+    scenes = {}
+    for name in STUDY.judged:
+        scenes[name] = tmp_path / name
+        scenes[name].mkdir()
+        sensors = {"gf2": "GF2", "qb": "QB", "pleiades": "Pleiades"}
+        sensor = sensors.get(name.split("-")[0], "other")
+        (scenes[name] / "scene.json").write_text(json.dumps({"sensor": sensor}))
+
+    def seen(cell: cells.Cell) -> set[str]:
+        return {case.name for case in judging.judged(cell, STUDY, scenes)}
+
+    assert seen(cells.Cell("B", "PanNet", "both")) == set(STUDY.judged)
+    assert not any(name.startswith("gf2") for name in seen(cells.Cell("A", "PanNet", "GF2")))
+    assert seen(cells.Cell("C", "PanNet", "both", 1, "Pleiades", "full")) == {"pleiades-01"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """A case that is not read."""
+
+    name: str
+    protocol: str
+
+    @property
+    def facts(self) -> dict[str, bool]:
+        return {"degraded": False}
+
+
+def test_batches_depend_on_seed_and_step_only() -> None:
+    tiles = torch.randint(0, 255, (3, 4, 256, 256), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    simulation = training._simulation(cells.Cell("B", "PanNet", "both"), SMOKE)
+    o = Optimisation(steps=1, scenes=2, patches=1, seed=4)
+    one, two = (training.Pool(tiles, 64, o, simulation) for _ in range(2))
+    one.draw(0)
+    assert torch.equal(one.draw(1).reference, two.draw(1).reference)
+    other = training.Pool(tiles, 64, dataclasses.replace(o, seed=5), simulation)
+    assert other.draw(1).reference.shape != two.draw(1).reference.shape or not torch.equal(
+        other.draw(1).reference, two.draw(1).reference
+    )
+
+
+def test_the_light_blur_and_what_is_off_reach_the_simulator() -> None:
+    light, plain = (cell for cell in cells.cells(STUDY) if cell.change in (cells.LIGHT, "no noise"))
+    assert set(training._simulation(light, STUDY).kernels) == {"light"}
+    assert training._simulation(plain, STUDY).off == ("noise",)
+
+
+def results() -> tables.Results:
+    """Two seeds of two ways, of which the second is sharper and the first seeds differ by .02."""
+    rows = []
+    for cell, quality in (("A/pannet/gf2/seed1", 0.8), ("B/pannet/both/seed1", 0.9), ("B/pannet/both/seed2", 0.92)):
+        facts = {"stage": cell[0], "seed": int(cell[-1]), "scene": "wv2-01", "sensor": "WV2"}
+        rows.append(row(cell, **facts, Q2n=quality, ERGAS=10 - 10 * quality, SAM=1.0))
+        full = {"detail transfer (low)": quality, "D_rho": 1 - quality, "R-ERGAS": 1.0}
+        rows.append(row(cell, **facts, **full) | {"protocol": "fr"})
+    return tables.Results(rows, STUDY)
+
+
+def test_a_claim_compares_means_over_seeds_and_a_win_at_reduced_resolution_alone_is_none() -> None:
+    said = tables.CLAIMS["pretraining"](results())
+    assert "| PanNet | 0.8000 → 0.9100 |" in said and said.rstrip().endswith("better |")
+    assert "0.9100 ± 0.0141" in tables.zero_shot(results())
+    means = {"Q2n": (0.8, 0.9), "ERGAS": (2.0, 1.0), "detail transfer (low)": (1.0, 1.0), "D_rho": (0.1, 0.1)}
+    assert tables.verdict(means) == "better"
+    for name, worse in (("detail transfer (low)", (1.0, 0.9)), ("D_rho", (0.1, 0.2))):
+        assert tables.verdict(means | {name: worse}) == "better at reduced resolution only"
+    assert tables.verdict({name: pair[::-1] for name, pair in means.items()}) == "worse"
+
+
+def test_plots_are_well_formed_files() -> None:
+    drawn = tables.standalone(tables.PLOTS["plane"](results()))
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+
+
+def test_the_document_is_up_to_date() -> None:
+    old = [path.name for path, text in page.renewed(ROOT, page.rows_of(ROOT)) if path.read_text() != text]
+    assert not old, "run python runs/paper/page.py"
+
+
+def test_the_document_has_every_table_and_all_rows_of_the_checklist() -> None:
+    text = (ROOT / "docs" / "paper.md").read_text()
+    named = set(re.findall(r"<!-- paper:(\S+) -->", text))
+    assert named == set(tables.TABLES) | {f"plot-{name}" for name in tables.PLOTS}
+    checklist = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    assert [int(number) for number, *_ in checklist] == list(range(1, 26))
+    for *_, modules, _ in checklist:
+        for path in re.findall(r"`((?:\w+/)+\w*(?:\.py)?|\w+\.py)`", modules):
+            place = ROOT / path if path.startswith("runs/") else ROOT / "src" / "anypan" / path
+            assert place.exists(), path
