@@ -247,8 +247,8 @@ def test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone(imag
     weights = spectral.draw_pan_weights(8, RNG(0), 400, 0.25)
     assert float((weights == 0).float().mean()) == pytest.approx(0.25 * 0.75, abs=0.03)  # a quarter weigh alike
     pan = spectral.mix_pan(image, spectral.draw_pan_weights(3, RNG(0), 2, 0.0))
-    assert torch.equal(spectral.add_hidden(pan, image, RNG(0), 0.0), pan)
-    assert not torch.equal(spectral.add_hidden(pan, image, RNG(0), 1.0), pan)
+    assert torch.equal(spectral.add_hidden(pan, RNG(0), 0.0, image), pan)
+    assert not torch.equal(spectral.add_hidden(pan, RNG(0), 1.0, image), pan)
 
 
 def test_foreign_content_enters_the_share_of_bands_asked_and_keeps_their_mean(image):

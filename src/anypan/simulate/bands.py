@@ -12,6 +12,7 @@ from torch import Tensor
 from anypan.simulate.random import Random
 
 Range = tuple[float, float]
+FLOOR = 1e-3  # of the PAN
 
 
 def add_texture(images: Tensor, rng: Random) -> Tensor:
@@ -24,8 +25,8 @@ def add_texture(images: Tensor, rng: Random) -> Tensor:
     for knots in (size, size // 2, size // 4):
         strength = rng.log_uniform(0.005, 0.1, g, k, 1, 1, 1)
         where = torch.sigmoid(2 * rng.field((g, k, 1), size, 6))
-        texture += strength * where * rng.field((g, k, 1), size, knots)
-    return images * torch.exp(texture * rng.uniform(0.7, 1.3, g, k, c, 1, 1))
+        texture.addcmul_(where.mul_(strength), rng.field((g, k, 1), size, knots))
+    return (texture * rng.uniform(0.7, 1.3, g, k, c, 1, 1)).exp_().mul_(images)
 
 
 def mixtures(channels: int, bands: int, rng: Random, scenes: int) -> Tensor:
@@ -45,7 +46,7 @@ def plain(channels: int, bands: int) -> Tensor:
 
 def mix_bands(images: Tensor, weights: Tensor) -> Tensor:
     """Bands generation: (G, K, C, S, S) and weights (G, B, C) to (G, K, B, S, S)."""
-    return torch.einsum("gbc,gkcij->gkbij", weights, images)
+    return (weights[:, None] @ images.flatten(-2)).unflatten(-1, images.shape[-2:])
 
 
 def high_pass(images: Tensor, rng: Random, keep: Range) -> Tensor:
@@ -64,14 +65,19 @@ def bend(images: Tensor, rng: Random) -> Tensor:
     """Colour jitter: a monotone curve a band (a power between 0.7 and 1.4) after clipping at a small positive value."""
     g, _, c = images.shape[:3]
     power = rng.log_uniform(0.7, 1.4, g, 1, c, 1, 1)
-    return images.clamp(min=0.01) ** power
+    return _to_the_power(images.clamp(min=0.01), power)
+
+
+def _to_the_power(images: Tensor, power: Tensor) -> Tensor:
+    """Positive images, overwritten; the pow of a tensor takes four times as long."""
+    return images.log_().mul_(power).exp_()
 
 
 def vary_gain(images: Tensor, rng: Random) -> Tensor:
     """Slow gain changes over the image, different in each band."""
     g, k, c, size, _ = images.shape
     depth = rng.uniform(0, 0.3, g, 1, c, 1, 1)
-    return images * torch.exp(depth * rng.field((g, k, c), size, 4))
+    return rng.field((g, k, c), size, 4).mul_(depth).exp_().mul_(images)
 
 
 def add_foreign(images: Tensor, rng: Random, share: float) -> Tensor:
@@ -80,9 +86,11 @@ def add_foreign(images: Tensor, rng: Random, share: float) -> Tensor:
     The content is that of another patch of the scene; a scene of one patch gets more of its own.
     """
     g, _, c = images.shape[:3]
-    foreign = images.roll(1, 1).mean(2, keepdim=True)
     part = rng.uniform(0.05, 0.4, g, 1, c, 1, 1) * rng.chance(share, g, 1, c, 1, 1)
-    return images + part * (foreign - foreign.mean((-2, -1), keepdim=True))
+    if not bool(part.any()):
+        return images
+    foreign = images.mean(2, keepdim=True).roll(1, 1)
+    return torch.addcmul(images, part, foreign - foreign.mean((-2, -1), keepdim=True))
 
 
 def draw_pan_weights(bands: int, rng: Random, scenes: int, unseen: float) -> Tensor:
@@ -98,18 +106,20 @@ def mix_pan(bands: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("gb,gkbij->gkij", weights, bands)[:, :, None]
 
 
-def add_hidden(pan: Tensor, bands: Tensor, rng: Random, share: float) -> Tensor:
+def add_hidden(pan: Tensor, rng: Random, share: float, bands: Tensor) -> Tensor:
     """Give the PAN of a ``share`` of the scenes up to 40 % of light that no mixture of the bands has."""
     g, b = len(bands), bands.shape[2]
-    other = bands.roll(1, 2).prod(2, keepdim=True).clamp(min=1e-6) ** (1 / b)
     part = rng.uniform(0, 0.4, g, 1, 1, 1, 1) * rng.chance(share, g, 1, 1, 1, 1)
-    return (1 - part) * pan + part * other
+    if not bool(part.any()):
+        return pan
+    other = _to_the_power(bands.prod(2, keepdim=True).clamp(min=1e-6), torch.tensor(1 / b))
+    return torch.lerp(pan, other, part)
 
 
 def bend_pan(pan: Tensor, rng: Random, share: float) -> Tensor:
-    """A slightly nonlinear response of the PAN in a ``share`` of the scenes, and a floor of 0.001 in all."""
+    """A slightly nonlinear response of the PAN in a ``share`` of the scenes, and a floor in all."""
     power = 1 + rng.normal(0.08, len(pan), 1, 1, 1, 1) * rng.chance(share, len(pan), 1, 1, 1, 1)
-    return pan.clamp(min=1e-3) ** power
+    return _to_the_power(pan.clamp(min=FLOOR), power)
 
 
 def shuffled(bands: Tensor, weights: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,6 +55,7 @@ DEGRADATIONS: dict[str, Effect] = {
     "misregistration": Effect("MS displaced, and not told", "misregistered"),
     "band misregistration": Effect("bands displaced against one another", "band_displacement"),
     "noise": Effect("shot and read noise", "noisy"),
+    "family noise": Effect("noise of one of the families below, besides", "exotic"),
     "stripes": Effect("columns or rows of unequal gain and offset", "striped"),
     "saturation": Effect("the brightest pixels clipped", "saturated"),
     "compression": Effect("quantised cosine transforms of 8 x 8 blocks", "compressed"),
@@ -139,7 +140,7 @@ class Simulation:
         _known("off", self.off, EFFECTS)
         _known("kernels", self.kernels, KERNELS)
         _known("families", self.families, NOISES)
-        for name in {effect.share for effect in EFFECTS.values()} - {"families"} | {"exotic"}:
+        for name in {effect.share for effect in EFFECTS.values()} - {"families"}:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise UserError(f"The simulation's {name} is {value}: it is a share, so give a number from 0 to 1.")
@@ -150,6 +151,11 @@ class Simulation:
         zero: dict[str, Any] = {EFFECTS[name].share: 0.0 for name in self.off}
         zero |= {"families": families} | ({} if families else {"exotic": 0.0})
         return replace(self, **zero, off=())
+
+    def always(self) -> list[str]:
+        """The effects that befall every scene: those that a History leaves out."""
+        drawn = self.effective()
+        return [name for name, e in EFFECTS.items() if e.share != "families" and getattr(drawn, e.share) == 1]
 
 
 def _known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -197,8 +203,10 @@ class History:
             if bool(torch.isfinite(values[scene]).all())
         )
         shift = ", ".join(f"{value:+.2f}" for value in self.shift[scene].tolist())
-        second = f"gains {gains}, told {_span(self.told[scene])}".replace("gains ,", "gains")
+        second = f"MTF gains {gains}, told {_span(self.told[scene])}".replace("gains ,", "gains")
         third = f"phase {self.phase[0]:+.2f}, {self.phase[1]:+.2f}, untold shift {shift}"
+        if not self.shift[scene].any():
+            third = third.partition(", untold")[0]
         return [first, second, third, ", ".join(self.names(scene)) or "nothing else"]
 
 

@@ -67,7 +67,7 @@ class Draw:
 
     def hit(self, name: str, rng: Random) -> Tensor:
         """(G,) booleans on the CPU: the scenes that the effect befalls by its share."""
-        share = getattr(self.settings, EFFECTS[name].share if name in EFFECTS else name)
+        share = getattr(self.settings, EFFECTS[name].share)
         if share <= 0 or share >= 1:
             return torch.full((self.scenes,), share >= 1)
         return rng.chance(share, self.scenes).bool().cpu()
@@ -81,12 +81,18 @@ class Draw:
         hit = self.hit(name, rng)
         if not bool(hit.any()):
             return image
-        if getattr(self.settings, EFFECTS[name].share if name in EFFECTS else name) < 1:
+        if getattr(self.settings, EFFECTS[name].share) < 1:
             self.note(label, hit)
         if bool(hit.all()):
             return effect(image, rng, *parameters)
         chosen = hit.nonzero()[:, 0].to(image.device)
         return image.index_copy(0, chosen, effect(image[chosen], rng, *parameters))
+
+    def own(self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object) -> Tensor:
+        """``effect(image, rng, *parameters)``, which draws its share itself; noted where it changed the first row."""
+        changed = effect(image, self.streams[name], *parameters)
+        self.note(name, (changed[..., 0, :] - image[..., 0, :]).abs().flatten(1).amax(1) > 1e-5)
+        return changed
 
 
 def simulate_batch(
@@ -148,12 +154,12 @@ def _ground(
     bands = draw.some("high-pass filtering", bands, spectral.high_pass, c.keep)
     bands = draw.some("colour jitter", bands, spectral.bend)
     bands = draw.some("gain fields", bands, spectral.vary_gain)
-    bands = spectral.add_foreign(bands, draw.streams["foreign content"], c.foreign) if c.foreign else bands
+    bands = draw.own("foreign content", bands, spectral.add_foreign, c.foreign)
     weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
     weights = torch.where(curved, seen, weights)
-    pan = spectral.mix_pan(bands, weights)
-    pan = spectral.add_hidden(pan, bands, draw.streams["hidden light"], c.hidden) if c.hidden else pan
-    pan = spectral.bend_pan(pan, draw.streams["PAN curve"], c.bent_pan)
+    draw.note("unseen bands", (weights == 0).any(1))
+    pan = draw.own("hidden light", spectral.mix_pan(bands, weights), spectral.add_hidden, c.hidden, bands)
+    pan = draw.own("PAN curve", pan.clamp(min=spectral.FLOOR), spectral.bend_pan, c.bent_pan)
     return _shuffled(bands, pan, weights, draw)
 
 
@@ -241,7 +247,7 @@ def _phase(frame: Frame, draw: Draw) -> tuple[float, float]:
     """A known phase in a share of the batches that an MTF makes; else 0."""
     rng = draw.streams["phase"]
     phase = rng.uniform(-0.5, 0.5, 2) * rng.chance(draw.settings.phased, 1) * (frame.kernel == "mtf")
-    return float(phase[0]), float(phase[1])
+    return float(phase[0]) + 0.0, float(phase[1]) + 0.0  # no -0.0
 
 
 def _observe_ms(reference: Tensor, frame: Frame, draw: Draw) -> tuple[Tensor, Tensor, DenseSampling]:
@@ -335,7 +341,7 @@ def _record(image: Tensor, snr: tuple[float, float], draw: Draw, part: str) -> T
     """What the detectors and the archive make of an image (G, K, B, H, W)."""
     c = draw.settings
     image = draw.some("noise", image, noise.detector_noise, snr, part=part)
-    image = draw.some("exotic", image, noise.family_noise, c.exotic_level, c.families, part=part)
+    image = draw.some("family noise", image, noise.family_noise, c.exotic_level, c.families, part=part)
     image = draw.some("stripes", image, noise.stripes, c.stripe_depth, part=part)
     image = draw.some("saturation", image, noise.saturate, c.unsaturated, part=part)
     image = draw.some("quantisation", image, noise.quantise, c.bits, part=part)

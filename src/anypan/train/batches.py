@@ -37,15 +37,25 @@ class Batches(Protocol):
 
 
 class Simulated:
-    """Batches simulated from the tiles of a mixture; each step draws from a generator seeded by its number."""
+    """Batches simulated from the tiles of a mixture; each step draws from a generator seeded by its number.
 
-    def __init__(self, mixture: Mixture, o: Optimisation, simulation: Simulation, share: tuple[int, int]) -> None:
-        self.mixture, self.o, self.simulation, self.share = mixture, o, simulation, share
+    The arithmetic is done on ``device``; what is drawn does not depend on it.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        o: Optimisation,
+        simulation: Simulation,
+        share: tuple[int, int] = (0, 1),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.mixture, self.o, self.simulation, self.share, self.device = mixture, o, simulation, share, device
 
     def draw(self, step: int) -> Batch:
         rank, world = self.share
         rng = torch.Generator().manual_seed((self.o.seed * 10**6 + step) * world + rank)
-        tiles = self.mixture.draw(self.o.scenes * self.o.patches, rng)
+        tiles = self.mixture.draw(self.o.scenes * self.o.patches, rng).to(self.device)
         return simulate_batch(tiles.unflatten(0, (self.o.scenes, self.o.patches)), rng, self.simulation)
 
     def state(self) -> Tensor:
@@ -78,10 +88,10 @@ class HeldOut:
         return torch.Generator().manual_seed(HELD_OUT_SEED + step)
 
 
-def training_batches(config: Config, share: tuple[int, int] = (0, 1)) -> Simulated:
+def training_batches(config: Config, share: tuple[int, int] = (0, 1), device: torch.device | str = "cpu") -> Simulated:
     """The batches of a run; ``share`` is (rank, processes)."""
     mixture = Mixture(config.sources, config.train.seed, config.buffer, share=share)
-    return Simulated(mixture, config.train, config.simulation, share)
+    return Simulated(mixture, config.train, config.simulation, share, device)
 
 
 def held_out_batches(config: Config) -> HeldOut:

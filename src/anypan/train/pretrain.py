@@ -35,7 +35,8 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
     with joined(device) as (team, own):
         tell = say if team.leads else _named(say, team.rank)
         network, settings = build(config)
-        run, batches = Run(network, config.train, own, team), training_batches(config, (team.rank, team.world))
+        run = Run(network, config.train, own, team)
+        batches = training_batches(config, (team.rank, team.world), own)
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
             tell(f"resumed at step {run.step}" + ("" if same else "; sources or processes changed: images begin anew"))

@@ -1,0 +1,144 @@
+"""Every effect of the simulator has a law, here or in test_degradations or test_simulate; the table says which."""
+
+import pytest
+import test_degradations as one_image
+import test_simulate as batches
+import torch
+
+from anypan.mtf import DenseSampling
+from anypan.simulate import bands as spectral
+from anypan.simulate import sample
+from anypan.simulate.noise import NOISES
+from anypan.simulate.random import Branches, Random
+from anypan.simulate.recipe import EFFECTS
+from anypan.simulate.sample import Simulation, simulate_batch
+
+RNG = Random.seeded
+
+
+def drawn(seed=0, scenes=2, size=64, **settings):
+    """A batch of PAN patches of ``size``, with nothing but what is set."""
+    images = torch.rand(scenes, 1, 4, 2 * size, 2 * size, generator=torch.Generator().manual_seed(0))
+    shares = {effect.share: 0.0 for effect in EFFECTS.values() if effect.share != "families"}
+    plain = shares | {"ratios": {4: 1.0}, "bands": {4: 1.0}, "reductions": {2: 1.0}}
+    return simulate_batch(images, torch.Generator().manual_seed(seed), Simulation(**(plain | settings)))
+
+
+@pytest.fixture
+def image():
+    return 0.2 + torch.rand(2, 2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def test_texture_multiplies_and_differs_between_bands_by_its_strength_alone(image):
+    added = (spectral.add_texture(image, RNG(0)) / image).log()
+    strength = added.std((-2, -1), keepdim=True)
+    assert torch.allclose(added[:, :, 1] * strength[:, :, 0], added[:, :, 0] * strength[:, :, 1], atol=1e-5)
+    between = strength[:, :, 1:] / strength[:, :, :1]
+    assert float(strength.min()) > 0.002 and 0.7 / 1.3 <= float(between.min()) <= float(between.max()) <= 1.3 / 0.7
+
+
+def test_generated_bands_are_the_weighted_channels_and_a_third_of_the_scenes_nearly_pure(image):
+    weights = spectral.mixtures(3, 5, RNG(0), 2)
+    expected = sum(weights[1, 4, c] * image[1, 0, c] for c in range(3))
+    assert torch.allclose(spectral.mix_bands(image, weights)[1, 0, 4], expected, atol=1e-5)
+    many = spectral.mixtures(4, 4, RNG(1), 500).sort(-1).values
+    pure = ((many[..., -1] > 0.85) & (many[..., -2].abs() < 0.15)).all(1)
+    assert float(pure.float().mean()) == pytest.approx(0.35, abs=0.07)
+
+
+def test_gain_fields_change_slowly_over_the_image_and_from_band_to_band(image):
+    gain = (spectral.vary_gain(image, RNG(0)) / image).log()
+    assert float(gain.diff(dim=-1).abs().max()) < 0.1 < float(gain.abs().max())
+    assert not torch.allclose(gain[:, :, 0], gain[:, :, 1], atol=1e-2)
+
+
+def test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike(image):
+    pan = image[:, :, :1]
+    bent = spectral.bend_pan(pan, RNG(0), 1.0)
+    order = pan[0, 0, 0].flatten().argsort()
+    assert (bent[0, 0, 0].flatten()[order].diff() >= 0).all()
+    assert 1e-3 < float((bent - pan).abs().max()) < 0.3
+    assert torch.allclose(spectral.bend_pan(pan, RNG(0), 0.0), pan, atol=1e-6)
+
+
+def test_gains_of_the_ms_come_from_the_wide_range_or_from_the_usual_one():
+    usual, wide = (drawn(wide=share, ms_gain=(0.2, 0.3), wide_gain=(0.6, 0.7)).history.ms_gain for share in (0, 1))
+    assert 0.2 * 0.92 <= float(usual.min()) <= float(usual.max()) <= 0.3 * 1.08
+    assert 0.6 * 0.92 <= float(wide.min()) <= float(wide.max()) <= 0.7 * 1.08
+
+
+def test_the_gain_told_errs_by_one_factor_a_scene_of_the_spread_asked():
+    history = drawn(scenes=400, size=24, gain_error=0.03).history
+    error = (history.told / history.ms_gain).log()
+    assert torch.allclose(error, error[:, :1].expand_as(error), atol=1e-5)
+    assert float(error[:, 0].std()) == pytest.approx(0.03, rel=0.15)
+    exact = drawn(gain_error=0.0).history
+    assert torch.allclose(exact.told, exact.ms_gain)
+
+
+def test_a_phase_is_told_and_the_ms_lies_there():
+    batch = drawn(phased=1.0)
+    assert all(0 < abs(phase) <= 0.5 for phase in batch.sampling.phase)
+    assert torch.allclose(batch.sampling.degrade(batch.reference, batch.gnyq), batch.lrms, atol=1e-5)
+    centred = DenseSampling(4, batch.sampling.pan_shape).degrade(batch.reference, batch.gnyq)
+    assert not torch.allclose(centred, batch.lrms, atol=1e-3)
+    assert drawn().sampling.phase == (0.0, 0.0)
+
+
+def test_a_displaced_ms_is_seen_at_the_displacement_that_is_kept_from_the_network():
+    batch = drawn(misregistered=1.0, displacement=0.3)
+    assert batch.sampling.phase == (0.0, 0.0) and bool(batch.history.shift.any())
+    for scene, shift in enumerate(batch.history.shift.tolist()):
+        there = DenseSampling(4, batch.sampling.pan_shape, (shift[0], shift[1]))
+        seen = there.degrade(batch.reference[scene], batch.gnyq[scene])
+        assert torch.allclose(seen, batch.lrms[scene], atol=1e-4)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.06])
+def test_bands_of_displaced_scenes_lie_apart_by_the_spread_asked(between):
+    settings = Simulation(misregistered=0.5, displacement=0.2, band_displacement=between)
+    draw = sample.Draw(settings, Branches(torch.Generator().manual_seed(0), "cpu"), 2000)
+    for shift in sample._shifts(sample.Frame(4, 4.0, 6, 2, "mtf"), draw):
+        moved = shift[:, 0][draw.hits["misregistration"]]
+        assert not shift[:, 0][~draw.hits["misregistration"]].any() and 900 < len(moved) < 1100
+        assert float(moved.std(1).square().mean().sqrt()) == pytest.approx(between, rel=0.05, abs=1e-6)
+        assert float(moved.mean(1).std()) == pytest.approx((0.2**2 + between**2 / 6) ** 0.5, rel=0.08)
+
+
+LAWS = {
+    "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
+    "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
+    "texture": test_texture_multiplies_and_differs_between_bands_by_its_strength_alone,
+    "bands generation": test_generated_bands_are_the_weighted_channels_and_a_third_of_the_scenes_nearly_pure,
+    "response curves": one_image.test_a_cube_of_narrow_channels_gives_the_bands_that_the_curves_give,
+    "high-pass filtering": one_image.test_high_pass_filtering_keeps_the_mean_and_the_detail_and_lowers_what_is_slow,
+    "colour jitter": batches.test_a_monotone_curve_keeps_the_order_of_values,
+    "gain fields": test_gain_fields_change_slowly_over_the_image_and_from_band_to_band,
+    "foreign content": one_image.test_foreign_content_enters_the_share_of_bands_asked_and_keeps_their_mean,
+    "unseen bands": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
+    "hidden light": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
+    "PAN curve": test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike,
+    "channel shuffling": one_image.test_shuffling_is_a_permutation_that_the_weights_of_the_pan_follow,
+    "wide gains": test_gains_of_the_ms_come_from_the_wide_range_or_from_the_usual_one,
+    "sharpening": one_image.test_sharpening_raises_the_contrast_of_edges_and_leaves_flat_ground,
+    "overstated gains": batches.test_a_pan_sharpened_on_the_ground_is_told_the_gain_of_the_table,
+    "gain error": test_the_gain_told_errs_by_one_factor_a_scene_of_the_spread_asked,
+    "decimation": batches.test_an_aliased_scene_is_told_its_measured_gain_and_keeps_detail_above_nyquist,
+    "anisotropy": one_image.test_an_anisotropic_mtf_has_its_gains_along_and_across_and_keeps_the_area,
+    "detector": one_image.test_the_detectors_box_changes_the_shape_but_not_the_gain,
+    "motion": one_image.test_a_smear_is_as_long_as_asked_in_its_direction_and_keeps_the_mean,
+    "fractional ratio": one_image.test_an_ms_of_fractional_ratio_is_what_alignment_makes_of_such_a_file,
+    "phase": test_a_phase_is_told_and_the_ms_lies_there,
+    "misregistration": test_a_displaced_ms_is_seen_at_the_displacement_that_is_kept_from_the_network,
+    "band misregistration": test_bands_of_displaced_scenes_lie_apart_by_the_spread_asked,
+    "noise": one_image.test_detector_noise_has_the_snr_asked_and_grows_with_the_signal,
+    "family noise": one_image.test_one_family_is_drawn_for_each_scene,
+    "stripes": one_image.test_stripes_are_constant_along_a_line,
+    "saturation": one_image.test_saturation_clips_the_share_asked_and_leaves_what_is_below,
+    "compression": one_image.test_compression_at_quality_100_is_nearly_the_identity_and_loses_more_below,
+    "quantisation": one_image.test_quantisation_leaves_whole_multiples_of_one_step,
+}  # the families of noise are tested by being in NOISES
+
+
+def test_every_effect_has_a_law():
+    assert set(LAWS) | {f"{name} noise" for name in NOISES} == set(EFFECTS)
