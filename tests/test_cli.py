@@ -19,7 +19,8 @@ from rasterio.transform import from_origin
 from anypan.cli import cli
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-VERBS = ("fuse", "adapt", "assess", "benchmark", "report", "models", "methods", "sensors", "pretrain", "demo")
+_OTHERS = ("models", "methods", "sensors", "pretrain", "simulate", "demo")
+VERBS = ("fuse", "adapt", "assess", "benchmark", "report", *_OTHERS)
 MS_SIZE = 20
 
 
