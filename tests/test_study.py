@@ -6,10 +6,12 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
 from anypan.simulate.recipe import EFFECTS
 from anypan.train import Optimisation
@@ -75,15 +77,10 @@ def test_an_interrupted_cell_leaves_nothing_behind(tmp_path: Path) -> None:
     assert command.whole(tmp_path / "none.jsonl") == set()
 
 
-def test_no_cell_is_judged_on_what_it_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judging, "part_of", lambda folder, protocol, side: Named(folder.name, protocol))
-    scenes = {}
-    for name in STUDY.judged:
-        scenes[name] = tmp_path / name
-        scenes[name].mkdir()
-        sensors = {"gf2": "GF2", "qb": "QB", "pleiades": "Pleiades"}
-        sensor = sensors.get(name.split("-")[0], "other")
-        (scenes[name] / "scene.json").write_text(json.dumps({"sensor": sensor}))
+def test_no_cell_is_judged_on_what_it_was_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "part_of", lambda entry, protocol, side: Named(entry.name, protocol))
+    sensors = {"gf2": "GF2", "qb": "QB", "pleiades": "Pleiades"}
+    scenes = {name: Entry(name, "folder", sensors.get(name.split("-")[0], "other"), _unread) for name in STUDY.judged}
 
     def seen(cell: cells.Cell) -> set[str]:
         return {case.name for case in judging.judged(cell, STUDY, scenes)}
@@ -91,6 +88,10 @@ def test_no_cell_is_judged_on_what_it_was_trained_on(tmp_path: Path, monkeypatch
     assert seen(cells.Cell("B", "PanNet", "both")) == set(STUDY.judged)
     assert not any(name.startswith("gf2") for name in seen(cells.Cell("A", "PanNet", "GF2")))
     assert seen(cells.Cell("C", "PanNet", "both", 1, "Pleiades", "full")) == {"pleiades-01"}
+
+
+def _unread() -> Any:
+    raise AssertionError("nothing is read here")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +104,29 @@ class Named:
     @property
     def facts(self) -> dict[str, bool]:
         return {"degraded": False}
+
+
+def test_a_study_runs_on_scenes_and_images_of_its_own_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toml, out = tmp_path / "smoke.toml", tmp_path / "rows.jsonl"
+    toml.write_text((FOLDER / "smoke.toml").read_text())  # nothing that it names lies beside it
+    wanted = ["classical/exp", "A/pannet/gf2/seed1", "B/pannet/both/seed1", "C/pannet/gf2/*/seed1", "time/x4"]
+    monkeypatch.setattr(
+        sys, "argv", ["study.py", str(toml), "--out", str(out), "--work", str(tmp_path), "--cells", *wanted]
+    )
+    command.main()
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    steps = {one["cell"]: one.get("steps", 0) for one in rows}
+    assert steps == {"classical/exp": 0, "A/pannet/gf2/seed1": 2, "B/pannet/both/seed1": 2, "time/x4": 8} | {
+        f"C/pannet/gf2/{tuning}/seed1": 2 for tuning in ("full", "freeze")
+    }
+    assert all(one["Q2n"] > 0.2 for one in rows if one["protocol"] == "rr")
+    assert {one["sensor"] for one in rows if one["cell"].startswith("A")} == {"WV2"}
+    assert {one["scene"] for one in rows if one["cell"].startswith("C")} == {"gf2-02"}
+    capsys.readouterr()
+    command.main()
+    assert capsys.readouterr().out == "" and len(out.read_text().splitlines()) == len(rows)
 
 
 def test_batches_depend_on_seed_and_step_only() -> None:

@@ -21,6 +21,7 @@ BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH, "landscapes")
 LIGHT, NOISE_FAMILIES = "light-blur", "noise families"
 RELEASED = "anypan-s"  # the weights in the package, for comparison
+IRRELEVANT = ("folder", "judging", "slow", "seeds", "repeated", "judged", "side")  # to the weights of a cell
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,15 @@ class Study:
     """The TOML file. ``folder``: where its relative paths count from. An unknown or missing key is an error.
 
     A training lasts ``budget`` x ``seconds[device]``: of processor time a thread on a CPU, by the clock on a GPU. With
-    ``steps`` above 0 it ends after so many steps instead. ``judging``: seconds to judge a cell, for the estimate.
+    ``steps`` above 0 it ends after so many steps instead. ``judging``: seconds to judge a cell, for the estimate;
+    ``slow``: what multiplies them for some networks.
     """
 
     folder: Path
     budget: float
     seconds: dict[str, float]
     judging: dict[str, float]
+    slow: dict[str, float]
     seeds: int
     repeated: tuple[str, ...]
     scenes: str
@@ -167,11 +170,11 @@ def seconds_of(cell: Cell, study: Study, device: str) -> float:
 
 def cost(cell: Cell, study: Study, device: str) -> float:
     """Seconds that a cell is expected to take, training and judgement; a one-shot cell is judged on one sensor."""
-    judging = study.judging[device.split(":")[0]]
+    judging = study.judging[device.split(":")[0]] * (study.slow.get(cell.network, 1.0) if cell.trains else 1.0)
     return seconds_of(cell, study, device) + judging * (0.2 if cell.adapted else 1.0)
 
 
 def digest(cell: Cell, study: Study, device: str) -> str:
     """Eight characters that change with whatever decides a cell's weights."""
-    kept = dataclasses.asdict(study) | {"folder": "", "judging": "", "seeds": "", "repeated": "", "judged": ""}
+    kept = {key: value for key, value in dataclasses.asdict(study).items() if key not in IRRELEVANT}
     return hashlib.sha256(repr((cell, kept, device)).encode()).hexdigest()[:8]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import platform
 import time
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from anypan import __version__
 from anypan.benchmark import Case, find_scenes, prepare
-from anypan.benchmark.cases import Protocol
+from anypan.benchmark.readers.entry import Entry, Protocol
 from anypan.methods.base import Method
 from anypan.metrics import judge
 from anypan.scene import from_arrays
@@ -38,18 +37,18 @@ VERSIONS = {
 }
 
 
-def scenes_of(study: Study, work: Path) -> dict[str, Path]:
-    """Scene folders by their names; rendered ones where there are no others and something may stand in."""
+def scenes_of(study: Study, work: Path) -> dict[str, Entry]:
+    """Scenes, unread, by their names; rendered ones where there are no others and something may stand in."""
     folder = study.folder / study.scenes
     if study.stand_in and not folder.is_dir():
         folder = render_scenes(work / "rendered")
     return {scene.name: scene for scene in find_scenes(folder)}
 
 
-def judged(cell: Cell, study: Study, scenes: dict[str, Path]) -> Iterator[Case]:
+def judged(cell: Cell, study: Study, scenes: dict[str, Entry]) -> Iterator[Case]:
     """The cases that a cell is judged on: never of the sensor, or with the scene, that it was trained on."""
     for name in (name for name in study.judged if name in scenes):
-        sensor = _sensor(scenes[name])
+        sensor = scenes[name].sensor
         if cell.stage == "A" and sensor == cell.source:
             continue
         if cell.adapted and (sensor != cell.adapted or name == study.one_shot["scenes"][sensor]):
@@ -60,14 +59,10 @@ def judged(cell: Cell, study: Study, scenes: dict[str, Path]) -> Iterator[Case]:
             yield full
 
 
-def _sensor(folder: Path) -> str:
-    return str(json.loads((folder / "scene.json").read_text())["sensor"])
-
-
 @lru_cache(maxsize=64)
-def part_of(folder: Path, protocol: Protocol, side: int) -> Case:
+def part_of(entry: Entry, protocol: Protocol, side: int) -> Case:
     """A scene's middle, at most side x side PAN pixels; kept, since every cell is judged on it."""
-    case = prepare(folder, protocol)
+    case = prepare(entry, protocol)
     scene, ratio = case.scene, case.scene.ratio
     if max(scene.shape) * ratio <= side:
         return case

@@ -24,6 +24,7 @@ from cells import Cell, Study, cells, cost, read
 from judging import judged, rows_of, scenes_of
 from training import train
 
+from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
 from anypan.methods import METHODS
 from anypan.methods.neural import neural
@@ -68,7 +69,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(cell: Cell, study: Study, scenes: dict[str, Path], work: Path, device: str) -> list[Row]:
+def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> list[Row]:
     """The rows of a cell. ``wall_seconds``: by the clock, from start to end of the cell."""
     begun = time.monotonic()
     if cell.trains:
@@ -81,7 +82,7 @@ def run(cell: Cell, study: Study, scenes: dict[str, Path], work: Path, device: s
     return [row | spent for row in rows]
 
 
-def can_run(cell: Cell, study: Study, scenes: dict[str, Path]) -> bool:
+def can_run(cell: Cell, study: Study, scenes: dict[str, Entry]) -> bool:
     """False where rendered scenes stand in and none is of the sensor that is adapted to."""
     return not cell.adapted or study.one_shot["scenes"][cell.adapted] in scenes
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from anypan.benchmark import prepare
+from anypan.benchmark.readers.entry import Entry
 from anypan.dataset import SOURCES, TILE, Source
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
@@ -69,8 +70,8 @@ class Pool(Stateless):
 class Scenes(Stateless):
     """Batches of several real scenes in turn, of about as many pixels as those that are simulated."""
 
-    def __init__(self, folders: Iterable[Path], pixels: int, o: Optimisation) -> None:
-        self.scenes = [RealPatches(prepare(folder, "fr").scene, o) for folder in folders]
+    def __init__(self, entries: Iterable[Entry], pixels: int, o: Optimisation) -> None:
+        self.scenes = [RealPatches(prepare(entry, "fr").scene, o) for entry in entries]
         self.images = len(self.scenes)
         for scene in self.scenes:
             scene.o = replace(o, scenes=1, patches=max(1, round(pixels / scene.size**2)))
@@ -79,7 +80,7 @@ class Scenes(Stateless):
         return self.scenes[step % len(self.scenes)].draw(step)
 
 
-def train(cell: Cell, study: Study, scenes: dict[str, Path], work: Path, device: str) -> tuple[Path, dict[str, Any]]:
+def train(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Path, dict[str, Any]]:
     """(weight file, what was spent), from ``work`` if made before; a one-shot cell's start is made if need be."""
     path = work / f"{cell.name.replace('/', '_')}-{digest(cell, study, device)}.safetensors"
     if path.is_file():
@@ -126,7 +127,7 @@ def _optimisation(cell: Cell, study: Study, device: str) -> Optimisation:
     return replace(o, rate=study.one_shot["rate"], freeze=frozen)
 
 
-def _batches(cell: Cell, study: Study, scenes: dict[str, Path], work: Path, o: Optimisation) -> Any:
+def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: Optimisation) -> Any:
     pixels = o.scenes * o.patches * (study.patch // 2) ** 2  # most images are halved before the PAN sees them
     if cell.stage in ("A", "C"):
         names = study.no_pretraining[cell.source] if cell.stage == "A" else (study.one_shot["scenes"][cell.adapted],)
