@@ -1,6 +1,6 @@
 """What simulating costs: training steps that simulate their batches against the same steps whose batches are there.
 
-    python benchmarks/simulation.py [--config TOML ...] [--steps 24] [--device cpu] [--out results/simulation.jsonl]
+    python benchmarks/simulation.py [--config TOML ...] [--steps 24] [--device cpu] [--out results/cost/simulation.jsonl]
 
 Images are random tiles in memory, so that reading does not count. Prints one JSON line a recipe, and adds it to the
 file ``--out``: mean seconds of a step and, of these, of drawing its batch; ``share``, the one over the other; mean
@@ -82,6 +82,7 @@ def main() -> None:
         row = json.dumps(measure(path, given.steps, given.device))
         print(row, flush=True)
         if given.out:
+            given.out.parent.mkdir(parents=True, exist_ok=True)
             with given.out.open("a", encoding="utf-8") as rows:
                 rows.write(row + "\n")
 
