@@ -3,7 +3,7 @@
 import base64
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
+from pairs import landscape, write, write_pair
 from published import SIDE, full, last, reduced, write_mat, write_mat73, write_stack
+from torch.utils.data import random_split
 
 from anypan.benchmark import find_scenes, prepare, run
-from anypan.benchmark.readers import mat
+from anypan.benchmark.readers import LAYOUTS, Layout, mat
 from anypan.cli import cli
 from anypan.errors import UserError
 from anypan.methods import METHODS
+from anypan.sensors import SENSORS
 
 EXP = {"EXP": METHODS["EXP"]}
 
@@ -321,3 +325,109 @@ def test_nbu_splits_are_read_from_the_published_lists(tmp_path: Path) -> None:
     lists.write_text("seq = {'wv2': [0, 1, 2]}")
     with pytest.raises(UserError, match="10 pairs, but UniPAN's list for it 3"):
         find_scenes(f"nbu/test:{tmp_path}")
+
+
+def panbench(root: Path, sensor: str, names: Sequence[str], dtype: str = "u1") -> None:
+    for seed, name in enumerate(names):
+        pan, ms = landscape(256, 256, 4, seed=seed)
+        for part, image in (("PAN_1024", pan[None]), ("RGB_256", ms[:3]), ("NIR_256", ms[3:])):
+            (root / sensor / part).mkdir(parents=True, exist_ok=True)
+            write(root / sensor / part / name, (image / 4 if dtype == "u1" else image).astype(dtype))
+
+
+def test_panbench_joins_its_two_ms_files(tmp_path: Path) -> None:
+    panbench(tmp_path, "WV2", ["0_urban.tif", "1_water,ice.tif"], "u2")
+    panbench(tmp_path, "LC8", ["2_crops.tif"])
+    (tmp_path / "WV2" / "NIR_256" / "1_water,ice.tif").unlink()
+    scenes = find_scenes(f"panbench/all:{tmp_path}")
+    assert [scene.name for scene in scenes] == [
+        "panbench/lc8/2_crops",
+        "panbench/wv2/0_urban",
+        "panbench/wv2/1_water,ice",
+    ]
+    landsat, wv2, broken = run(scenes, EXP, ["rr"])
+    assert (landsat["sensor"], landsat["full_scale"], landsat["ratio"]) == ("Landsat8", 255, 4)
+    assert (wv2["sensor"], wv2["full_scale"], wv2["bands"]) == ("WV2", 2047, 4)
+    gains = {band.name: band.gnyq for band in SENSORS["WV2"].bands}
+    assert wv2["gnyq"] == [gains[name] for name in ("red", "green", "blue", "nir1")]
+    assert "NIR_256" in broken["error"] and "does not exist" in broken["error"]
+    with pytest.raises(UserError, match="3 of the 5,898 pairs"):
+        find_scenes(f"panbench:{tmp_path}")
+
+
+def test_panbench_splits_are_the_authors(tmp_path: Path) -> None:
+    """5,898 names split as torch.utils.data.random_split does with seed 42; no file is opened for it."""
+    folder = tmp_path / "GF1" / "RGB_256"
+    folder.mkdir(parents=True)
+    for index in range(5898):
+        (folder / f"{index:04d}_urban.tif").touch()
+    drawn = random_split(range(5898), [4718, 590, 590], torch.Generator().manual_seed(42))
+    for split, part in zip(("train", "valid", "test"), drawn, strict=True):
+        found = names(f"panbench/{split}:{tmp_path}")
+        assert found == [f"panbench/gf1/{index:04d}_urban" for index in sorted(part.indices)]
+
+
+def psbench(root: Path, group: str, bands: int, path: str) -> dict[str, str]:
+    """The four images of one place, and the line that names them."""
+    line = {}
+    images = {"pan_label": landscape(256, 256, bands)[0], "ms_label": landscape(256, 256, bands)[1]}
+    images |= {"pan": landscape(64, 64, bands)[0], "ms": landscape(64, 64, bands)[1]}
+    for key, image in images.items():
+        file = root / group / path / f"{key}.tif"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(file, image.astype("u2"))
+        line[key] = f"/somewhere/else/PSBench/{group}/{path}/{key}.tif"
+    return line
+
+
+def test_psbench_lines_are_a_reduced_and_a_full_scene(tmp_path: Path) -> None:
+    root = tmp_path / "PSBench"
+    lines = [psbench(root, "maxar", 8, "images/WV3_007"), psbench(root, "maxar", 8, "images/9")]
+    outside = {key: "../../../secret.tif" for key in lines[0]}
+    text = [json.dumps(lines[0]), "", json.dumps(lines[1]), "{not JSON", json.dumps(outside)]
+    (root / "maxar" / "8").mkdir()
+    (root / "maxar" / "8" / "test.json").write_text("\n".join(text))
+    (tmp_path / "secret.tif").touch()
+    scenes = find_scenes(f"psbench:{root}")
+    assert [scene.name for scene in scenes][:3] == [
+        "psbench/maxar/8/test/000001/reduced",
+        "psbench/maxar/8/test/000001/full",
+        "psbench/maxar/8/test/000003/reduced",
+    ]
+    rows = list(run(scenes, EXP))
+    first, second, third = rows[:3]
+    assert (first["sensor"], first["full_scale"], first["protocol"], first["size"]) == ("WV3", 10000, "rr", [64, 64])
+    assert (second["protocol"], second["size"], second["degraded"]) == ("fr", [256, 256], False)
+    assert third["sensor"] == "maxar" and first["degraded"] and "error" not in third
+    said = [row["error"] for row in rows[4:]]
+    assert ["does not name" in each for each in said] == [True, True, False, False]
+    assert all("which is not below" in each for each in said[2:])
+
+
+def test_plain_pairs_are_found_by_a_word_of_their_paths(tmp_path: Path) -> None:
+    pan, ms = landscape(256, 256, 4)
+    for name in ("QB_rome", "oslo"):
+        (tmp_path / name).mkdir()
+        write_pair(tmp_path / name, pan, ms)
+    (tmp_path / "oslo" / "ms.tif").rename(tmp_path / "oslo" / "MUL.tif")
+    for name, image in (("PAN_1024/7", pan), ("MS_256/7", ms), ("lima_pan", pan), ("lima_ms", ms), ("kiel-pan", pan)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path / f"{name}.tif", image)
+    rows = {row["scene"]: row for row in run(find_scenes(f"pairs:{tmp_path}"), EXP, ["fr"])}
+    assert sorted(rows) == [f"pairs/{name}" for name in ("7", "QB_rome", "kiel", "lima", "oslo")]
+    assert [name for name, row in rows.items() if "error" in row] == ["pairs/kiel"]
+    assert "has no partner with 'ms'" in rows["pairs/kiel"]["error"]
+    assert rows["pairs/QB_rome"]["sensor"] == "QB" and rows["pairs/oslo"]["sensor"] == "unknown"
+    write(tmp_path / "lima_MUL.tif", ms)
+    rows = {row["scene"]: row for row in run(find_scenes(f"pairs:{tmp_path}"), EXP, ["fr"])}
+    assert "could both belong to pairs/lima" in rows["pairs/lima"]["error"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_every_layout_is_documented_and_refuses_an_empty_folder(layout: Layout, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "benchmark-sets.md").read_text(encoding="utf-8")
+    assert (
+        f"## `{layout.name}`" in page and layout.home in page and all(f"`{split}`" in page for split in layout.splits)
+    )
+    with pytest.raises(UserError):
+        find_scenes(f"{layout.name}/{layout.splits[0]}:{tmp_path}")

@@ -9,13 +9,14 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from anypan.benchmark.readers import folders, nbu, pancollection, toolbox
+from anypan.benchmark.readers import folders, nbu, pairs, panbench, pancollection, psbench, toolbox
 from anypan.benchmark.readers.entry import PROTOCOLS, About, Entry, Images, Layout, Phase, Protocol
 from anypan.errors import UserError
 
 __all__ = ["LAYOUTS", "PROTOCOLS", "About", "Entry", "Images", "Layout", "Phase", "Protocol", "as_entry", "find_scenes"]
 
-LAYOUTS: dict[str, Layout] = {each.LAYOUT.name: each.LAYOUT for each in (folders, pancollection, nbu, toolbox)}
+_READERS = (folders, pancollection, nbu, panbench, toolbox, psbench, pairs)
+LAYOUTS: dict[str, Layout] = {each.LAYOUT.name: each.LAYOUT for each in _READERS}
 _SPEC = re.compile(r"([A-Za-z][\w-]+)(?:/([\w-]+))?:(.+)", re.DOTALL)
 
 
