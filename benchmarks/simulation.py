@@ -1,6 +1,6 @@
 """What simulating costs: training steps that simulate their batches against the same steps whose batches are there.
 
-    python benchmarks/simulation.py [--config TOML ...] [--steps 24] [--device cpu] [--out results/cost/simulation.jsonl]
+    python benchmarks/simulation.py [--config TOML ...] [--steps 24] [--device cpu] [--out results/cost/FILE.jsonl]
 
 Images are random tiles in memory, so that reading does not count. Prints one JSON line a recipe, and adds it to the
 file ``--out``: mean seconds of a step and, of these, of drawing its batch; ``share``, the one over the other; mean
