@@ -82,6 +82,12 @@ class Sampling:
             return self.ratio * math.ceil((12 * self.ratio + TOOLBOX_TAPS // 2) / self.ratio)
         return self.ratio * (NODES // 2 + 4 + math.ceil(max(abs(p) for p in self.phase) / self.ratio))
 
+    @property
+    def offset(self) -> tuple[float, float]:
+        """PAN pixels (row, column) from the middle of its block to an MS pixel's centre, in either convention."""
+        toolbox = self.ratio // 2 - (self.ratio - 1) / 2
+        return (toolbox, toolbox) if self.convention == "toolbox" else self.phase
+
     def expand(self, lrms: Tensor) -> Tensor:
         """EXP: interpolate (..., h, w) on the MS grid to (..., ratio * h, ratio * w) on the PAN grid."""
         if self.convention == "toolbox":

@@ -2,18 +2,24 @@
 
 from anypan.benchmark.assess import assess
 from anypan.benchmark.cases import Case, prepare
+from anypan.benchmark.contenders import contenders, named_methods
+from anypan.benchmark.exchange import write_inputs
+from anypan.benchmark.ledger import opened, write_rows
 from anypan.benchmark.readers import LAYOUTS, PROTOCOLS, find_scenes
-from anypan.benchmark.run import judge_case, named_methods, run, write_rows
+from anypan.benchmark.run import judge_case, run
 
 __all__ = [
     "LAYOUTS",
     "PROTOCOLS",
     "Case",
     "assess",
+    "contenders",
     "find_scenes",
     "judge_case",
     "named_methods",
+    "opened",
     "prepare",
     "run",
+    "write_inputs",
     "write_rows",
 ]

@@ -51,6 +51,12 @@ class Case:
         """The names of the metrics that judge it."""
         return tuple(name for name, metric in METRICS.items() if metric.kind == self.protocol)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of its PAN, and of a fused image."""
+        ratio = self.scene.ratio
+        return ratio * self.scene.shape[0], ratio * self.scene.shape[1]
+
     @cached_property
     def against(self) -> Scene | Reference:
         """What the metrics compare with."""
@@ -80,6 +86,7 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: Convention = "physica
         truth = _truth(images.truth, pair, corner, inside) if images.truth is not None and protocol == "rr" else None
         facts = _facts(entry, images.about, pair, mode) | {"protocol": protocol, "unit": unit}
     facts["degraded"] = images.truth is not None
+    facts |= {"corner": list(corner), "pan_size": list(pair.grid.shape)}
     reference = mask = None
     if truth is not None:
         reference, valid = truth[0] * unit, truth[1]
@@ -106,6 +113,8 @@ def _case(
         "bands": len(scene.bands),
         "gnyq": list(scene.gnyq),
         "gnyq_pan": scene.gnyq_pan,
+        "phase": list(scene.sampling.offset),
+        "peak": peak,
         "masked": 1 - float(valid.double().mean()),
     }
     return Case(scene, protocol, reference, mask, peak, cut, facts)

@@ -1,4 +1,4 @@
-"""Scenes x protocols x methods, one row after the other, through the same fit and fuse as fuse() uses."""
+"""Scenes x protocols x methods, through the same fit and fuse as fuse() uses: one row each."""
 
 from __future__ import annotations
 
@@ -6,99 +6,123 @@ import hashlib
 import json
 import math
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from anypan import __version__
 from anypan.benchmark.cases import Case, prepare
-from anypan.benchmark.cost import measured
+from anypan.benchmark.contenders import Contender, as_contender
 from anypan.benchmark.readers import PROTOCOLS, Entry, Protocol, as_entry
+from anypan.benchmark.side_by_side import side_by_side
 from anypan.errors import UserError
-from anypan.fuse import fuse_scene
-from anypan.methods import METHODS, Method
-from anypan.methods.neural import neural
+from anypan.methods import Method
 from anypan.metrics import judge
 from anypan.mtf import Convention
-from anypan.scene import Scene
-from anypan.weights import available
 
 Row = dict[str, Any]
 
 
-def named_methods(names: Iterable[str]) -> dict[str, Method]:
-    """The methods called ``names``; a name that ends in .safetensors is a weight file. UserError if one is unknown."""
-    found = {}
-    for name in names:
-        if name not in METHODS and not name.endswith(".safetensors"):
-            raise UserError(f"No method is called {name!r}: choose from {', '.join(METHODS)}, or a .safetensors file.")
-        found[name] = METHODS[name] if name in METHODS else neural(name)
-    return found
+@dataclass(frozen=True)
+class Unit:
+    """What is judged in one go: the methods on one scene under one protocol.
+
+    ``earlier``: of the methods that a previous run has judged, the hash of what they were given.
+    """
+
+    scene: Entry
+    protocol: Protocol
+    mode: Convention
+    device: str
+    methods: Mapping[str, Contender]
+    earlier: Mapping[str, str | None]
+
+    def rows(self) -> Iterator[Row]:
+        """A row for each method that has none yet, or one that was given other images."""
+        try:
+            case = prepare(self.scene, self.protocol, self.mode)
+            given = inputs_sha256(case)
+        except Exception as problem:  # whatever is wrong with a scene, the other scenes are to be judged
+            known = {**self.scene.head, "protocol": self.protocol, "mode": self.mode}
+            for name in (each for each in self.methods if each not in self.earlier):
+                facts = self.methods[name].facts | {"device": self.device} | _versions()
+                yield known | {"method": name, "error": _said(problem)} | facts
+            return
+        for name, method in self.methods.items():
+            if self.earlier.get(name) != given:
+                yield judge_case(case, name, method, self.device)
 
 
 def run(
     scenes: Sequence[Entry | Path],
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Contender | Method],
     protocols: Sequence[Protocol] = PROTOCOLS,
     mode: Convention = "physical",
     device: str = "cpu",
+    jobs: int = 1,
+    done: Iterable[Row] = (),
 ) -> Iterator[Row]:
-    """One row for each scene, protocol and method, in this order; what cannot be judged is a row with ``error``.
+    """One row for each scene, protocol and method; what cannot be judged is a row with ``error``.
 
     A scene is judged under those of the protocols that its set publishes it for.
+    In this order with one job; more work on scenes side by side, each in a process of its own, and rows come as they
+    are made: then every method is one of contenders(). ``done``: rows that need not be made again.
     """
+    rivals = {name: as_contender(name, method) for name, method in methods.items()}
+    finished = {_key(row): row.get("inputs_sha256") for row in done}
+    heads = {name: rival.facts | {"device": device} | _versions() for name, rival in rivals.items()}
+    units = []
     for scene in map(as_entry, scenes):
         for protocol in scene.offers(protocols):
-            try:
-                case = prepare(scene, protocol, mode)
-            except Exception as problem:  # whatever is wrong with a scene, the other scenes are to be judged
-                known = {**scene.head, "protocol": protocol, "mode": mode}
-                yield from (known | {"method": name, "error": _said(problem)} | _versions() for name in methods)
-                continue
-            for name, method in methods.items():
-                yield judge_case(case, name, method, device)
+            head = {"scene": scene.name, "protocol": protocol, "mode": mode}
+            keys = {name: _key(head | {"method": name} | facts) for name, facts in heads.items()}
+            earlier = {name: finished[key] for name, key in keys.items() if key in finished}
+            if len(earlier) < len(rivals):
+                units.append(Unit(scene, protocol, mode, device, rivals, earlier))
+    yield from (row for unit in units for row in unit.rows()) if jobs == 1 else side_by_side(units, jobs)
 
 
-def judge_case(case: Case, name: str, method: Method, device: str = "cpu") -> Row:
+def _key(row: Row) -> str:
+    """Rows with one key have one result, as long as they were given the same images."""
+    names = ("scene", "protocol", "mode", "method", "device", "seed", "weights_sha256")
+    others = ("images", "command", "timeout", "files_sha256")
+    known = {name: row.get(name) for name in (*names, *others)}
+    return json.dumps([known, row.get("versions", {}).get("anypan")], sort_keys=True)
+
+
+def judge_case(case: Case, name: str, method: Contender | Method, device: str = "cpu") -> Row:
     """The row of one method on one case. Metrics that are not finite are None."""
+    rival = as_contender(name, method)
     row = {**_head(case.facts), "method": name}
+    tail = case.facts | {"inputs_sha256": inputs_sha256(case)} | _versions() | {"device": device}
     try:
-        fused, seconds, peak = measured(lambda: _fuse(case.scene, method, device))
-        values = judge(case.inner(fused), case.against, case.metrics)
+        tail |= rival.facts
+        outcome = rival.fuse(case, device)
+        values = judge(case.inner(outcome.fused), case.against, case.metrics)
     except Exception as problem:  # whatever is wrong with a method, the other methods are to be judged
-        return row | {"error": _said(problem)} | case.facts | _versions()
-    row |= {"seconds": round(seconds, 4), "peak_mib": round(peak, 1)}
+        return row | {"error": _said(problem)} | tail
+    row |= {"seconds": _rounded(outcome.seconds, 4), "peak_mib": _rounded(outcome.peak_mib, 1)}
     row |= {key: value if math.isfinite(value) else None for key, value in values.items()}
-    return row | case.facts | _weights(name) | {"device": device} | _versions()
+    return row | tail | outcome.facts
 
 
-def write_rows(rows: Iterable[Row], out: str | Path, say: Callable[[Row], None] | None = None) -> int:
-    """Append each row to ``out`` as a line of JSON as soon as it is known; ``say`` sees it too. Returns their count."""
-    count = 0
-    try:
-        with Path(out).open("a", encoding="utf-8") as file:
-            for row in rows:
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-                count += 1
-                if say:
-                    say(row)
-    except OSError as problem:
-        raise UserError(f"{out} cannot be written ({problem.strerror}): name another file.") from problem
-    return count
+def inputs_sha256(case: Case) -> str:
+    """The SHA-256 of what methods and metrics are given: PAN, MS, mask, the reference if there is one, gains."""
+    patch, found = case.scene.whole(), hashlib.sha256()
+    for image in (patch.pan, patch.lrms, patch.mask, case.reference, case.mask):
+        if image is not None:
+            found.update(repr(tuple(image.shape)).encode() + image.contiguous().numpy().tobytes())
+    found.update(repr((case.scene.sampling, case.scene.gnyq, case.scene.gnyq_pan, case.peak)).encode())
+    return found.hexdigest()
 
 
-def _fuse(scene: Scene, method: Method, device: str) -> Tensor:
-    fuser = method(scene)
-    if scene.sampling.convention == "physical":
-        return fuse_scene(scene, fuser, device=device)
-    patch = scene.whole()  # the toolbox interpolates circularly: no tiles
-    with torch.inference_mode():
-        return fuser(patch.pan, patch.lrms)
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def _head(facts: Row) -> Row:
@@ -109,13 +133,12 @@ def _said(problem: Exception) -> str:
     return str(problem) if isinstance(problem, UserError) else f"{type(problem).__name__}: {problem}"
 
 
-def _weights(name: str) -> Row:
-    if name.endswith(".safetensors"):
-        return {"weights_sha256": hashlib.sha256(Path(name).read_bytes()).hexdigest()}
-    pinned = {card.name: card.sha256 for card in available()}
-    return {"weights_sha256": pinned[name]} if name in pinned else {}
-
-
 def _versions() -> Row:
-    found = {"anypan": __version__, "torch": torch.__version__, "numpy": np.__version__}
-    return {"versions": {**found, "python": platform.python_version()}}
+    found = {"anypan": __version__} | _libraries()
+    return {"versions": found, "machine": platform.machine(), "threads": torch.get_num_threads()}
+
+
+@lru_cache
+def _libraries() -> dict[str, str]:
+    found = {name: version(name) for name in ("numpy", "rasterio")}
+    return {"torch": torch.__version__, **found, "python": platform.python_version()}

@@ -1,17 +1,10 @@
-"""assess, benchmark, report: how good a result is."""
+"""assess, report: how good a result is."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from anypan.cli.console import note, print_json, print_table, progress
-from anypan.cli.device import device_option
-
-_METHODS = "A name from 'anypan methods' or a .safetensors file; repeatable.  [default: all]"
-_PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, without a truth."
-_MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does."
+from anypan.cli.console import print_json, print_table
 
 
 @click.command(short_help="Measure how good a fused image is.")
@@ -48,49 +41,6 @@ def assess(
     known = [(METRICS[name], value) for name, value in values.items() if name in METRICS]
     rows = [(metric.name, f"{value:.4f}", f"{metric.best:g}", metric.description) for metric, value in known]
     print_table(("metric", "value", "best", "what"), rows)
-
-
-@click.command(short_help="Judge methods on scenes, a row of JSON each.")
-@click.argument("scenes", metavar="SCENES ...", nargs=-1, required=True)
-@click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
-@click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
-@click.option("--mode", type=click.Choice(["physical", "toolbox"]), default="physical", show_default=True, help=_MODE)
-@click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
-@click.option(
-    "-o", "--out", metavar="ROWS.jsonl", required=True, help="Rows are appended, each as soon as it is known."
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: Any, out: str, **options: Any) -> None:
-    """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those,
-    or a published set as LAYOUT:PATH or LAYOUT/SPLIT:PATH, see docs/benchmark-sets.md.
-
-    Each scene, protocol and method gives one line of JSON; a scene that cannot be judged gives a line with "error".
-
-    \b
-    Examples:
-      anypan benchmark scenes --out rows.jsonl
-      anypan benchmark scenes/wv3-01 --protocol rr -m anypan-s -m MTF-GLP-FS --out rows.jsonl
-      anypan benchmark pancollection:/sets/PanCollection --mode toolbox --out rows.jsonl
-      anypan report rows.jsonl --scenes scenes -o report
-    """
-    from anypan.benchmark import PROTOCOLS, find_scenes, named_methods, run, write_rows
-    from anypan.methods import METHODS
-
-    found = [scene for spec in scenes for scene in find_scenes(spec)]
-    methods = named_methods(names or METHODS)
-    protocols = PROTOCOLS if protocol == "both" else (protocol,)
-    total, done, failed = sum(len(scene.offers(protocols)) for scene in found) * len(methods), 0, 0
-    quiet = options.pop("quiet")
-    with progress("judging", quiet) as step:
-
-        def say(row: Any) -> None:
-            nonlocal done, failed
-            done, failed = done + 1, failed + ("error" in row)
-            step(done, total)
-
-        count = write_rows(run(found, methods, protocols, **options), out, say)
-    errors = f", {failed} of them with an error" if failed else ""
-    note(f"{count} rows in {out}{errors}; look at them with: anypan report {out} -o report", quiet)
 
 
 @click.command(short_help="Lay benchmark rows, or the logs of training runs, out on one HTML page.")

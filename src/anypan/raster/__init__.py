@@ -1,6 +1,6 @@
 """Rasters in and out: the only package that touches raster files."""
 
-from anypan.raster.array import write_array
+from anypan.raster.array import write_array, write_plain
 from anypan.raster.format import Format, format_of
 from anypan.raster.read import (
     CACHE,
@@ -29,4 +29,5 @@ __all__ = [
     "resampled",
     "same_crs",
     "write_array",
+    "write_plain",
 ]

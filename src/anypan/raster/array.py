@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,3 +45,14 @@ def write_array(
         with Writer(out, like, format_of(like), {}, masked=False) as writer:
             writer.write(0, 0, image, np.ones((height, width), bool))
             return writer.finish(complete=True)
+
+
+def write_plain(path: Path, image: NDArray[Any], grid: Grid, names: Sequence[str]) -> Path:
+    """Write an image (B, H, W) as the plainest GeoTIFF there is, uncompressed and in rows, for any program to read."""
+    count, height, width = image.shape
+    shape = {"count": count, "height": height, "width": width, "dtype": image.dtype.name}
+    place = {"transform": grid.transform, "crs": grid.crs or None}
+    with rasterio.open(path, "w", driver="GTiff", BIGTIFF="IF_SAFER", **shape, **place) as file:
+        file.descriptions = tuple(names)
+        file.write(image)
+    return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,7 +49,7 @@ class Entry:
     """A scene of a set: its name in rows, and how to read it.
 
     ``name`` is the same wherever the set lies. ``protocols`` are those that the set publishes it for. ``read`` raises
-    UserError where the scene cannot be read; nothing is read before.
+    UserError where the scene cannot be read; nothing is read before. It can be sent to another process.
     """
 
     name: str
@@ -88,8 +89,8 @@ class Layout:
 
 def failing(problem: UserError) -> Callable[[], Images]:
     """The reader of something that is already known to be unreadable: its row will say why."""
+    return partial(_fail, problem)
 
-    def read() -> Images:
-        raise problem
 
-    return read
+def _fail(problem: UserError) -> Images:
+    raise problem
