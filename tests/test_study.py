@@ -13,6 +13,7 @@ import torch
 
 from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
+from anypan.simulate.noise import NOISES
 from anypan.simulate.recipe import EFFECTS
 from anypan.train import Optimisation
 
@@ -46,8 +47,8 @@ def test_cells_have_names_of_their_own_and_begin_with_what_answers_the_claims(st
     first = next(n for n, cell in enumerate(every) if cell.stage == "ablation")
     done = {(cell.stage, cell.network, cell.source) for cell in every[:first]}
     assert all(("B", name, source) in done for name in study.names for source in cells.SOURCES)
-    assert {name.name.removeprefix("ablation/no-").replace("-", " ") for name in every if len(name.off) == 1} == {
-        name.replace("-", " ").lower() for name in EFFECTS if not name.endswith(" noise")
+    assert {name.name.removeprefix("ablation/no-").replace("-", " ") for name in every if name.off} == {
+        name.replace("-", " ").lower() for name in set(EFFECTS) - {f"{family} noise" for family in NOISES}
     }
 
 

@@ -19,7 +19,7 @@ from anypan.simulate.recipe import EFFECTS
 
 BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH, "landscapes")
-LIGHT, NOISE_FAMILIES = "light-blur", "noise families"
+LIGHT = "light-blur"
 RELEASED = "anypan-s"  # the weights in the package, for comparison
 IRRELEVANT = ("folder", "judging", "slow", "seeds", "repeated", "judged", "side")  # to the weights of a cell
 
@@ -146,11 +146,11 @@ def _claims(study: Study, names: tuple[str, ...], seed: int) -> Iterator[Cell]:
 
 
 def _ablation(plain: Cell) -> Iterator[Cell]:
-    families = tuple(f"{name} noise" for name in NOISES)
-    off = {effect: (effect,) for effect in EFFECTS if effect not in families} | {NOISE_FAMILIES: families}
+    families = {f"{name} noise" for name in NOISES}  # off together with "family noise"
     yield replace(plain, stage="ablation", change=LIGHT)
-    for effect, names in off.items():
-        yield replace(plain, stage="ablation", change=f"no {effect}", off=names)
+    for effect in EFFECTS:
+        if effect not in families:
+            yield replace(plain, stage="ablation", change=f"no {effect}", off=(effect,))
 
 
 def _scaling(plain: Cell, study: Study) -> Iterator[Cell]:
