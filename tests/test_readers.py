@@ -18,7 +18,7 @@ from published import SIDE, full, last, reduced, write_mat, write_mat73, write_s
 from torch.utils.data import random_split
 
 from anypan.benchmark import find_scenes, prepare, run
-from anypan.benchmark.readers import LAYOUTS, Layout, mat
+from anypan.benchmark.readers import LAYOUTS, Layout, mat, panbench
 from anypan.cli import cli
 from anypan.errors import UserError
 from anypan.methods import METHODS
@@ -327,7 +327,7 @@ def test_nbu_splits_are_read_from_the_published_lists(tmp_path: Path) -> None:
         find_scenes(f"nbu/test:{tmp_path}")
 
 
-def panbench(root: Path, sensor: str, names: Sequence[str], dtype: str = "u1") -> None:
+def write_panbench(root: Path, sensor: str, names: Sequence[str], dtype: str = "u1") -> None:
     for seed, name in enumerate(names):
         pan, ms = landscape(256, 256, 4, seed=seed)
         for part, image in (("PAN_1024", pan[None]), ("RGB_256", ms[:3]), ("NIR_256", ms[3:])):
@@ -336,8 +336,8 @@ def panbench(root: Path, sensor: str, names: Sequence[str], dtype: str = "u1") -
 
 
 def test_panbench_joins_its_two_ms_files(tmp_path: Path) -> None:
-    panbench(tmp_path, "WV2", ["0_urban.tif", "1_water,ice.tif"], "u2")
-    panbench(tmp_path, "LC8", ["2_crops.tif"])
+    write_panbench(tmp_path, "WV2", ["0_urban.tif", "1_water,ice.tif"], "u2")
+    write_panbench(tmp_path, "LC8", ["2_crops.tif"])
     (tmp_path / "WV2" / "NIR_256" / "1_water,ice.tif").unlink()
     scenes = find_scenes(f"panbench/all:{tmp_path}")
     assert [scene.name for scene in scenes] == [
@@ -355,13 +355,15 @@ def test_panbench_joins_its_two_ms_files(tmp_path: Path) -> None:
         find_scenes(f"panbench:{tmp_path}")
 
 
-def test_panbench_splits_are_the_authors(tmp_path: Path) -> None:
-    """5,898 names split as torch.utils.data.random_split does with seed 42; no file is opened for it."""
+def test_panbench_splits_are_the_authors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn as torch.utils.data.random_split draws with seed 42, here of a hundredth; no file is opened for it."""
+    assert panbench.SHARES == {"train": 4718, "valid": 590, "test": 590}
+    monkeypatch.setattr(panbench, "SHARES", {"train": 47, "valid": 6, "test": 7})
     folder = tmp_path / "GF1" / "RGB_256"
     folder.mkdir(parents=True)
-    for index in range(5898):
+    for index in range(60):
         (folder / f"{index:04d}_urban.tif").touch()
-    drawn = random_split(range(5898), [4718, 590, 590], torch.Generator().manual_seed(42))
+    drawn = random_split(range(60), [47, 6, 7], torch.Generator().manual_seed(42))
     for split, part in zip(("train", "valid", "test"), drawn, strict=True):
         found = names(f"panbench/{split}:{tmp_path}")
         assert found == [f"panbench/gf1/{index:04d}_urban" for index in sorted(part.indices)]
