@@ -222,7 +222,8 @@ def test_benchmark_rows_become_a_page(tmp_path: Path) -> None:
     known = [json.loads(line) for line in rows.read_text().splitlines()]
     assert {(row["scene"], "error" in row) for row in known} == {("first", False), ("second", True)}
     assert all({"scene", "sensor", "protocol", "mode", "method", "versions"} <= set(row) for row in known)
-    result = anypan("report", rows, "--scenes", tmp_path / "scenes", "-m", "MTF-GLP-FS", "-o", folder)
+    result = anypan("report", rows, "--scenes", tmp_path / "scenes", "-m", "MTF-GLP-FS", "--tables", "-o", folder)
+    assert len(list((folder / "tables").glob("*.csv"))) == len(list((folder / "tables").glob("*.tex"))) == 4
     assert result.stdout.strip() == str(folder / "report.html"), result.output
     assert "data:image" in (folder / "report.html").read_text()
 

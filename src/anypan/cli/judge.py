@@ -52,7 +52,8 @@ def assess(
     "--scenes", metavar="DIR", multiple=True, help="Scene folders, to fuse again and show as pictures; repeatable."
 )
 @click.option("-m", "--method", default="anypan-s", show_default=True, help="The method to follow.")
-def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str) -> None:
+@click.option("--tables", is_flag=True, help="Also write every table into DIR/tables, as CSV and LaTeX.")
+def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str, tables: bool) -> None:
     """Lay the rows of 'anypan benchmark' out on one page, DIR/report.html, that needs no network to open.
 
     The folders of training runs (or their log.jsonl) give training.html: their curves, laid over each other.
@@ -60,7 +61,7 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
     \b
     Examples:
       anypan report rows.jsonl -o report
-      anypan report rows.jsonl --scenes scenes -o report
+      anypan report rows.jsonl --scenes scenes --tables -o report
       anypan report runs/first runs/second
     """
     from anypan.gallery import described, pictures
@@ -75,4 +76,4 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
     if out is None:
         raise click.UsageError("Missing option '-o'.")
     shown = pictures(scenes, method) if scenes else None
-    click.echo(write(rows, out, described(), CLASSICAL, method, shown))
+    click.echo(write(rows, out, described(), CLASSICAL, method, shown, tables))

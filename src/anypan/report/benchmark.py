@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from anypan.errors import UserError
-from anypan.report import page, plots, tables, viewer
+from anypan.report import exports, page, plots, tables, viewer
 from anypan.report.fusion import facts_table, glossary
 from anypan.report.pictures import Layers
+from anypan.report.radar import radar
 from anypan.report.rows import (
     IDENTITY,
     Group,
@@ -23,6 +24,7 @@ from anypan.report.rows import (
     mean,
     read,
 )
+from anypan.report.tables import Table
 
 TOTAL = 54_000_000
 RICHEST = 6_000_000
@@ -32,6 +34,13 @@ HEADLINES = {
     "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS"),
 }
 SPREADS = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "D_rho", "R-ERGAS", "HQNR")}
+RADARS = {
+    "rr": ("Q2n", "Q", "SCC", "SSIM", "PSNR", "RMSE", "ERGAS", "SAM"),
+    "fr": ("HQNR", "D_lambda_K", "D_s", "D_rho", "detail transfer (low)", "detail transfer (high)", "R-ERGAS",
+           "R-SAM", "R-Q2n"),
+}  # fmt: skip
+NOTE = """All metrics at once: further out is better. The rim is the best method of the metric, the centre the worst, or
+what is three times as far from the best as the middle method. Box plots: a dot is a scene; box: middle half; bar: median."""
 TRADE = ("ERGAS", "detail transfer (low)")
 LEAD = """<p>Pansharpening gives the colours of a coarse multispectral image (MS) the detail of a sharp panchromatic one
 (PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and
@@ -50,13 +59,15 @@ def write(
     classical: Sequence[str] = (),
     focus: str = "anypan-s",
     pictures: Pictures | None = None,
+    export: bool = False,
 ) -> Path:
     """Write `report.html` into `out_dir` and return its path.
 
     rows: result rows, or paths of JSON-lines files of them; of a repeated run the last row counts. metrics: see
     rows.Metrics. classical: names of the methods that make the oracle. focus: the method to follow. pictures: scene ->
     layers on the PAN grid (PAN, EXP, a classical result, ours, ...), or a function of the scene's name that may return
-    None; a function is called once for each scene, so that one scene's pixels are in memory at a time.
+    None; a function is called once for each scene, so that one scene's pixels are in memory at a time. export: also
+    write the tables of all scenes and of each sensor into `out_dir/tables`, as CSV and LaTeX.
     UserError if there are no rows or the page cannot be written.
     """
     parts = (read([one]) if isinstance(one, str | Path) else [one] for one in rows)
@@ -64,7 +75,10 @@ def write(
     if not known:
         raise UserError("there are no result rows to report: run `anypan benchmark` first.")
     report = _Report(known, metrics, tuple(classical), focus)
-    return page.save(Path(out_dir) / "report.html", "Pansharpening benchmark", LEAD, report.sections(pictures))
+    made = page.save(Path(out_dir) / "report.html", "Pansharpening benchmark", LEAD, report.sections(pictures))
+    if export:
+        exports.save(report.captioned(), Path(out_dir) / "tables")
+    return made
 
 
 class _Report:
@@ -105,13 +119,13 @@ class _Report:
         """The focus against the oracle (reduced resolution) or the best classical method (full resolution)."""
         mine = [row for row in rows if row["method"] == self.focus]
         names = [name for name in HEADLINES.get(group.protocol, ()) if name in self.metrics and mean(mine, name)]
-        table = tables.build(rows, self.metrics, self.classical)
+        table = self._table(rows)
         lines = "".join(self._headline(name, table) for name in names)
         wins = table.wins.get(self.focus)
         tail = f"<p>Better than the oracle in {', '.join(tables.JUDGES)} at once: {wins} scenes.</p>" if wins else ""
         return f"<div class=card><h3>{escape(group.title)}</h3><dl>{lines}</dl>{tail}</div>" if lines else ""
 
-    def _headline(self, name: str, table: tables.Table) -> str:
+    def _headline(self, name: str, table: Table) -> str:
         best, direction, _ = self.metrics[name]
         value, bar = table.body[self.focus][name].value, self._bar(name, table)
         goal = f"ideal {best:g}" if direction == "nearest" else f"{bar[0]} {table.text(name, bar[1])}" if bar else ""
@@ -119,10 +133,14 @@ class _Report:
         mark = " class=good" if better else ""
         return f"<dt>{escape(name)}</dt><dd{mark}>{table.text(name, value)}</dd><dd>{escape(goal)}</dd>"
 
-    def _bar(self, name: str, table: tables.Table) -> tuple[str, float] | None:
+    def _bar(self, name: str, table: Table) -> tuple[str, float] | None:
         """The oracle where there is one, else the best classical method, by name and value."""
         if name in table.oracle:
             return "oracle", table.oracle[name].value
+        return self._rival(name, table)
+
+    def _rival(self, name: str, table: Table) -> tuple[str, float] | None:
+        """The best classical method in one column, and its value."""
         rivals = {one: table.body[one][name].value for one in self.classical if name in table.body.get(one, {})}
         return min(rivals.items(), key=lambda rival: loss(rival[1], self.metrics[name][0]), default=None)
 
@@ -130,19 +148,23 @@ class _Report:
         if self.groups:
             yield f"<p class=note>The best of a column is underlined. Click a heading to sort.</p>{SPREAD_BUTTON}"
         for group, rows in self.groups.items():
-            sensors = by(rows, "sensor")
-            table = tables.build(rows, self.metrics, self.classical)
-            scenes = len(by(rows, "scene"))
-            caption = f"{group.title}: mean over {_count(len(sensors), 'sensor')}, {_count(scenes, 'scene')}"
-            yield tables.html(table, caption, self.focus) + glossary(table.columns, self.metrics)
-            for sensor, of in sensors.items():
-                yield self._sensor(sensor, of, group)
+            table = self._table(rows)
+            yield tables.html(table, _caption(group, rows), self.focus) + glossary(table.columns, self.metrics)
+            for sensor, of in by(rows, "sensor").items():
+                built = tables.html(self._table(of), _caption(group, of, sensor), self.focus)
+                scenes = _count(len(by(of, "scene")), "scene")
+                yield f"<details><summary>{escape(sensor)} <small>{scenes}</small></summary>{built}</details>"
 
-    def _sensor(self, sensor: str, rows: list[Row], group: Group) -> str:
-        scenes = _count(len(by(rows, "scene")), "scene")
-        built = tables.build(rows, self.metrics, self.classical)
-        table = tables.html(built, f"{sensor}, {group.title}", self.focus)
-        return f"<details><summary>{escape(sensor)} <small>{scenes}</small></summary>{table}</details>"
+    def _table(self, rows: list[Row]) -> Table:
+        return tables.build(rows, self.metrics, self.classical)
+
+    def captioned(self) -> dict[str, Table]:
+        """The tables of all scenes and of each sensor, by their captions."""
+        found = {}
+        for group, rows in self.groups.items():
+            found[_caption(group, rows)] = self._table(rows)
+            found |= {_caption(group, of, name): self._table(of) for name, of in by(rows, "sensor").items()}
+        return found
 
     def plots(self) -> Iterator[str]:
         pairs = dict.fromkeys((group.ratio, group.mode) for group in self.groups)
@@ -153,11 +175,19 @@ class _Report:
             yield f"<div class=plots>{trades}</div>"
         for group, rows in self.groups.items():
             shown = [name for name in SPREADS.get(group.protocol, ()) if name in columns(rows, self.metrics)]
-            drawn = "".join(plots.spread(rows, name, self.own, self.order) for name in shown)
+            drawn = self._radar(group, rows)
+            drawn += "".join(plots.spread(rows, name, self.own, self.order) for name in shown)
             if drawn:
-                yield f"<h3>{escape(group.title)}</h3>"
-                yield "<p class=note>A dot is a scene; box: middle half; bar: median.</p>"
-                yield f"<div class=plots>{drawn}</div>"
+                yield f"<h3>{escape(group.title)}</h3><p class=note>{NOTE}</p><div class=plots>{drawn}</div>"
+
+    def _radar(self, group: Group, rows: list[Row]) -> str:
+        """The focus, the best classical method of the first headline, and EXP; the others are for the reader to add."""
+        table = self._table(rows)
+        bar = next(
+            (self._rival(name, table) for name in HEADLINES.get(group.protocol, ()) if name in table.columns), None
+        )
+        shown = tuple(dict.fromkeys([self.focus, *([bar[0]] if bar else []), "EXP"]))
+        return radar(table, RADARS.get(group.protocol, ()), shown, "All metrics at once")
 
     def _trade(self, ratio: int, mode: str) -> str:
         halves = [self.groups.get(Group(protocol, mode, ratio), []) for protocol in ("rr", "fr")]
@@ -190,7 +220,7 @@ class _Report:
     def _of_scene(self, name: str) -> str:
         made = ""
         for group, rows in groups(self.scenes[name]).items():
-            made += tables.html(tables.build(rows, self.metrics, self.classical), group.title, self.focus)
+            made += tables.html(self._table(rows), f"{name}, {group.title}", self.focus)
         return f"<details><summary>Values of this scene</summary>{made}</details>" if made else ""
 
     def errors(self) -> Iterator[str]:
@@ -222,6 +252,13 @@ def _flat(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _caption(group: Group, rows: Sequence[Row], sensor: str = "") -> str:
+    if sensor:
+        return f"{sensor}, {group.title}"
+    counts = (_count(len(by(rows, key)), key) for key in ("sensor", "scene"))
+    return f"{group.title}: mean over {', '.join(counts)}"
 
 
 def _count(number: int, thing: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anypan.errors import UserError
 
+SCRIPTS = ("page.js", "export.js", "viewer.js")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 
@@ -51,7 +52,8 @@ def _page(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str
             yield part if opened else f"<section id='{key}'><h2>{escape(heading)}</h2>{part}"
             opened = True
         yield "</section>" if opened else ""
-    yield f"</main><script>{_asset('page.js')}</script></body></html>\n"
+    scripts = "".join(f"<script>{_asset(name)}</script>" for name in SCRIPTS)
+    yield f"</main>{scripts}</body></html>\n"
 
 
 def _head(title: str, lead: str) -> str:

@@ -9,6 +9,7 @@ from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, lo
 
 JUDGES = ("Q2n", "SAM", "ERGAS")
 ARROWS = {"higher": "↑", "lower": "↓", "nearest": "→"}
+BEATS, SCENES = "Beats oracle", "Scenes"
 WORDS = {"higher": "higher is better", "lower": "lower is better", "nearest": "nearer is better"}
 
 
@@ -31,6 +32,15 @@ class Table:
     def partial(self, method: str, name: str) -> bool:
         """True if this mean rests on fewer scenes than the others of its column, so cannot be compared with them."""
         return self.body[method][name].scenes < self.scenes[name]
+
+    def fewest(self, method: str) -> int:
+        """How many scenes the worst covered column of a method rests on."""
+        return min((cell.scenes for cell in self.body[method].values()), default=0)
+
+    def goal(self, name: str) -> str:
+        """Which way a column is better, as an arrow; where there is an ideal value, with it."""
+        best, direction, _ = self.metrics[name]
+        return ARROWS.get(direction, "") + (f"{best:g}" if direction == "nearest" else "")
 
     def best(self, name: str) -> set[str]:
         """The methods that share the best printed value. Missing scenes exclude a method; costs are not judged."""
@@ -70,7 +80,7 @@ def _means(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Mean]:
 def html(table: Table, caption: str, focus: str = "") -> str:
     """A sortable table; the best of every column is marked, `focus` is the row to follow with the eye."""
     head = "".join(_head(name, table) for name in table.columns)
-    extra = "<th scope=col><button>Beats oracle</button></th>" if table.wins else ""
+    extra = f"<th scope=col><button>{BEATS}</button></th>" if table.wins else ""
     body = "".join(_line(method, table, focus) for method in table.body)
     foot = f"<tfoot>{_foot(table)}</tfoot>" if table.oracle else ""
     columns = f"<tr><th scope=col><button>Method</button></th>{head}{extra}</tr>"
@@ -82,19 +92,20 @@ def html(table: Table, caption: str, focus: str = "") -> str:
 
 
 def _head(name: str, table: Table) -> str:
-    best, direction, text = table.metrics[name]
-    goal = f"{ARROWS.get(direction, '')}{f'{best:g}' if direction == 'nearest' else ''}"
+    _, direction, text = table.metrics[name]
     hint = escape(f"{text} ({WORDS.get(direction, direction)})", True)
     first = "descending" if direction == "higher" else "ascending"
-    return f"<th scope=col data-first={first}><button title='{hint}'>{escape(name)} <i>{goal}</i></button></th>"
+    button = f"<button title='{hint}'>{escape(name)} <i>{table.goal(name)}</i></button>"
+    return f"<th scope=col data-first={first}>{button}</th>"
 
 
 def _line(method: str, table: Table, focus: str) -> str:
     cells = "".join(_cell(method, name, table) for name in table.columns)
     if table.wins:
         said = table.wins.get(method, "")
-        cells += f"<td data-value='{said.split(' ')[0]}'>{said or '&ndash;'}</td>"
-    return f"<tr{' class=focus' if method == focus else ''}><th scope=row>{escape(method)}</th>{cells}</tr>"
+        cells += f"<td data-key='{said.split(' ')[0]}'>{said or '&ndash;'}</td>"
+    kind = " class=focus" if method == focus else ""
+    return f"<tr{kind} data-scenes={table.fewest(method)}><th scope=row>{escape(method)}</th>{cells}</tr>"
 
 
 def _cell(method: str, name: str, table: Table) -> str:
@@ -109,8 +120,9 @@ def _cell(method: str, name: str, table: Table) -> str:
 
 
 def _foot(table: Table) -> str:
-    means = {name: table.text(name, cell.value) for name, cell in table.oracle.items()}
-    cells = "".join(f"<td>{means.get(name, '&ndash;')}</td>" for name in table.columns)
+    means = {name: (repr(cell.value), table.text(name, cell.value)) for name, cell in table.oracle.items()}
+    pairs = (means.get(name, ("", "&ndash;")) for name in table.columns)
+    cells = "".join(f"<td data-value='{value}'>{said}</td>" for value, said in pairs)
     return f"<tr><th scope=row>{ORACLE}</th>{cells}{'<td></td>' if table.wins else ''}</tr>"
 
 
@@ -136,7 +148,7 @@ def markdown_table(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, 
         bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "-" for name in shown]
         lines.append([f"*{ORACLE}*", *(said if said == "-" else f"*{said}*" for said in bars)])
     if table.wins:
-        for line, said in zip(lines, ["Beats oracle", "---:", *table.body, ""], strict=False):
+        for line, said in zip(lines, [BEATS, "---:", *table.body, ""], strict=False):
             line.append(table.wins.get(said, "-") if said in table.body else said)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
