@@ -40,7 +40,8 @@ RADARS = {
            "R-SAM", "R-Q2n"),
 }  # fmt: skip
 NOTE = """All metrics at once: further out is better. The rim is the best method of the metric, the centre the worst, or
-what is three times as far from the best as the middle method. Box plots: a dot is a scene; box: middle half; bar: median."""
+what is three times as far from the best as the middle method. Box plots: a dot is a scene, the box the middle half of
+them, the bar the median."""
 TRADE = ("ERGAS", "detail transfer (low)")
 LEAD = """<p>Pansharpening gives the colours of a coarse multispectral image (MS) the detail of a sharp panchromatic one
 (PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and
@@ -183,10 +184,9 @@ class _Report:
     def _radar(self, group: Group, rows: list[Row]) -> str:
         """The focus, the best classical method of the first headline, and EXP; the others are for the reader to add."""
         table = self._table(rows)
-        bar = next(
-            (self._rival(name, table) for name in HEADLINES.get(group.protocol, ()) if name in table.columns), None
-        )
-        shown = tuple(dict.fromkeys([self.focus, *([bar[0]] if bar else []), "EXP"]))
+        names = [name for name in HEADLINES.get(group.protocol, ()) if name in table.columns]
+        bar = self._rival(names[0], table) if names else None
+        shown = tuple({self.focus: 0, bar[0] if bar else "EXP": 1, "EXP": 2})
         return radar(table, RADARS.get(group.protocol, ()), shown, "All metrics at once")
 
     def _trade(self, ratio: int, mode: str) -> str:
