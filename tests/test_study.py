@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "runs" / "paper"
 sys.path.insert(0, str(FOLDER))
 import cells  # noqa: E402
+import figures  # noqa: E402
 import judging  # noqa: E402
 import page  # noqa: E402
 import study as command  # noqa: E402
@@ -160,19 +161,32 @@ def results() -> tables.Results:
     return tables.Results(rows, STUDY)
 
 
-def test_a_claim_compares_means_over_seeds_and_a_win_at_reduced_resolution_alone_is_none() -> None:
+def test_a_claim_compares_the_seeds_that_both_have_and_a_win_at_reduced_resolution_alone_is_none() -> None:
     said = tables.CLAIMS["pretraining"](results())
-    assert "| PanNet | 0.8000 → 0.9100 |" in said and said.rstrip().endswith("better |")
+    assert "| PanNet | 0.8000 → 0.9000 |" in said and said.rstrip().endswith("better |")
     assert "0.9100 ± 0.0141" in tables.zero_shot(results())
     means = {"Q2n": (0.8, 0.9), "ERGAS": (2.0, 1.0), "detail transfer (low)": (1.0, 1.0), "D_rho": (0.1, 0.1)}
     assert tables.verdict(means) == "better"
     for name, worse in (("detail transfer (low)", (1.0, 0.9)), ("D_rho", (0.1, 0.2))):
         assert tables.verdict(means | {name: worse}) == "better at reduced resolution only"
+    near = means | {"Q2n": (0.8, 0.801), "ERGAS": (1.0, 1.005)}
+    assert tables.verdict(near) == "no difference"
     assert tables.verdict({name: pair[::-1] for name, pair in means.items()}) == "worse"
 
 
+def test_what_has_no_seed_counts_once_and_one_shot_is_compared_on_the_scenes_that_it_was_judged_on() -> None:
+    rows = [row("classical/gsa", stage="classical", seed=1, sensor="QB", Q2n=0.5)]
+    for cell, scene, quality in (("B/pannet/both/seed1", "other", 0.1), ("B/pannet/both/seed1", "s", 0.6)):
+        rows.append(row(cell, stage="B", seed=1, sensor="QB", Q2n=quality) | {"scene": scene})
+    about = {"stage": "C", "network": "PanNet", "tuning": "full", "seed": 1, "sensor": "QB"}
+    rows.append(row("C/pannet/qb/full/seed1", **about, Q2n=0.7))
+    said = tables.one_shot(tables.Results(rows, STUDY))
+    assert "| GSA | 0.5000 |" in said
+    assert "| PanNet, zero-shot | 0.6000 |" in said and "| PanNet, one-shot, full | 0.7000 |" in said
+
+
 def test_plots_are_well_formed_files() -> None:
-    drawn = tables.standalone(tables.PLOTS["plane"](results()))
+    drawn = figures.standalone(figures.PLOTS["plane"](results()))
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
 
 
@@ -184,7 +198,7 @@ def test_the_document_is_up_to_date() -> None:
 def test_the_document_has_every_table_and_all_rows_of_the_checklist() -> None:
     text = (ROOT / "docs" / "paper.md").read_text()
     named = set(re.findall(r"<!-- paper:(\S+) -->", text))
-    assert named == set(tables.TABLES) | {f"plot-{name}" for name in tables.PLOTS}
+    assert named == set(tables.TABLES) | {f"plot-{name}" for name in figures.PLOTS}
     checklist = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
     assert [int(number) for number, *_ in checklist] == list(range(1, 26))
     for *_, modules, _ in checklist:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cells import read
-from tables import PLOTS, TABLES, Results, Row, standalone
+from figures import PLOTS, standalone
+from tables import TABLES, Results, Row
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- paper:(\S+) -->\n).*?(<!-- /paper -->)", re.DOTALL)

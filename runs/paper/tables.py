@@ -1,11 +1,10 @@
-"""Tables and plots of docs/paper.md from the study's rows. Nothing is measured here."""
+"""Tables of docs/paper.md from the study's rows. Nothing is measured here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import log2, log10
 from statistics import fmean, median, stdev
 from typing import Any
 
@@ -13,21 +12,23 @@ from cells import SOURCES, Cell, Study, cells
 
 from anypan.adapt import TUNINGS
 from anypan.methods import CLASSICAL
-from anypan.report import plots
 from anypan.report.rows import mean
 
 Row = Mapping[str, Any]
 COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", "detail transfer (low)": "→1", "D_rho": "↓", "R-ERGAS": "↓"}
 DIGITS = {"Q2n": 4, "detail transfer (low)": 3, "D_rho": 3}
 TOLERANCE = 0.01  # by which D_rho and the distance of detail transfer from 1 may grow and still be called kept
+SAME = {"Q2n": 0.002, "ERGAS": 0.01}  # smaller changes, of ERGAS relative, are none
 NOTHING = "*No rows yet: run the study.*\n"
 SHORT = ("EXP", "GSA", "BDSD-PC", "MTF-GLP-FS", "MTF-GLP-HPM-R")
-STYLE = (
-    "svg{background:#fff;font-family:sans-serif}text{font-size:12px;fill:#1d2327}.tick,.axis{fill:#59636b}"
-    ".grid{stroke:#e2e4e1;fill:none}.ideal{stroke:#0b6b74;stroke-dasharray:5 4;fill:none}circle.classical{fill:#8b959d}"
-    "circle.own{fill:#0b6b74}circle.far{fill:#fff;stroke:#8b959d}text.own{fill:#0b6b74}"
-    ".curve{fill:none;stroke:#0b6b74;stroke-width:1.8}.curves circle{fill:#0b6b74}"
-)
+
+
+Wanted = Callable[[Row], bool]
+
+
+def everything(row: Row) -> bool:
+    """Wants any row."""
+    return True
 
 
 class Results:
@@ -39,20 +40,24 @@ class Results:
         for row in rows:
             self.rows.setdefault(row["cell"], []).append(row)
 
-    def seeds(self, cell: Cell, wanted: Callable[[Row], bool] = lambda row: True) -> list[list[Row]]:
-        """The rows of a cell that are wanted, one list for each seed that was run."""
-        found = []
+    def seeds(self, cell: Cell, wanted: Wanted = everything) -> dict[int, list[Row]]:
+        """The rows of a cell that are wanted, by the seeds that were run; 1 for what has no seed."""
+        found: dict[int, list[Row]] = {}
         for seed in range(1, self.study.seeds + 1):
-            name = Cell(cell.stage, cell.network, cell.source, seed, cell.adapted, cell.tuning, cell.change).name
+            name = replace(cell, seed=seed).name
             kept = [row for row in self.rows.get(name, []) if wanted(row)]
-            if kept and (seed == 1 or not cell.change):
-                found.append(kept)
+            if kept and (seed == 1 or name.endswith(f"seed{seed}")):
+                found[seed] = kept
         return found
 
-    def values(self, cell: Cell, name: str, wanted: Callable[[Row], bool] = lambda row: True) -> list[float]:
+    def by_seed(self, cell: Cell, name: str, wanted: Wanted = everything) -> dict[int, float]:
         """The metric of a cell for each seed: mean over sensors of the means over scenes."""
-        means = (mean(rows, name) for rows in self.seeds(cell, wanted))
-        return [each.value for each in means if each is not None]
+        means = {seed: mean(rows, name) for seed, rows in self.seeds(cell, wanted).items()}
+        return {seed: each.value for seed, each in means.items() if each is not None}
+
+    def values(self, cell: Cell, name: str, wanted: Wanted = everything) -> list[float]:
+        """The metric of a cell, one for each seed."""
+        return list(self.by_seed(cell, name, wanted).values())
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -90,11 +95,12 @@ def _table(results: Results, chosen: Mapping[str, Cell], wanted: Callable[[Row],
     return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], lines)
 
 
-def _classical(names: Sequence[str]) -> dict[str, Cell]:
+def classical(names: Sequence[str]) -> dict[str, Cell]:
+    """Name -> cell of classical methods."""
     return {name: Cell("classical", name) for name in names}
 
 
-def _trainings(results: Results, stages: Sequence[str]) -> dict[str, Cell]:
+def trainings(results: Results, stages: Sequence[str]) -> dict[str, Cell]:
     """Label -> cell for every network; ``stages``: untrained, A or names of sources."""
     chosen = {}
     for network in results.networks:
@@ -110,24 +116,25 @@ def _trainings(results: Results, stages: Sequence[str]) -> dict[str, Cell]:
 
 def cross_sensor(results: Results) -> str:
     """A beside B, on the sensors that A was not trained on; the classical methods too."""
-    chosen = _classical(SHORT) | _trainings(results, ("untrained", "A", "both"))
+    chosen = classical(SHORT) | trainings(results, ("untrained", "A", "both"))
     return _table(results, chosen, lambda row: row["sensor"] != results.real)
 
 
 def zero_shot(results: Results) -> str:
     """B by source, all sensors, beside all classical methods and the weights that ship."""
-    chosen = _classical(CLASSICAL) | {"anypan-s as released": Cell("released", "anypan-s")}
-    return _table(results, chosen | _trainings(results, SOURCES), lambda row: True)
+    chosen = classical(CLASSICAL) | {"anypan-s as released": Cell("released", "anypan-s")}
+    return _table(results, chosen | trainings(results, SOURCES), everything)
 
 
 def one_shot(results: Results) -> str:
     """C: means over the sensors that were adapted to, on the scenes that were not, beside zero-shot and classical."""
-    places = _one_shot_scenes(results)
+    places = {scene for network in results.networks for scene in _one_shot_scenes(results, network)}
     lines = [_one_shot_line(results, name, Cell("classical", name), places) for name in SHORT]
     for network in results.networks:
         lines.append(_one_shot_line(results, f"{network}, zero-shot", Cell("B", network, "both"), places))
         for tuning in TUNINGS:
-            said = [_said(name, _adapted_values(results, network, tuning, name)) for name in COLUMNS]
+            values = (_adapted(results, network, tuning, name).values() for name in COLUMNS)
+            said = [_said(name, list(found)) for name, found in zip(COLUMNS, values, strict=True)]
             lines.append([f"{network}, one-shot, {tuning}", *said])
     shown = [line for line in lines if any(said != "-" for said in line[1:])]
     return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], shown)
@@ -137,25 +144,31 @@ def _one_shot_line(results: Results, label: str, cell: Cell, places: set[str]) -
     return [label, *(_said(name, results.values(cell, name, lambda row: row["scene"] in places)) for name in COLUMNS)]
 
 
-def _one_shot_scenes(results: Results) -> set[str]:
-    """The scenes that one-shot cells are judged on."""
-    return {row["scene"] for rows in results.rows.values() for row in rows if row["stage"] == "C"}
+def _one_shot_scenes(results: Results, network: str) -> set[str]:
+    """The scenes that a network was judged on after every tuning that there is of it."""
+    seen: dict[str, set[str]] = {}
+    for rows in results.rows.values():
+        if rows[0]["stage"] == "C" and rows[0]["network"] == network:
+            seen.setdefault(rows[0]["tuning"], set()).update(row["scene"] for row in rows)
+    return set.intersection(*seen.values()) if seen else set()
 
 
-def _adapted_values(results: Results, network: str, tuning: str, name: str) -> list[float]:
+def _adapted(results: Results, network: str, tuning: str, name: str) -> dict[int, float]:
     """For each seed the mean over the sensors adapted to."""
-    found: dict[int, list[Row]] = {}
+    places, found = _one_shot_scenes(results, network), {}
     for sensor in results.study.one_shot["scenes"]:
-        for rows in results.seeds(Cell("C", network, "both", 1, sensor, tuning)):
-            found.setdefault(rows[0]["seed"], []).extend(rows)
-    return [each.value for rows in found.values() if (each := mean(rows, name)) is not None]
+        cell = Cell("C", network, "both", 1, sensor, tuning)
+        for seed, rows in results.seeds(cell, lambda row: row["scene"] in places).items():
+            found.setdefault(seed, []).extend(rows)
+    means = {seed: mean(rows, name) for seed, rows in found.items()}
+    return {seed: each.value for seed, each in means.items() if each is not None}
 
 
 def _sensors(name: str) -> Callable[[Results], str]:
     def table(results: Results) -> str:
         sensors = sorted({row["sensor"] for rows in results.rows.values() for row in rows if row.get(name) is not None})
-        chosen = _classical(SHORT) | {"anypan-s as released": Cell("released", "anypan-s")}
-        chosen |= _trainings(results, ("A", *SOURCES))
+        chosen = classical(SHORT) | {"anypan-s as released": Cell("released", "anypan-s")}
+        chosen |= trainings(results, ("A", *SOURCES))
         lines = []
         for label, cell in chosen.items():
             said = [_said(name, results.values(cell, name, lambda row, s=sensor: row["sensor"] == s))
@@ -175,7 +188,7 @@ def _sensors(name: str) -> Callable[[Results], str]:
 
 def ablation(results: Results) -> str:
     """What each effect's absence changes; the plain cell's spread over its seeds says what is noise."""
-    plain = _plain(results)
+    plain = plain_cell(results)
     before = {name: results.values(plain, name)[:1] for name in COLUMNS}
     lines = [["everything on", *(_said(name, before[name]) for name in COLUMNS)]]
     seeds = [_said(name, results.values(plain, name)) for name in COLUMNS]
@@ -188,7 +201,8 @@ def ablation(results: Results) -> str:
     return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], lines if len(lines) > 1 else [])
 
 
-def _plain(results: Results) -> Cell:
+def plain_cell(results: Results) -> Cell:
+    """What ablation and scaling cells differ from."""
     return Cell("B", results.study.ablation["network"], results.study.ablation["source"])
 
 
@@ -199,19 +213,19 @@ def _change(name: str, before: Sequence[float], after: Sequence[float]) -> str:
 def scaling(results: Results) -> str:
     """Numbers of images, and lengths of training."""
     chosen = {f"{cell.change}": cell for cell in cells(results.study) if cell.stage in ("scaling", "time")}
-    return _table(results, {**chosen, "all images, x1": _plain(results)}, lambda row: True)
+    return _table(results, {**chosen, "all images, x1": plain_cell(results)}, everything)
 
 
 def claim(before: Callable[[str], Any], after: Callable[[str], Any]) -> Callable[[Results], str]:
-    """A comparison of two ways, network by network, each a function from a network to (cells, wanted)."""
+    """A comparison of two ways, over the seeds that both have; each is a function from a network to (kind, cell)."""
 
     def table(results: Results) -> str:
         lines = []
         for network in results.networks:
-            pairs = {name: (_paired(results, before(network), name), _paired(results, after(network), name))
-                     for name in COLUMNS}  # fmt: skip
-            if all(one and two for one, two in pairs.values()):
-                means = {name: (fmean(one), fmean(two)) for name, (one, two) in pairs.items()}
+            means = {
+                name: both for name in COLUMNS if (both := _paired(results, before(network), after(network), name))
+            }
+            if len(means) == len(COLUMNS):
                 said = [f"{_said(name, [one])} → {_said(name, [two])}" for name, (one, two) in means.items()]
                 lines.append([network, *said, verdict(means)])
         return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items()), "verdict"], lines)
@@ -219,28 +233,35 @@ def claim(before: Callable[[str], Any], after: Callable[[str], Any]) -> Callable
     return table
 
 
-def _paired(results: Results, asked: Any, name: str) -> list[float]:
-    kind, cell = asked
+def _paired(results: Results, before: Any, after: Any, name: str) -> tuple[float, float] | None:
+    one, two = _asked(results, *before, name), _asked(results, *after, name)
+    seeds = one.keys() & two.keys()
+    return (fmean(one[seed] for seed in seeds), fmean(two[seed] for seed in seeds)) if seeds else None
+
+
+def _asked(results: Results, kind: str, cell: Cell, name: str) -> dict[int, float]:
     cell = replace(cell, source=results.real) if cell.stage == "A" else cell
     if kind == "adapted":
-        return _adapted_values(results, cell.network, cell.tuning, name)
-    if kind == "others":
-        return results.values(cell, name, lambda row: row["sensor"] != results.real)
-    if kind == "places":
-        places = _one_shot_scenes(results)
-        return results.values(cell, name, lambda row: row["scene"] in places)
-    return results.values(cell, name)
+        return _adapted(results, cell.network, cell.tuning, name)
+    places = _one_shot_scenes(results, cell.network)
+    wanted = {
+        "all": everything,
+        "others": lambda row: row["sensor"] != results.real,
+        "places": lambda row: row["scene"] in places,
+    }
+    return results.by_seed(cell, name, wanted[kind])
 
 
 def verdict(means: Mapping[str, tuple[float, float]]) -> str:
     """Better only if Q2n and ERGAS gain and detail transfer and D_rho are kept: one without the other does not win."""
-    reduced = means["Q2n"][1] > means["Q2n"][0] and means["ERGAS"][1] < means["ERGAS"][0]
-    lost = means["Q2n"][1] < means["Q2n"][0] and means["ERGAS"][1] > means["ERGAS"][0]
+    quality, error = means["Q2n"][1] - means["Q2n"][0], means["ERGAS"][1] / means["ERGAS"][0] - 1
     detail = [abs(1 - value) for value in means["detail transfer (low)"]]
     kept = detail[1] - detail[0] <= TOLERANCE and means["D_rho"][1] - means["D_rho"][0] <= TOLERANCE
-    if reduced:
+    if abs(quality) < SAME["Q2n"] and abs(error) < SAME["ERGAS"]:
+        return "no difference" if kept else "loses at full resolution"
+    if quality > 0 and error < 0:
         return "better" if kept else "better at reduced resolution only"
-    return "worse" if lost else "undecided"
+    return "worse" if quality < 0 and error > 0 else "undecided"
 
 
 CLAIMS = {
@@ -289,43 +310,3 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **{f"claim-{name}": table for name, table in CLAIMS.items()},
     **{f"sensors-{re.sub(r'[ ()]+', '-', name).strip('-')}": _sensors(name) for name in COLUMNS},
 }
-
-
-def _plane(results: Results) -> str:
-    """Reduced against full resolution, sensors that A was not trained on."""
-    chosen = _classical(SHORT) | _trainings(results, ("A", "both"))
-    points = {}
-    for label, cell in chosen.items():
-        pair = [results.values(cell, name, lambda row: row["sensor"] != results.real) for name in ("ERGAS", "D_rho")]
-        if all(pair):
-            points[label] = (fmean(pair[0]), fmean(pair[1]))
-    own = [label for label in points if label.endswith("both")]
-    return plots.scatter(points, ("ERGAS, reduced resolution", "D_rho, full resolution"), own) if points else ""
-
-
-def _curve(stage: str, place: Callable[[Cell], float], axis: str, last: Callable[[list[Row]], float]) -> Any:
-    def plot(results: Results) -> str:
-        found = [(place(cell), results.values(cell, "ERGAS")) for cell in cells(results.study) if cell.stage == stage]
-        plain = results.seeds(_plain(results))
-        found += [(last(plain[0]), results.values(_plain(results), "ERGAS")[:1])] if plain else []
-        points = sorted((at, values[0]) for at, values in found if values)
-        return plots.curves({"ERGAS": points}, (axis, "ERGAS, all sensors")) if len(points) > 2 else ""
-
-    return plot
-
-
-PLOTS: dict[str, Callable[[Results], str]] = {
-    "plane": _plane,
-    "images": _curve("scaling", lambda cell: log10(cell.images), "images to simulate from, log10",
-                     lambda rows: log10(rows[0]["images"])),
-    "time": _curve("time", lambda cell: log2(cell.time), "training time, doublings", lambda rows: 0.0),
-}  # fmt: skip
-
-
-def standalone(svg: str) -> str:
-    """A plot of the report, which is part of a page there, as a file of its own."""
-    quoted = re.sub(
-        r"<[^/!][^>]*>", lambda tag: re.sub(r"([\w-]+)=([^\s'\"<>]+?)(?=[\s>]|/>)", r"\1='\2'", tag[0]), svg
-    )
-    opened = quoted.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
-    return opened.replace(">", f"><style>{STYLE}</style>", 1) + "\n"
