@@ -5,11 +5,13 @@ from anypan.benchmark.cases import Case, prepare
 from anypan.benchmark.contenders import contenders, named_methods
 from anypan.benchmark.exchange import write_inputs
 from anypan.benchmark.ledger import opened, write_rows
+from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import LAYOUTS, PROTOCOLS, find_scenes
 from anypan.benchmark.run import judge_case, run
 
 __all__ = [
     "LAYOUTS",
+    "MODES",
     "PROTOCOLS",
     "Case",
     "assess",

@@ -17,6 +17,7 @@ from torch import Tensor
 from anypan import raster, wald
 from anypan.align import Pair, open_pair, pair_of_arrays
 from anypan.benchmark.crop import covered
+from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import About, Entry, Images, Protocol, as_entry
 from anypan.benchmark.readers.entry import PHASES
 from anypan.errors import UserError
@@ -27,7 +28,6 @@ from anypan.scene import Scene, from_arrays
 from anypan.sensors import SENSORS, find, gains
 
 UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
-TOOLBOX_CUT = 21  # the reference toolbox's own border cut at reduced resolution
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,27 @@ class Case:
             return self.scene
         mask = self.mask if self.mask is not None and not self.mask.all() else None
         reference, mask = self.inner(self.reference), None if mask is None else self.inner(mask)
-        return Reference(reference, self.scene.ratio, self.peak, mask, self.facts["mode"] == "toolbox")
+        return Reference(reference, self.scene.ratio, self.peak, mask, self.scene.sampling.convention == "toolbox")
 
     def inner(self, image: Tensor) -> Tensor:
         """(..., H, W) without the border cut, as the toolbox slices: cut - 1 pixels first, cut pixels last."""
         return image[..., self.cut - 1 : -self.cut, self.cut - 1 : -self.cut] if self.cut else image
 
 
-def prepare(scene: Entry | Path, protocol: Protocol, mode: Convention = "physical") -> Case:
+def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> Case:
     """The case of one scene of a set, or of a scene folder.
 
     rr: a scene with a truth is judged against it, any other is degraded by Wald's protocol. fr: as it is; a scene with
     a truth is marked ``degraded``, since its PAN and MS are no real pair. Physical mode registers the pair as fuse()
-    does and takes the part that both cover; toolbox mode takes the images pixel by pixel. Raises UserError, ValueError.
+    does and takes the part that both cover; the others take the images pixel by pixel. Raises UserError, ValueError.
     """
-    entry = as_entry(scene)
+    entry, convention = as_entry(scene), MODES[mode].convention
+    if protocol not in MODES[mode].protocols:
+        raise UserError(f"Mode {mode} does not judge protocol {protocol}: choose another of {', '.join(MODES)}.")
     images = entry.read()
-    with raster.environment(), _open(images, mode) as pair:
+    with raster.environment(), _open(images, convention) as pair:
         view, corner = covered(pair)
-        inside, unit = _in_memory(view, images.about, pair.registered, mode)
+        inside, unit = _in_memory(view, images.about, pair.registered, convention)
         truth = _truth(images.truth, pair, corner, inside) if images.truth is not None and protocol == "rr" else None
         facts = _facts(entry, images.about, pair, mode) | {"protocol": protocol, "unit": unit}
     facts["degraded"] = images.truth is not None
@@ -101,11 +103,10 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: Convention = "physica
 def _case(
     scene: Scene, protocol: Protocol, reference: Tensor | None, mask: Tensor | None, peak: float, facts: dict[str, Any]
 ) -> Case:
-    toolbox = facts["mode"] == "toolbox"
-    cut = TOOLBOX_CUT if toolbox and protocol == "rr" else 0
+    cut = MODES[facts["mode"]].cut if protocol == "rr" else 0
     valid = scene.whole().mask if mask is None else mask
     if cut and min(valid.shape) < 2 * cut + FR_BLOCK:
-        raise UserError(f"{facts['scene']} is too small for the toolbox's border cut of {cut}: use physical mode.")
+        raise UserError(f"{facts['scene']} is too small for this mode's border cut of {cut}: use physical mode.")
     facts = facts | {
         "cut": cut,
         "block": FR_BLOCK if protocol == "rr" else block_of(scene.ratio),
@@ -169,7 +170,7 @@ def _truth(truth: Path | NDArray[Any], pair: Pair, corner: tuple[int, int], scen
     return torch.from_numpy(image), torch.from_numpy(valid)
 
 
-def _facts(entry: Entry, about: About, pair: Pair, mode: Convention) -> dict[str, Any]:
+def _facts(entry: Entry, about: About, pair: Pair, mode: str) -> dict[str, Any]:
     known = pair.scene.sensor in SENSORS
     return {
         **entry.head,

@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from anypan import __version__
 from anypan.benchmark.cases import Case, prepare
 from anypan.benchmark.contenders import Contender, as_contender
+from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import PROTOCOLS, Entry, Protocol, as_entry
 from anypan.benchmark.side_by_side import side_by_side
 from anypan.errors import UserError
 from anypan.methods import Method
 from anypan.metrics import judge
-from anypan.mtf import Convention
+from anypan.metrics.unipan import unipan
 
 Row = dict[str, Any]
 
@@ -37,7 +39,7 @@ class Unit:
 
     scene: Entry
     protocol: Protocol
-    mode: Convention
+    mode: str
     device: str
     methods: Mapping[str, Contender]
     earlier: Mapping[str, str | None]
@@ -62,7 +64,7 @@ def run(
     scenes: Sequence[Entry | Path],
     methods: Mapping[str, Contender | Method],
     protocols: Sequence[Protocol] = PROTOCOLS,
-    mode: Convention = "physical",
+    mode: str = "physical",
     device: str = "cpu",
     jobs: int = 1,
     done: Iterable[Row] = (),
@@ -103,12 +105,25 @@ def judge_case(case: Case, name: str, method: Contender | Method, device: str = 
     try:
         tail |= rival.facts
         outcome = rival.fuse(case, device)
-        values = judge(case.inner(outcome.fused), case.against, case.metrics)
+        values = _values(case, outcome.fused)
     except Exception as problem:  # whatever is wrong with a method, the other methods are to be judged
         return row | {"error": _said(problem)} | tail
     row |= {"seconds": _rounded(outcome.seconds, 4), "peak_mib": _rounded(outcome.peak_mib, 1)}
     row |= {key: value if math.isfinite(value) else None for key, value in values.items()}
     return row | tail | outcome.facts
+
+
+def _values(case: Case, fused: Tensor) -> dict[str, float]:
+    """The metrics of the case's mode by name."""
+    variant = MODES[case.facts["mode"]].variant
+    if variant == "unipan":
+        return unipan(fused, case.scene, case.peak)
+    values = judge(case.inner(fused), case.against, case.metrics)
+    if variant == "paper" and case.protocol == "fr":
+        values |= {name: values[f"{name} (paper)"] for name in ("D_lambda", "D_s")}
+        values |= {"QNR": (1 - values["D_lambda"]) * (1 - values["D_s"])}
+        values |= {"HQNR": (1 - values["D_lambda_K"]) * (1 - values["D_s"])}
+    return values
 
 
 def inputs_sha256(case: Case) -> str:

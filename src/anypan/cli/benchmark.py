@@ -16,7 +16,8 @@ _METHODS = (
     "[NAME=]'cmd:COMMAND {pan} {ms} {out}'; repeatable.  [default: all methods]"
 )
 _PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, without a truth."
-_MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does."
+_MODES = ("physical", "toolbox", "pancollection", "paper", "unipan")
+_MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does; the rest: docs/metrics.md."
 _RESUME = "Go on with ROWS.jsonl: make only the rows that it has not."
 _JOBS = "Scenes to judge side by side; they slow each other down, so time methods with one."
 _TIMEOUT = "Seconds that a program of cmd: has for one image."
@@ -27,7 +28,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.argument("scenes", metavar="SCENES ...", nargs=-1, required=True)
 @click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
-@click.option("--mode", type=click.Choice(["physical", "toolbox"]), default="physical", show_default=True, help=_MODE)
+@click.option("--mode", type=click.Choice(_MODES), default="physical", show_default=True, help=_MODE)
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
 @click.option("-o", "--out", metavar="ROWS.jsonl", help="Rows are appended, each as soon as it is known.")
 @click.option("--resume", is_flag=True, help=_RESUME)
@@ -51,12 +52,13 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, **
       anypan benchmark pancollection:/sets/PanCollection --mode toolbox --out rows.jsonl
       anypan report rows.jsonl --scenes scenes -o report
     """
-    from anypan.benchmark import PROTOCOLS, find_scenes
+    from anypan.benchmark import MODES, PROTOCOLS, find_scenes
 
     if bool(options["out"]) == bool(options["export"]):
         raise click.UsageError("Name either the file of rows with --out, or a folder with --export")
     found = [scene for spec in scenes for scene in find_scenes(spec)]
-    protocols = [each for each in PROTOCOLS if protocol in (each, "both")]
+    judged = MODES[options["mode"]].protocols if protocol == "both" else (protocol,)
+    protocols = [each for each in PROTOCOLS if each in judged]
     if options["export"]:
         _export(found, protocols, options["mode"], Path(options["export"]))
     else:

@@ -1,8 +1,10 @@
 """Rows and pictures to one HTML page that opens offline. It lays out what others measured; it computes no metric."""
 
 from anypan.report.benchmark import write
+from anypan.report.compare import Line, compare
 from anypan.report.fusion import fusion_page
 from anypan.report.pictures import Layer, Layers
+from anypan.report.published import Published, beside, published
 from anypan.report.rows import Metrics, Row, read
 from anypan.report.tables import markdown_table
 from anypan.report.training import is_run, training_page
@@ -10,11 +12,16 @@ from anypan.report.training import is_run, training_page
 __all__ = [
     "Layer",
     "Layers",
+    "Line",
     "Metrics",
+    "Published",
     "Row",
+    "beside",
+    "compare",
     "fusion_page",
     "is_run",
     "markdown_table",
+    "published",
     "read",
     "training_page",
     "write",
