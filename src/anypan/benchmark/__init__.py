@@ -8,6 +8,7 @@ from anypan.benchmark.ledger import opened, write_rows
 from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import LAYOUTS, PROTOCOLS, find_scenes
 from anypan.benchmark.run import judge_case, run
+from anypan.benchmark.selfcheck import selfcheck
 
 __all__ = [
     "LAYOUTS",
@@ -22,6 +23,7 @@ __all__ = [
     "opened",
     "prepare",
     "run",
+    "selfcheck",
     "write_inputs",
     "write_rows",
 ]

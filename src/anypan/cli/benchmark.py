@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from anypan.cli.console import note, progress
+from anypan.cli.console import note, print_table, progress
 from anypan.cli.device import device_option
 
 _METHODS = (
@@ -25,7 +25,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 
 
 @click.command(short_help="Judge methods on scenes, a row of JSON each.")
-@click.argument("scenes", metavar="SCENES ...", nargs=-1, required=True)
+@click.argument("scenes", metavar="SCENES ...", nargs=-1)
 @click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
 @click.option("--mode", type=click.Choice(_MODES), default="physical", show_default=True, help=_MODE)
@@ -36,8 +36,9 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, help=_TIMEOUT)
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of methods that draw at random.")
 @click.option("--export", metavar="DIR", help=_EXPORT)
+@click.option("--selfcheck", is_flag=True, help="Judge nothing; hold the ruler against cases with known answers.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, **options: Any) -> None:
+def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, selfcheck: bool, **options: Any) -> None:
     """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those,
     or a published set as LAYOUT:PATH or LAYOUT/SPLIT:PATH, see docs/benchmark-sets.md.
 
@@ -50,10 +51,17 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, **
       anypan benchmark scenes/wv3-01 --protocol rr -m anypan-s -m MTF-GLP-FS --out rows.jsonl
       anypan benchmark scenes -m 'mine=cmd:python mine.py {pan} {ms} {out}' --out rows.jsonl
       anypan benchmark pancollection:/sets/PanCollection --mode toolbox --out rows.jsonl
+      anypan benchmark --selfcheck
+      anypan compare rows.jsonl --against MTF-GLP-FS
       anypan report rows.jsonl --scenes scenes -o report
     """
     from anypan.benchmark import MODES, PROTOCOLS, find_scenes
 
+    if selfcheck:
+        _selfcheck()
+        return
+    if not scenes:
+        raise click.UsageError("Missing argument 'SCENES ...'")
     if bool(options["out"]) == bool(options["export"]):
         raise click.UsageError("Name either the file of rows with --out, or a folder with --export")
     found = [scene for spec in scenes for scene in find_scenes(spec)]
@@ -84,6 +92,20 @@ def _judge(
     errors = f", {failed} of them with an error" if failed else ""
     kept = f" ({total - made} were there)" if resume and made < total else ""
     note(f"{made} rows in {out}{errors}{kept}; look at them with: anypan report {out} -o report", quiet)
+
+
+def _selfcheck() -> None:
+    """Print pass or fail for each check; exit with 1 if one fails."""
+    from anypan.benchmark import selfcheck
+
+    checks = list(selfcheck())
+    said = {True: "pass", False: "FAIL"}
+    rows = [(said[c.passed], c.name, f"{c.found:.9g}", f"{c.right:.9g}", f"{c.within:.1g}") for c in checks]
+    print_table(("", "check", "found", "right", "within"), rows)
+    failed = sum(not check.passed for check in checks)
+    click.echo(f"{len(checks)} checks, {failed or 'none'} failed")
+    if failed:
+        click.get_current_context().exit(1)
 
 
 def _export(scenes: Sequence[Any], protocols: Sequence[Any], mode: Any, root: Path) -> None:
