@@ -155,12 +155,15 @@ def test_published_tables_are_whole(name: str) -> None:
 
 
 def test_products_of_published_tables_are_products() -> None:
-    """HQNR is (1 - D_lambda_K)(1 - D_s) and QNR likewise: a slip of the pen in a table would show."""
-    for table in published().values():
+    """HQNR is (1 - D_lambda_K)(1 - D_s) and QNR likewise: a slip of the pen in a table would show.
+
+    Not in NBU's, where each is the middle of an interval of its own.
+    """
+    for table in (each for each in published().values() if not each.name.startswith("nbu")):
         for method, of in table.values.items():
             for whole, part in (("HQNR", "D_lambda_K"), ("QNR", "D_lambda")):
                 if {whole, part, "D_s"} <= of.keys():
-                    assert of[whole] == pytest.approx((1 - of[part]) * (1 - of["D_s"]), abs=0.02), (table.name, method)
+                    assert of[whole] == pytest.approx((1 - of[part]) * (1 - of["D_s"]), abs=0.013), (table.name, method)
 
 
 def test_rows_stand_beside_a_table_of_the_same_set_and_rules_only() -> None:
