@@ -235,6 +235,11 @@ def test_bad_input_of_the_judges_is_one_sentence(pair: Path) -> None:
     fails(anypan("benchmark", pair, "--protocol", "nonsense", *out), "rr", "fr")
     fails(anypan("report", pair / "missing.jsonl", "-o", pair), "missing.jsonl")
     fails(anypan("report", pair / "pan.tif", "-o", pair), "pan.tif")
+    rows = pair / "known.jsonl"
+    rows.write_text(json.dumps({"scene": "a", "method": "EXP", "protocol": "rr"}))
+    shown = ("--scenes", pair, "--show", "nonsense", "-o", pair)
+    fails(anypan("report", rows, *shown), "nonsense", "MTF-GLP-FS")
+    rows.unlink()
     assert sorted(file.name for file in pair.iterdir()) == ["ms.tif", "pan.tif"]
 
 

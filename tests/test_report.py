@@ -17,8 +17,12 @@ from PIL import Image
 from anypan.errors import UserError
 from anypan.report import (
     Layer,
+    Look,
+    Spectra,
+    benchmark,
     exports,
     fusion_page,
+    look,
     markdown_table,
     pictures,
     radar,
@@ -275,9 +279,58 @@ def test_a_scene_keeps_to_its_budget_by_a_smaller_window():
     assert "from the centre of 900" in made
 
 
+def whole_look(side=120, bands=5):
+    """A look with all there is: a bright corner stretches the range, so that small values are few levels."""
+    layers = scene_layers(side)
+    rng = np.random.default_rng(8)
+    truth = rng.uniform(50, 300, (bands, side, side)).astype(np.float32)
+    truth[:, :2, :2] = 2000
+    cubes = {"EXP": truth + 30, "MTF-GLP-FS": truth + rng.normal(0, 9, truth.shape), "anypan-s": truth + 1,
+             "reference": truth}  # fmt: skip
+    errors = {name: np.abs(cubes[name] - truth).mean(0) / truth.mean() for name in list(cubes)[:3]}
+    spectra = Spectra(cubes, [f"b{n}" for n in range(bands)], [500.0 + 80 * n for n in range(bands)])
+    return Look({**layers, "reference": layers["EXP"]}, "Against the truth", errors, spectra, ["PAN", "EXP"])
+
+
+def test_spectra_keep_to_their_room_by_fewer_pixels_and_give_way_in_the_end():
+    spectra = whole_look().spectra
+    strides = []
+    for room in (1_000_000, 60_000, 20_000):
+        made = look.packed(spectra, (10, 20), (80, 64), room)
+        assert len(json.dumps(made)) <= room
+        strides.append(made["stride"])
+        assert made["shape"] == [len(range(made["stride"] // 2, length, made["stride"])) for length in (80, 64)]
+    assert strides[0] == 1 and strides == sorted(set(strides))
+    assert look.packed(spectra, (0, 0), (80, 64), 200) is None
+
+
+def test_error_maps_share_one_scale_and_brighten_with_the_error():
+    view = viewer.render(whole_look())
+    assert list(view.errors) == ["EXP", "MTF-GLP-FS", "anypan-s"] and view.errors["EXP"].shape == (120, 120, 3)
+    ramp = pictures.error_picture(np.linspace(-1, 2, 400).reshape(20, 20), 1.0).astype(int).sum(-1).ravel()
+    assert (np.diff(ramp) >= 0).all() and ramp[0] == sum(pictures.ERROR_COLOURS[0])
+    assert view.errors["EXP"].mean() > view.errors["MTF-GLP-FS"].mean() > view.errors["anypan-s"].mean()
+
+
+def test_a_look_keeps_to_its_budget_with_all_it_shows():
+    made = viewer.scene("noise", viewer.render(whole_look(400)), ("EXP", "anypan-s"), 900_000)
+    assert 500_000 < len(made) < 920_000 and '"stride"' in made and "class=closer" in made
+
+
+def test_a_page_of_many_scenes_stays_within_its_size(tmp_path, monkeypatch):
+    """A tenth of the pictures for eight scenes is what a page of forty gives each, halved; all would be much more."""
+    monkeypatch.setattr(benchmark, "TOTAL", benchmark.TOTAL // 10)
+    shown = [whole_look(320), Look(scene_layers(320), close=())]
+    found = [row("EXP", f"s-{n}", Q2n=0.5) for n in range(8)]
+    page = write(found, tmp_path, METRICS, pictures=lambda scene: shown)
+    assert benchmark.TOTAL / 2 < page.stat().st_size < 60 / 54 * benchmark.TOTAL
+
+
 def test_layers_of_different_size_are_refused():
     with pytest.raises(ValueError, match="differ in size"):
         viewer.render({"PAN": np.zeros((8, 8)), "EXP": np.zeros((3, 4, 4))})
+    with pytest.raises(ValueError, match="differ in size"):
+        viewer.render(Look({"EXP": np.zeros((3, 8, 8))}, errors={"EXP": np.zeros((4, 4))}))
     with pytest.raises(ValueError, match="not"):
         viewer.render({"EXP": np.zeros((4, 8, 8))})
 
@@ -356,6 +409,60 @@ def test_the_benchmark_page_sorts_and_fetches_nothing(tmp_path, width):
     name = "reduced-resolution-ratio-4-physical-mode-mean-over-2-sensors-4-scenes"
     caption = "Reduced resolution, ratio 4, physical mode: mean over 2 sensors, 4 scenes"
     assert found["saved"] == {name + ".csv": exports.csv_text(table), name + ".tex": exports.latex(table, caption)}
+
+
+LOOK = """async (found) => {
+  const figure = document.querySelector(".viewer"), seen = viewerOf(figure);
+  await seen.profile.ready;
+  const stage = figure.querySelector(".stage"), field = figure.querySelector(".panels");
+  const press = (key, more) => document.activeElement.dispatchEvent(
+    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+  const at = (column, row) => { // the pointer, without a button
+    const box = stage.getBoundingClientRect(), [left, top] = seen.offset(), scale = seen.scale();
+    stage.dispatchEvent(new PointerEvent("pointermove", { bubbles: true,
+      clientX: box.left + left + (column + 0.5) * scale, clientY: box.top + top + (row + 0.5) * scale }));
+  };
+  const values = () => seen.profile.packed.names.map((name, rank) => seen.profile.values(rank, ...seen.pixel));
+  stage.focus();
+  at(30, 70); found.pixel = seen.pixel; found.stride = seen.profile.stride; found.values = values();
+  press("ArrowRight", { shiftKey: true }); found.stepped = seen.pixel; found.next = values();
+  found.caption = figure.querySelector(".values caption").textContent;
+  found.lines = figure.querySelectorAll(".spectra .curve").length;
+  found.cells = figure.querySelectorAll(".values tbody td").length;
+  const image = figure.querySelector(".right img"), plain = image.src;
+  press("e"); found.error = [image.alt, image.src !== plain, figure.querySelector(".scale").hidden];
+  press("e"); found.plain = image.src === plain;
+  press("n"); found.turned = image.alt; press("N"); found.left = figure.querySelector(".left img").alt;
+  press("g"); found.focus = document.activeElement === field; found.hidden = [stage.hidden, field.hidden];
+  press("2"); press("ArrowLeft");
+  const places = [...field.querySelectorAll("img")].map((one) => one.style.transform);
+  found.panels = places.length; found.together = new Set(places).size; found.place = places[0];
+  seen.zoomAt([60, 60], 1.5); found.scale = seen.scale();
+  const wheel = (ctrlKey) => field.dispatchEvent(new WheelEvent("wheel", { deltaY: -60, ctrlKey, bubbles: true }));
+  wheel(false); found.scrolled = seen.scale(); wheel(true); found.wheeled = seen.scale();
+  press("g"); found.back = document.activeElement === stage;
+  found.wide = document.documentElement.scrollWidth - innerWidth;
+}"""
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_look_has_error_maps_panels_and_the_spectra_of_a_pixel(tmp_path, width):
+    seen = whole_look()
+    page = write(many_rows(), tmp_path, METRICS, CLASSICAL, pictures={"a-01": seen})
+    found = browse(page, LOOK, tmp_path, width)
+    assert found["seen"] == [] and found["fetched"] == []
+    assert found["stride"] == 1 and found["pixel"] == [30, 70] and found["stepped"] == [31, 70]
+    cubes = np.stack(list(seen.spectra.cubes.values()))
+    span = np.ptp(cubes, axis=(0, 2, 3))
+    for values, column in ((found["values"], 30), (found["next"], 31)):
+        assert (np.abs(np.array(values) - cubes[:, :, 70, column]) / span).max() < 0.004
+    assert "Row 70, column 31" in found["caption"] and found["lines"] == 4 and found["cells"] == 4 * 5
+    assert found["error"] == ["anypan-s: error", True, False] and found["plain"]
+    assert found["turned"] == "difference" and found["left"] == "MTF-GLP-FS"
+    assert found["focus"] and found["hidden"] == [True, False] and found["back"]
+    assert found["panels"] == 6 and found["together"] == 1 and "scale(2)" in found["place"]
+    assert found["scale"] == pytest.approx(3) and found["scrolled"] == found["scale"] < found["wheeled"]
+    assert found["wide"] <= 0
 
 
 def test_the_viewer_swipes_zooms_moves_and_swaps(tmp_path):

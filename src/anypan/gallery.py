@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,14 +15,14 @@ from torch import Tensor
 
 from anypan import raster
 from anypan.align import open_pair
-from anypan.benchmark import find_scenes, named_methods, prepare
+from anypan.benchmark import PROTOCOLS, find_scenes, named_methods, prepare
 from anypan.benchmark.crop import Crop, covered
 from anypan.errors import UserError
 from anypan.fuse import fuse_scene
-from anypan.methods import METHODS
+from anypan.methods import METHODS, Method
 from anypan.metrics import METRICS, Reference, judge
 from anypan.plan import Report
-from anypan.report import Layer, Layers, Metrics, fusion_page
+from anypan.report import Layer, Look, Metrics, Spectra, fusion_page
 from anypan.scene import Scene
 from anypan.sensors import GENERIC, SENSORS, match
 
@@ -30,6 +30,8 @@ COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the res
 File = str | PathLike[str]
 ADDED = "added to EXP"
 WINDOW = 2048  # PAN pixels along a side that a page shows
+PICTURED = 768  # the same, for each scene of a benchmark
+TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
 WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
 _COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
 
@@ -56,30 +58,83 @@ def rgb(names: Sequence[str], sensor: str = "generic") -> tuple[int, int, int]:
     return (2, 1, 0) if len(names) > 3 else (0, min(1, len(names) - 1), len(names) - 1)
 
 
-def pictures(roots: Iterable[str | Path], method: str) -> Callable[[str], Layers | None]:
-    """A function from a scene's name to its layers, fused anew at full resolution; None for scenes not in ``roots``."""
+def pictures(
+    roots: Iterable[str | Path], method: str, others: Iterable[str] = ()
+) -> Callable[[str], list[Look] | None]:
+    """A function from a scene's name to its looks, fused anew; None for scenes not in ``roots``.
+
+    Reduced resolution with the truth and error maps, then full resolution, each by EXP, a companion, the ``others``
+    and ``method``. A central window is shown. UserError if a name is no method.
+    """
     folders = {folder.name: folder for root in roots for folder in find_scenes(root)}
-    fits = named_methods(dict.fromkeys(("EXP", COMPANION, method)))
+    fits = named_methods([*dict.fromkeys(name for name in ("EXP", COMPANION, *others) if name != method), method])
 
-    def layers_of(name: str) -> Layers | None:
-        try:
-            scene = prepare(folders[name], "fr").scene
-        except (KeyError, UserError):
-            return None
-        return layers(scene, {key: fuse_scene(scene, fit(scene)) for key, fit in fits.items()})
+    def looks_of(name: str) -> list[Look] | None:
+        made = [_look(folders[name], protocol, fits) for protocol in PROTOCOLS] if name in folders else []
+        return [look for look in made if look] or None
 
-    return layers_of
+    return looks_of
 
 
-def layers(scene: Scene, images: dict[str, Tensor], truth: Tensor | None = None) -> Layers:
-    """PAN, EXP, the others, and what the last of them adds to EXP; ``images`` (B, H, W) by name, EXP first."""
-    bands = list(rgb(scene.bands, scene.sensor))
-    shown: dict[str, NDArray[Any] | Layer] = {"PAN": scene.whole().pan[0].numpy()}
-    shown |= {name: image[bands].numpy() for name, image in images.items()}
-    if truth is not None:
-        shown["reference"] = truth[bands].numpy()
-    last = list(images.values())[-1]
-    return {**shown, ADDED: Layer((last - images["EXP"])[bands].mean(0).numpy(), "signed")}
+def fusible(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The methods of benchmark rows that can be fused with again: those registered and weight files that exist."""
+    names = dict.fromkeys(str(row["method"]) for row in rows if not row.get("error"))
+    return [name for name in names if name in METHODS or (name.endswith(".safetensors") and Path(name).is_file())]
+
+
+def _look(entry: Any, protocol: Literal["rr", "fr"], fits: dict[str, Method]) -> Look | None:
+    """The look of a scene under one protocol; None if it has none. Methods that fail on it are left out."""
+    try:
+        case = prepare(entry, protocol)
+    except UserError:
+        return None
+    images = {name: image for name, fit in fits.items() if (image := _fused(case.scene, fit)) is not None}
+    truth = None if case.reference is None else _central(case.reference)
+    return look(case.scene, _central(case.scene.whole().pan[0]), images, truth, TITLES[protocol]) if images else None
+
+
+def _fused(scene: Scene, fit: Method) -> Tensor | None:
+    try:
+        return _central(fuse_scene(scene, fit(scene)))
+    except (UserError, ValueError):
+        return None  # the benchmark's row of this scene and method says why
+
+
+def _central(image: Tensor) -> Tensor:
+    """The central window of (..., H, W) that a page of many scenes can show, without holding on to the rest."""
+    top, left = (max(0, (length - PICTURED) // 2) for length in image.shape[-2:])
+    return image[..., top : top + PICTURED, left : left + PICTURED].clone()
+
+
+def look(scene: Scene, pan: Tensor, images: dict[str, Tensor], truth: Tensor | None = None, title: str = "") -> Look:
+    """PAN (H, W), the images (B, H, W) by name with the method to follow last, and the truth or, without one, what the
+    last adds to EXP; with error maps where there is a truth, and all spectra."""
+    bands, last = list(rgb(scene.bands, scene.sensor)), list(images)[-1]
+    cubes = images | ({} if truth is None else {"reference": truth})
+    shown: dict[str, NDArray[Any] | Layer] = {"PAN": pan.numpy()}
+    shown |= {name: image[bands].numpy() for name, image in cubes.items()}
+    errors = {} if truth is None else {name: _error(image, truth).numpy() for name, image in images.items()}
+    if "EXP" in images:
+        shown[ADDED] = Layer((images[last] - images["EXP"])[bands].mean(0).numpy(), "signed")
+    close = [name for name in ("PAN", "EXP", COMPANION, last, ADDED) if name in shown]
+    spectra = Spectra({name: cube.numpy() for name, cube in cubes.items()}, scene.bands, _centres(scene))
+    return Look(shown, title, errors, spectra, close)
+
+
+def _error(image: Tensor, truth: Tensor) -> Tensor:
+    """(H, W): root mean square over the bands of the differences, each as a share of its band's mean.
+
+    Its root mean square over the pixels, times 100 / ratio, is ERGAS (Wald, Presses de l'Ecole des Mines, 2002).
+    """
+    means = truth.mean((1, 2), keepdim=True).abs().clamp_min(torch.finfo(truth.dtype).tiny)
+    return (((image - truth) / means) ** 2).mean(0).sqrt()
+
+
+def _centres(scene: Scene) -> list[float]:
+    """The wavelengths of the bands in nm if all are known, else none."""
+    found = match(SENSORS.get(scene.sensor, GENERIC), scene.bands)
+    centres = [band.centre_nm for band in found if band]
+    return centres if len(centres) == len(scene.bands) and len(set(centres)) > 1 else []
 
 
 def page(
@@ -101,7 +156,8 @@ def page(
         images[done.method] = _read(done.output, corner, images["EXP"])
         truth = None if reference is None else _read(reference, corner, images["EXP"])
         scores = {name: _scores(image, scene, truth) for name, image in images.items()}
-        return fusion_page(Path(html), layers(scene, images, truth), _facts(done, images["EXP"]), scores, described())
+        seen = look(scene, scene.whole().pan[0], images, truth)
+        return fusion_page(Path(html), seen, _facts(done, images["EXP"]), scores, described())
 
 
 def _scores(image: Tensor, scene: Scene, truth: Tensor | None) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from anypan.cli.console import print_json, print_table
@@ -52,8 +54,9 @@ def assess(
     "--scenes", metavar="DIR", multiple=True, help="Scene folders, to fuse again and show as pictures; repeatable."
 )
 @click.option("-m", "--method", default="anypan-s", show_default=True, help="The method to follow.")
+@click.option("--show", metavar="NAME", multiple=True, help="A method to show as pictures; repeatable.  [default: all]")
 @click.option("--tables", is_flag=True, help="Also write every table into DIR/tables, as CSV and LaTeX.")
-def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str, tables: bool) -> None:
+def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str, **options: Any) -> None:
     """Lay the rows of 'anypan benchmark' out on one page, DIR/report.html, that needs no network to open.
 
     The folders of training runs (or their log.jsonl) give training.html: their curves, laid over each other.
@@ -64,9 +67,9 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
       anypan report rows.jsonl --scenes scenes --tables -o report
       anypan report runs/first runs/second
     """
-    from anypan.gallery import described, pictures
+    from anypan.gallery import described, fusible, pictures
     from anypan.methods import CLASSICAL
-    from anypan.report import is_run, training_page, write
+    from anypan.report import is_run, read, training_page, write
 
     if all(map(is_run, rows)):
         click.echo(training_page(rows, out))
@@ -75,5 +78,6 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
         raise click.UsageError("Benchmark rows and training runs do not go on one page: name the ones or the others.")
     if out is None:
         raise click.UsageError("Missing option '-o'.")
-    shown = pictures(scenes, method) if scenes else None
-    click.echo(write(rows, out, described(), CLASSICAL, method, shown, tables))
+    known = read(rows)
+    shown = pictures(scenes, method, options["show"] or fusible(known)) if scenes else None
+    click.echo(write(known, out, described(), CLASSICAL, method, shown, options["tables"]))

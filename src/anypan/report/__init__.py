@@ -3,6 +3,7 @@
 from anypan.report.benchmark import write
 from anypan.report.compare import Line, compare
 from anypan.report.fusion import fusion_page
+from anypan.report.look import Look, Spectra
 from anypan.report.pictures import Layer, Layers
 from anypan.report.published import Published, beside, published
 from anypan.report.rows import Metrics, Row, read
@@ -13,9 +14,11 @@ __all__ = [
     "Layer",
     "Layers",
     "Line",
+    "Look",
     "Metrics",
     "Published",
     "Row",
+    "Spectra",
     "beside",
     "compare",
     "fusion_page",

@@ -8,6 +8,7 @@ from typing import Any
 from anypan.errors import UserError
 from anypan.report import exports, page, plots, tables, viewer
 from anypan.report.fusion import facts_table, glossary
+from anypan.report.look import Look, looks
 from anypan.report.pictures import Layers
 from anypan.report.radar import radar
 from anypan.report.rows import (
@@ -50,7 +51,8 @@ without a truth by agreement with the PAN and the MS. A good method wins the fir
 <p>Means are taken over a sensor's scenes, then over sensors. The <b>oracle</b> takes, scene by scene and metric by
 metric, the best value of any classical method: nobody has it in practice, and it is the bar.</p>"""
 SPREAD_BUTTON = "<p class=tools><button class=spreads aria-pressed=false>Show standard deviations</button></p>"
-Pictures = Mapping[str, Layers] | Callable[[str], Layers | None]
+Shown = Layers | Look | Sequence[Look]
+Pictures = Mapping[str, Shown] | Callable[[str], Shown | None]
 
 
 def write(
@@ -66,9 +68,9 @@ def write(
 
     rows: result rows, or paths of JSON-lines files of them; of a repeated run the last row counts. metrics: see
     rows.Metrics. classical: names of the methods that make the oracle. focus: the method to follow. pictures: scene ->
-    layers on the PAN grid (PAN, EXP, a classical result, ours, ...), or a function of the scene's name that may return
-    None; a function is called once for each scene, so that one scene's pixels are in memory at a time. export: also
-    write the tables of all scenes and of each sensor into `out_dir/tables`, as CSV and LaTeX.
+    layers on the PAN grid (PAN, EXP, a classical result, ours, ...) or looks, or a function of the scene's name that
+    may return None; a function is called once for each scene, so that one scene's pixels are in memory at a time.
+    export: also write the tables of all scenes and of each sensor into `out_dir/tables`, as CSV and LaTeX.
     UserError if there are no rows or the page cannot be written.
     """
     parts = (read([one]) if isinstance(one, str | Path) else [one] for one in rows)
@@ -212,10 +214,21 @@ class _Report:
             yield "<p class=note>All colour layers of a scene have the same stretch. Crops are lossless and 1:1.</p>"
             yield "<nav class=scenes aria-label=Scenes></nav>"
         for name in names:
-            layers = pictures(name) if callable(pictures) else pictures[name]
-            if layers:
+            shown = pictures(name) if callable(pictures) else pictures[name]
+            if shown:
                 yield f"<h3 id='scene-{escape(name, True)}'>{escape(name)}</h3>{self._of_scene(name)}"
-                yield viewer.scene(name, viewer.render(layers), (viewer.STRETCH_LAYER, self.focus), budget)
+                yield from self._looks(name, looks(shown), budget)
+
+    def _looks(self, name: str, shown: Sequence[Look], budget: int) -> Iterator[str]:
+        """The looks of a scene; what one leaves of its share of the budget goes to the next."""
+        left = budget
+        for rank, look in enumerate(shown):
+            title = f"<h4>{escape(look.title)}</h4>" if look.title else ""
+            view = viewer.render(look)
+            made = viewer.scene(f"{name} {look.title}".strip(), view, (viewer.STRETCH_LAYER, self.focus),
+                                left // (len(shown) - rank))  # fmt: skip
+            left = max(left - len(made), 0)
+            yield title + made
 
     def _of_scene(self, name: str) -> str:
         made = ""

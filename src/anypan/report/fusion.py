@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from anypan.report import page, tables, viewer
+from anypan.report.look import Look
 from anypan.report.pictures import Layers
 from anypan.report.rows import Metrics
 
@@ -17,7 +18,7 @@ LEAD = (
 
 def fusion_page(
     out_html: str | Path,
-    layers: Layers,
+    layers: Layers | Look,
     facts: Mapping[str, object],
     scores: Mapping[str, Mapping[str, float]],
     metrics: Metrics,
@@ -25,8 +26,9 @@ def fusion_page(
     """Write the page of one scene and return its path.
 
     layers: name -> (H, W) or (3, H, W) on the PAN grid, or a function that reads it: PAN, EXP, a classical one, ours;
-    then a reference or a difference (`Layer(pixels, "signed")`). facts: what to say about the run, a value or a list
-    each; the viewer opens with EXP against the layer that `facts["method"]` names. scores: method -> metric -> value.
+    then a reference or a difference (`Layer(pixels, "signed")`); or a look, with errors and spectra. facts: what to say
+    about the run, a value or a list each; the viewer opens with EXP against the layer that `facts["method"]` names.
+    scores: method -> metric -> value.
     metrics: see rows.Metrics; a score without an entry there is not shown.
     """
     view = viewer.render(layers)

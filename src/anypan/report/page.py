@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anypan.errors import UserError
 
-SCRIPTS = ("page.js", "export.js", "viewer.js")
+SCRIPTS = ("page.js", "export.js", "profile.js", "viewer.js")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 

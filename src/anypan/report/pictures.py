@@ -13,6 +13,7 @@ from PIL import Image
 SAMPLES = 1_000_000
 GAMMA = 1 / 1.4  # lifts the shadows, where weak texture is lost first
 HIGHPASS = 9
+ERROR_COLOURS = ((12, 8, 38), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # dark to bright
 Array = NDArray[np.generic]
 
 
@@ -80,9 +81,17 @@ def picture(shown: Layer, shared: NDArray[np.float64] | None) -> NDArray[np.uint
     return stretch(shown.pixels, cast(NDArray[np.float64], shared) if fits else limits(shown.pixels), GAMMA)
 
 
-def lossy(image: NDArray[np.uint8], quality: int = 90) -> str:
-    """JPEG as a data URI, without colour subsampling: a halved chroma would hide what pansharpening is about."""
-    return _uri(image, "jpeg", quality=quality, subsampling=0)
+def error_picture(error: Array, bound: float) -> NDArray[np.uint8]:
+    """(H, W) of 0 to `bound` as (H, W, 3) from dark to bright; invalid pixels as 0."""
+    share = np.clip(np.nan_to_num(error.astype(np.float32), nan=0.0) / max(bound, 1e-12), 0, 1)
+    stops = np.linspace(0, 1, len(ERROR_COLOURS))
+    bands = [np.interp(share, stops, channel) for channel in zip(*ERROR_COLOURS, strict=True)]
+    return np.rint(np.stack(bands, -1)).astype(np.uint8)
+
+
+def lossy(image: NDArray[np.uint8], quality: int = 90, chroma: bool = True) -> str:
+    """JPEG as a data URI; with full `chroma`, as a halved one would hide what pansharpening is about."""
+    return _uri(image, "jpeg", quality=quality, subsampling=0 if chroma else 2)
 
 
 def lossless(image: NDArray[np.uint8]) -> str:
