@@ -102,9 +102,11 @@ class Profile {
     return name === "reference" ? "truth" : side < 0 ? "other" : ["run0", "run1"][side];
   }
 
-  across() { // screen positions of the bands: by wavelength where all are known, else evenly
-    const { bands, centres } = this.packed;
-    const places = centres.length === bands.length ? centres : bands.map((_, rank) => rank);
+  across() { // screen positions of the bands: by wavelength, evenly where it is unknown or thermal bands are far off
+    const { bands, centres } = this.packed, known = centres.length === bands.length;
+    const rank = (band) => (known ? centres.filter((one) => one < centres[band]).length : band);
+    const far = !known || Math.max(...centres) > 6 * Math.min(...centres);
+    const places = bands.map((_, band) => (far ? rank(band) : centres[band]));
     const low = Math.min(...places), span = Math.max(...places) - low || 1;
     return places.map((one) => 56 + (484 * (one - low)) / span);
   }
@@ -125,17 +127,20 @@ class Profile {
         made("text", { class: "tick", x: 48, y: py(value) + 4, "text-anchor": "end" }, Number(value.toPrecision(3)))];
     });
     let end = -Infinity; // names that would run into each other are left out
-    this.packed.bands.forEach((band, rank) => {
+    const order = px.map((_, band) => band).sort((one, two) => px[one] - px[two]); // a curve goes from left to right
+    order.forEach((rank) => {
+      const band = this.packed.bands[rank];
       const half = 3.5 * band.length;
       if (px[rank] - half > end + 4) {
         parts.push(made("text", { class: "tick", x: px[rank], y: 226, "text-anchor": "middle" }, band));
         end = px[rank] + half;
       }
     });
-    const order = ["other", "truth", "run0", "run1"];
-    const sorted = [...spectra].sort((one, two) => order.indexOf(this.kind(one.name)) - order.indexOf(this.kind(two.name)));
+    const kinds = ["other", "truth", "run0", "run1"];
+    const depth = ({ name }) => kinds.indexOf(this.kind(name));
+    const sorted = [...spectra].sort((one, two) => depth(one) - depth(two));
     for (const { name, values } of sorted) {
-      const d = "M" + values.map((value, band) => `${px[band].toFixed(1)} ${py(value).toFixed(1)}`).join("L");
+      const d = "M" + order.map((band) => `${px[band].toFixed(1)} ${py(values[band]).toFixed(1)}`).join("L");
       const line = made("path", { class: `curve ${this.kind(name)}`, d });
       line.append(made("title", {}, name));
       parts.push(line);
