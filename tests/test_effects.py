@@ -105,6 +105,13 @@ def test_bands_of_displaced_scenes_lie_apart_by_the_spread_asked(between):
         assert float(moved.mean(1).std()) == pytest.approx((0.2**2 + between**2 / 6) ** 0.5, rel=0.08)
 
 
+def test_haze_adds_a_constant_to_each_band_within_its_depth(image):
+    added = spectral.add_haze(image, RNG(0), (0.5, 1.5)) - image
+    assert float((added - added[:, :1, :, :1, :1]).abs().max()) < 1e-5
+    depth = added[:, 0, :, 0, 0] / image.mean((1, 3, 4))
+    assert 0.5 <= float(depth.min()) < float(depth.max()) <= 1.5
+
+
 LAWS = {
     "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
     "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
@@ -115,6 +122,7 @@ LAWS = {
     "colour jitter": batches.test_a_monotone_curve_keeps_the_order_of_values,
     "gain fields": test_gain_fields_change_slowly_over_the_image_and_from_band_to_band,
     "foreign content": one_image.test_foreign_content_enters_the_share_of_bands_asked_and_keeps_their_mean,
+    "haze": test_haze_adds_a_constant_to_each_band_within_its_depth,
     "unseen bands": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
     "hidden light": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
     "PAN curve": test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike,

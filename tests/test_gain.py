@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from anypan.gain import effective_gnyq, measure_gain
-from anypan.mtf import Sampling
+from anypan.gain import effective_gnyq, measure_gain, measure_gains
+from anypan.mtf import DenseSampling, Sampling
 from anypan.scene import from_arrays
 
 
@@ -18,6 +18,10 @@ def scene_made_with(gnyq, ratio=4, told=0.3, noise=0.0):
     return from_arrays(pan, lrms, gnyq=(told,) * 3)
 
 
+def followed(scene):
+    return effective_gnyq(scene.gnyq, measure_gain(scene))
+
+
 @pytest.mark.parametrize("gnyq", [0.15, 0.3, 0.5, 0.75])
 @pytest.mark.parametrize("ratio", [2, 4])
 def test_the_gain_that_made_the_ms_is_measured(gnyq, ratio):
@@ -27,9 +31,9 @@ def test_the_gain_that_made_the_ms_is_measured(gnyq, ratio):
 
 
 def test_gains_of_the_instrument_are_kept_unless_the_ms_is_much_sharper():
-    assert effective_gnyq(scene_made_with(0.3)) == (0.3,) * 3
-    assert effective_gnyq(scene_made_with(0.12)) == (0.3,) * 3
-    assert effective_gnyq(scene_made_with(0.75)) == pytest.approx((0.75,) * 3, rel=0.08)
+    assert followed(scene_made_with(0.3)) == (0.3,) * 3
+    assert followed(scene_made_with(0.12)) == (0.3,) * 3
+    assert followed(scene_made_with(0.75)) == pytest.approx((0.75,) * 3, rel=0.08)
 
 
 def test_a_measurement_on_unrelated_bands_is_not_believed():
@@ -37,4 +41,18 @@ def test_a_measurement_on_unrelated_bands_is_not_believed():
     patch = scene.whole()
     unrelated = from_arrays(patch.pan, patch.lrms.flip(-1), gnyq=scene.gnyq)
     assert measure_gain(unrelated).explained < 0.5
-    assert effective_gnyq(unrelated) == scene.gnyq
+    assert followed(unrelated) == scene.gnyq
+
+
+def test_a_batch_measures_what_a_scene_measures():
+    made = [scene_made_with(gnyq) for gnyq in (0.15, 0.3, 0.5)]
+    parts = [scene.whole() for scene in made]
+    pan, lrms = (torch.stack([getattr(part, name) for part in parts]) for name in ("pan", "lrms"))
+    sampling = DenseSampling(4, (pan.shape[-2], pan.shape[-1]))
+    gains, explained = measure_gains(pan, lrms, sampling, 1)
+    for scene, gain, share in zip(made, gains.tolist(), explained.tolist(), strict=True):
+        measured = measure_gain(scene)
+        assert gain == pytest.approx(measured.gnyq, rel=0.02)
+        assert share == pytest.approx(measured.explained, abs=0.005)
+    together, _ = measure_gains(pan[1:2].repeat(3, 1, 1, 1), lrms[1:2].repeat(3, 1, 1, 1), sampling, 3)
+    assert together.tolist() == pytest.approx([gains[1].item()])

@@ -1,5 +1,6 @@
 """The contract of every network: any size, bands and ratio; band order; gradients; honest halo; tiles; cost."""
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -36,10 +37,8 @@ def test_band_order_goes_through(name):
     pan, lrms, scale, gnyq, sampling = inputs_of(5, 4, (6, 6))
     order = torch.tensor([3, 0, 4, 2, 1])
     network = network_of(name)
-    permuted_scale = type(scale)(
-        scale.mean[:, order], scale.std[:, order], scale.pan_mean, scale.pan_std, scale.slope[:, order],
-        scale.weights[:, order],
-    )  # fmt: skip
+    of_bands = ("mean", "std", "slope", "weights", "level")
+    permuted_scale = dataclasses.replace(scale, **{field: getattr(scale, field)[:, order] for field in of_bands})
     with torch.inference_mode():
         fused = network(pan, lrms, scale, gnyq, sampling)
         permuted = network(pan, lrms[:, order], permuted_scale, gnyq[:, order], sampling)

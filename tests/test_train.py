@@ -1,5 +1,6 @@
 """Training learns, resumes on the same curve, and its weights come back as they were saved."""
 
+import dataclasses
 import json
 import signal
 
@@ -21,7 +22,7 @@ from anypan.train import (
     read_config,
     training_batches,
 )
-from anypan.weights import available, load
+from anypan.weights import available, load, save
 
 TOML = """
 out = "run"
@@ -199,3 +200,36 @@ def test_every_architecture_trains(folder, name):
     assert len(moved) >= 0.9 * len(after)
     assert all(value.isfinite().all() for value in after.values())
     assert rows(folder)[-1]["step"] == 2
+
+
+def test_weights_of_another_architecture_lend_the_tensors_that_fit(folder):
+    path = folder / "run.toml"
+    path.write_text(TOML.format(steps=1, every=1))
+    former, _ = build(read_config(path))
+    save(folder / "s.safetensors", former.state_dict(), "anypan-s", former.config)
+    text = TOML.format(steps=1, every=1).replace('"anypan-s"', '"anypan-l"').replace("blocks = 1", "blocks = 2")
+    path.write_text('start = "s.safetensors"\n' + text)
+    config = read_config(path)
+    network, _ = build(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=7)))
+    own, lent = network.state_dict(), former.state_dict()
+    assert all(torch.equal(own[key], lent[key]) for key in lent)
+    assert len(own) > len(lent)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes", "part"),
+    [
+        ("anypan-s", "trunk = 16\nband = 8\nblocks = 1\nbases = 2", "same in \\[model\\]"),
+        ("PNN", "", "no tensor that fits"),
+    ],
+)
+def test_weights_that_cannot_begin_a_network_are_refused(folder, architecture, sizes, part):
+    path = folder / "run.toml"
+    path.write_text(TOML.format(steps=1, every=1))
+    former, _ = build(read_config(path))
+    save(folder / "s.safetensors", former.state_dict(), "anypan-s", former.config)
+    text = TOML.format(steps=1, every=1).replace('"anypan-s"', f'"{architecture}"')
+    text = text.replace("trunk = 8\nband = 8\nblocks = 1\nbases = 2", sizes)
+    path.write_text('start = "s.safetensors"\n' + text)
+    with pytest.raises(UserError, match=part):
+        build(read_config(path))

@@ -25,7 +25,11 @@ SOURCES = (
     "Brighton drone images (BSD-2-Clause)",
     "Kodak photographs (free of restrictions)",
 )
-SUMMARY = "The default: a small convolutional network for any bands, any order, any ratio."
+SUMMARIES = {
+    "anypan-s": "The default: a small convolutional network for any bands, any order, any ratio.",
+    "anypan-t": "A Transformer for any bands, any order, any ratio: attention in windows and over the bands.",
+    "anypan-m": "A state space network (Mamba) for any bands, any order, any ratio.",
+}
 
 
 def publish(weights: Path, name: str) -> None:
@@ -39,7 +43,7 @@ def publish(weights: Path, name: str) -> None:
     architecture = header["architecture"]
     entry = {"family": ARCHITECTURES[architecture].family, "architecture": architecture, "parameters": count}
     entry |= {"sha256": hashlib.sha256(packaged.read_bytes()).hexdigest(), "licence": "Apache-2.0"}
-    entry |= {"sources": list(SOURCES), "summary": SUMMARY}
+    entry |= {"sources": list(SOURCES), "summary": SUMMARIES[name]}
     cards = {card.name: {k: v for k, v in vars(card).items() if k != "name"} for card in available()}
     cards[name] = entry
     (FOLDER / "weights.toml").write_text("\n".join(_table(*item) for item in cards.items()))

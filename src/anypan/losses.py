@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 1.2
-CONSISTENCY_WEIGHT = 0.1
+TEXTURE_WEIGHT = 1.3
+CONSISTENCY_WEIGHT = 0.15
 UNFILTERED = 0.6  # a gain above it is that of an MS decimated without a low-pass
 WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.3  # of the scene's standard deviation

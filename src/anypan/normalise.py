@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from anypan.mtf import DenseSampling, Sampling
 
+HIGHEST = 30.0  # bound of the level: farther from zero a band is modulated no otherwise than by addition
+BELIEVED, USUAL = 0.8, 0.9  # shares of the PAN's detail that bands explain: at least, and of most pairs
+LIGHTEST = 1.5  # bound of the logarithm of the gain measured over the one told
 RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
 
 WINDOW = 5  # MS pixels along a side of the window of local regression
@@ -27,6 +30,9 @@ class Scale:
     ``mean`` and ``std`` (..., B): of the MS bands. ``pan_mean`` and ``pan_std`` (...): of the PAN at MS scale.
     ``slope`` (..., B): regression of each standardised band on the standardised PAN, which is also their correlation.
     ``weights`` (..., B): least-squares weights of the standardised bands for the standardised PAN.
+    ``level`` (..., B): mean over standard deviation of each band, 0 if negative: how far zero lies below the mean.
+    ``lighter`` (...): log of the MTF gain measured on the pair over the one told, 0 until it is measured; ``explained``
+    (...): the share of the PAN's detail that the bands explained there (gain.py).
     """
 
     mean: Tensor
@@ -35,6 +41,9 @@ class Scale:
     pan_std: Tensor
     slope: Tensor
     weights: Tensor
+    level: Tensor
+    lighter: Tensor
+    explained: Tensor
 
     def to(self, device: str | torch.device) -> Scale:
         return Scale(*(getattr(self, f.name).to(device) for f in fields(self)))
@@ -42,6 +51,16 @@ class Scale:
     def stacked(self) -> Scale:
         """The same with a leading dimension of 1."""
         return Scale(*(getattr(self, f.name)[None] for f in fields(self)))
+
+    def measured(self, gain: Tensor, explained: Tensor, gnyq: Tensor) -> Scale:
+        """The same, with what was measured of the gain: gain, explained (...); gnyq (..., B) as told.
+
+        Where the bands explain less than ``BELIEVED`` the measurement says nothing: the pair counts as a usual one.
+        """
+        lighter = torch.log(gain.to(gnyq) / gnyq.mean(-1)).clamp(-LIGHTEST, LIGHTEST)
+        believed = explained.to(gnyq) >= BELIEVED
+        lighter, explained = torch.where(believed, lighter, 0.0), torch.where(believed, explained.to(gnyq), USUAL)
+        return replace(self, lighter=lighter.to(self.slope), explained=explained.to(self.slope))
 
     def apply(self, lrms: Tensor) -> Tensor:
         """Standardise (..., B, h, w)."""
@@ -90,7 +109,9 @@ class Moments:
         slope = correlation[..., :-1, -1]
         ridge = RIDGE * torch.eye(slope.shape[-1], dtype=slope.dtype, device=slope.device)
         weights = torch.linalg.solve(correlation[..., :-1, :-1] + ridge, slope)
-        parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights)
+        unknown = torch.zeros_like(slope[..., 0])
+        level = (mean / std).clamp(0, HIGHEST)[..., :-1]
+        parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights, level, unknown, unknown)
         return Scale(*(part.to(torch.float32) for part in parts))
 
 

@@ -13,11 +13,12 @@ from anypan.grid import Grid
 from anypan.models.anypan_s import CELL  # cores begin at whole cells, as the networks need
 from anypan.raster import CACHE
 from anypan.scene import Scene
+from anypan.weights import available
 
 TILE = 1024  # PAN pixels along a side of a tile's core
-HALO = 64  # PAN pixels, a guess before the method is fitted
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
-PLANES = 14  # float32 planes of a tile and band that are alive at once, at most
+# A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
+FORMULA, NETWORK = (64, 14), (240, 18)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def tile_size(scene: Scene, tile: int | None, fuser: object = None) -> int:
 def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     """The plan for an aligned pair."""
     bands, size = pair.scene.bands, tile_size(pair.scene, options.tile)
-    side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * HALO
+    halo, planes = NETWORK if _is_network(method) else FORMULA
+    side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     return Plan(
         method=method,
         grid=pair.grid,
@@ -102,7 +104,11 @@ def plan_of(pair: Pair, method: str, options: Options) -> Plan:
         confidence=pair.confidence,
         registered=pair.registered,
         tiles=math.prod(math.ceil(n / size) for n in pair.scene.shape),
-        memory=BASE + CACHE + 4 * PLANES * (len(bands) + 1) * side**2,
+        memory=BASE + CACHE + 4 * planes * (len(bands) + 1) * side**2,
         size=math.prod(pair.grid.shape) * len(bands) * np.dtype(pair.format.dtype).itemsize,
         notes=pair.notes,
     )
+
+
+def _is_network(method: str) -> bool:
+    return method.endswith(".safetensors") or method in {card.name for card in available()}

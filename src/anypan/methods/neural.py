@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.gain import effective_gnyq
+from anypan.gain import effective_gnyq, measure_gain
 from anypan.methods.base import Fuser, Method
 from anypan.models.anypan_s import CELL
 from anypan.mtf import Sampling
@@ -65,16 +65,19 @@ def neural(name: str | Path) -> Method:
     def fit(scene: Scene) -> Fuser:
         network = _loaded(str(name))
         sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
-        gnyq = effective_gnyq(replace(scene, sampling=sampling))
+        measured = measure_gain(replace(scene, sampling=sampling))
+        gnyq = effective_gnyq(scene.gnyq, measured)
         moments = []
         for patch in scene.blocks():
             pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
             moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
+        told = torch.tensor([gnyq])
         scale = Moments.total(moments).scale().stacked()
+        scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
         cell = getattr(network, "cell", CELL)
         unit = math.lcm(cell, scene.ratio)
         halo = unit * math.ceil(network.halo(sampling) / unit)
-        return NeuralFuser(network, scale, torch.tensor([gnyq]), sampling, halo, cell)
+        return NeuralFuser(network, scale, told, sampling, halo, cell)
 
     return fit
 

@@ -29,11 +29,11 @@ DIRECTIONS = 4
 class Config(anypan_s.Config):
     """The sizes of the network; stored with its weights. ``inner`` is a multiple of 4."""
 
-    trunk: int = 112
-    band: int = 48
+    trunk: int = 48
+    band: int = 32
     blocks: int = 4
-    bases: int = 24
-    inner: int = 128  # channels that are scanned
+    bases: int = 16
+    inner: int = 64  # channels that are scanned
     state: int = 8
     window: int = 16  # cells along a side
 

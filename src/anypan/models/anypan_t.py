@@ -26,10 +26,10 @@ LOCAL = 3  # cells that convolutions reach before the first window and after the
 class Config(anypan_s.Config):
     """The sizes of the network; stored with its weights."""
 
-    trunk: int = 96
-    band: int = 48
-    blocks: int = 6
-    bases: int = 24
+    trunk: int = 48
+    band: int = 32
+    blocks: int = 4
+    bases: int = 16
     heads: int = 4
     window: int = 8  # cells along a side
 

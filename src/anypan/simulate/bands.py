@@ -80,6 +80,12 @@ def vary_gain(images: Tensor, rng: Random) -> Tensor:
     return rng.field((g, k, c), size, 4).mul_(depth).exp_().mul_(images)
 
 
+def add_haze(images: Tensor, rng: Random, depth: tuple[float, float]) -> Tensor:
+    """The light of the air: a constant for each band, ``depth`` of its mean over the scene."""
+    amount = rng.uniform(*depth, len(images), 1, images.shape[2], 1, 1)
+    return images + amount * images.mean((1, 3, 4), keepdim=True)
+
+
 def add_foreign(images: Tensor, rng: Random, share: float) -> Tensor:
     """Give a ``share`` of the bands content that the others do not have, as infrared bands do.
 

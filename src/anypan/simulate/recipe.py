@@ -34,6 +34,7 @@ AUGMENTATIONS: dict[str, Effect] = {
     "colour jitter": Effect("a power between 0.7 and 1.4, band by band", "bent"),
     "gain fields": Effect("gain that changes slowly over the image, band by band", "uneven"),
     "foreign content": Effect("content that the other bands do not have, in some bands", "foreign"),
+    "haze": Effect("the light of the air, a constant added to each band", "hazy"),
     "unseen bands": Effect("bands outside of the PAN's range", "unseen"),
     "hidden light": Effect("a part of the PAN that no band has", "hidden"),
     "PAN curve": Effect("a slightly nonlinear PAN", "bent_pan"),
@@ -131,6 +132,8 @@ class Simulation:
     bent: float = 1.0
     uneven: float = 0.35
     foreign: float = 0.12  # share of the bands
+    hazy: float = 0.6  # share of scenes
+    haze: Range = (0.0, 1.5)  # of a band's mean
     unseen: float = 0.25  # share of the bands
     hidden: float = 0.35
     bent_pan: float = 0.35

@@ -155,6 +155,7 @@ def _ground(
     bands = draw.some("colour jitter", bands, spectral.bend)
     bands = draw.some("gain fields", bands, spectral.vary_gain)
     bands = draw.own("foreign content", bands, spectral.add_foreign, c.foreign)
+    bands = draw.some("haze", bands, spectral.add_haze, c.haze)
     weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
     weights = torch.where(curved, seen, weights)
     draw.note("unseen bands", (weights == 0).any(1))

@@ -59,8 +59,24 @@ def build(config: Config) -> tuple[torch.nn.Module, Any]:
     settings = architecture.config(**config.model)
     network = architecture.network(settings)
     if config.start:
-        network.load_state_dict(load(config.start).state_dict())
+        begin_from(network, load(config.start))
     return network, settings
+
+
+def begin_from(network: torch.nn.Module, former: torch.nn.Module) -> None:
+    """Take the tensors of ``former`` over; of another architecture, those that have the same name and shape.
+
+    Raises UserError if there are none.
+    """
+    tensors, own = former.state_dict(), network.state_dict()
+    if type(former) is not type(network):
+        tensors = {key: tensor for key, tensor in tensors.items() if key in own and tensor.shape == own[key].shape}
+    if not tensors:
+        raise UserError("The weights to start from have no tensor that fits: choose others, or other sizes in [model].")
+    try:
+        network.load_state_dict(tensors, strict=type(former) is type(network))
+    except RuntimeError as error:
+        raise UserError("The weights to start from have other sizes: give the same in [model].") from error
 
 
 def _named(say: Say, rank: int) -> Callable[[str], None]:
