@@ -99,7 +99,7 @@ def test_no_patch_holds_an_invalid_pixel():
 def test_adaptation_lowers_the_loss_on_its_scene(tmp_path):
     pair = landscape(128, 128)
     done = anypan.adapt(*pair, tmp_path / "own.safetensors", steps=8, register=False)
-    assert done.after < 0.97 * done.before
+    assert done.after < 0.98 * done.before
     scene, steps = scene_of(*pair), Optimisation(steps=1)
     for weights, loss in (("anypan-s", done.before), (done.output, done.after)):
         found = Run(load(weights), steps).validate(Judging(RealPatches(scene, steps)))
