@@ -93,6 +93,12 @@ def test_an_aliased_scene_is_told_its_measured_gain_and_keeps_detail_above_nyqui
     assert sharp.sampling.phase == (0.0, 0.0) and sharp.history.kernel == "decimation"
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_no_kernel_is_told_a_gain_that_amplifies(images, kernel):
+    told = [simulate_batch(images, generator(n), Simulation(kernels={kernel: 1.0})).gnyq for n in range(20)]
+    assert all(0 < float(gains.min()) <= float(gains.max()) < 1 for gains in told)
+
+
 def test_a_pan_sharpened_on_the_ground_is_told_the_gain_of_the_table(images):
     settings = Simulation(aliased=0.0, overstated=1.0, overstated_gain=(0.1, 0.12), gain_error=0.0)
     batch = simulate_batch(images, generator(4), settings)

@@ -131,6 +131,18 @@ def test_a_study_runs_on_scenes_and_images_of_its_own_and_goes_on_where_it_was(
     assert capsys.readouterr().out == "" and len(out.read_text().splitlines()) == len(rows)
 
 
+def test_a_training_that_diverges_is_a_row_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.Run, "advance", lambda run, batches: float("nan"))
+    cell = cells.Cell("B", "PanNet", "both")
+    (one,) = command.run(cell, SMOKE, judging.scenes_of(SMOKE, tmp_path), tmp_path, "cpu")
+    assert one["cell"] == cell.name and one["rows"] == 1 and "is no number" in one["error"]
+    assert "is no number" in command.said(cell, [one])
+    known = tables.Results([*(row for rows in results().rows.values() for row in rows), one], STUDY)
+    assert known.failed == {cell.name: one["error"]} and one not in known.rows[cell.name]
+
+
 def test_batches_depend_on_seed_and_step_only() -> None:
     tiles = torch.randint(0, 255, (3, 4, 256, 256), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     simulation = training._simulation(cells.Cell("B", "PanNet", "both"), SMOKE)

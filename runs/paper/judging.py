@@ -83,11 +83,16 @@ def _middle(length: int, most: int) -> slice:
     return slice((length - kept) // 2, (length - kept) // 2 + kept)
 
 
+def about(cell: Cell, study: Study, spent: Row, rows: int) -> Row:
+    """What all rows of a cell say of it; ``rows`` is their number, by which a cell that was cut off is known."""
+    said = {"cell": cell.name, "stage": cell.stage, "family": cell.family, "network": cell.network}
+    said |= {"source": cell.source, "seed": cell.seed, "adapted": cell.adapted, "tuning": cell.tuning}
+    return said | {"change": cell.change, "budget": study.budget, **spent, "rows": rows}
+
+
 def rows_of(cell: Cell, method: Method, spent: Row, study: Study, cases: list[Case], device: str) -> list[Row]:
     """One row for each case. ``seconds``: to fit and to fuse."""
-    about = {"cell": cell.name, "stage": cell.stage, "family": cell.family, "network": cell.network}
-    about |= {"source": cell.source, "seed": cell.seed, "adapted": cell.adapted, "tuning": cell.tuning}
-    about |= {"change": cell.change, "budget": study.budget, **spent, "rows": len(cases)}
+    common = about(cell, study, spent, len(cases))
     rows = []
     for case in cases:
         begun = time.perf_counter()
@@ -96,7 +101,7 @@ def rows_of(cell: Cell, method: Method, spent: Row, study: Study, cases: list[Ca
         values = judge(fused, case.against, case.metrics)
         facts = {"method": cell.name} | {key: case.facts[key] for key in FACTS} | {"seconds": seconds, "device": device}
         kept = {key: _short(value) for key, value in values.items() if key not in LEFT_OUT}
-        rows.append(about | facts | kept | {"versions": VERSIONS})
+        rows.append(common | facts | kept | {"versions": VERSIONS})
     return rows
 
 

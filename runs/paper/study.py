@@ -21,12 +21,13 @@ from typing import Any
 
 import torch
 from cells import Cell, Study, cells, cost, read
-from judging import judged, rows_of, scenes_of
-from training import train
+from judging import about, judged, rows_of, scenes_of
+from training import Diverged, train
 
 from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
 from anypan.methods import METHODS
+from anypan.methods.base import Method
 from anypan.methods.neural import neural
 
 Row = dict[str, Any]
@@ -70,16 +71,26 @@ def _arguments() -> argparse.Namespace:
 
 
 def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> list[Row]:
-    """The rows of a cell. ``wall_seconds``: by the clock, from start to end of the cell."""
+    """The rows of a cell, one with ``error`` if its training diverged.
+
+    ``wall_seconds``: by the clock, from start to end of the cell.
+    """
     begun = time.monotonic()
-    if cell.trains:
-        path, spent = train(cell, study, scenes, work, device)
-        method = neural(path)
-    else:
-        method, spent = METHODS[cell.network], {}
-    rows = rows_of(cell, method, spent, study, list(judged(cell, study, scenes)), device)
+    try:
+        method, spent = _made(cell, study, scenes, work, device)
+        rows = rows_of(cell, method, spent, study, list(judged(cell, study, scenes)), device)
+    except Diverged as error:
+        rows = [about(cell, study, {}, 1) | {"error": str(error)}]
     spent = {"wall_seconds": round(time.monotonic() - begun, 1), "threads": torch.get_num_threads()}
     return [row | spent for row in rows]
+
+
+def _made(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Method, Row]:
+    """The method that a cell judges, and what its training took."""
+    if not cell.trains:
+        return METHODS[cell.network], {}
+    path, spent = train(cell, study, scenes, work, device)
+    return neural(path), spent
 
 
 def can_run(cell: Cell, study: Study, scenes: dict[str, Entry]) -> bool:
@@ -90,8 +101,8 @@ def can_run(cell: Cell, study: Study, scenes: dict[str, Entry]) -> bool:
 def said(cell: Cell, rows: list[Row]) -> str:
     """A line about a finished cell."""
     quality = [row["Q2n"] for row in rows if row.get("Q2n") is not None]
-    mean = f", Q2n {sum(quality) / len(quality):.4f}" if quality else ""
     first = rows[0]
+    mean = f", Q2n {sum(quality) / len(quality):.4f}" if quality else f", {first.get('error', 'no reference')}"
     return f"{cell.name}: {first.get('steps', 0)} steps, {first['wall_seconds']} s, {len(rows)} rows{mean}"
 
 

@@ -37,8 +37,12 @@ class Results:
     def __init__(self, rows: Iterable[Row], study: Study) -> None:
         self.study = study
         self.rows: dict[str, list[Row]] = {}
+        self.failed: dict[str, str] = {}
         for row in rows:
-            self.rows.setdefault(row["cell"], []).append(row)
+            if "error" in row:
+                self.failed[row["cell"]] = row["error"]
+            else:
+                self.rows.setdefault(row["cell"], []).append(row)
 
     def seeds(self, cell: Cell, wanted: Wanted = everything) -> dict[int, list[Row]]:
         """The rows of a cell that are wanted, by the seeds that were run; 1 for what has no seed."""
@@ -296,6 +300,7 @@ def spent(results: Results) -> str:
     said = (
         f"\n{len(every)} of {planned} cells, budget {budgets}, on {where}, {minutes:.0f} minutes by the clock in all.\n"
     )
+    said += "".join(f"\n{cell} has no result: {error}\n" for cell, error in results.failed.items())
     head = ["network", "family", "parameters", "steps of a pretraining", "seconds of a pretraining", "cells"]
     return _markdown(head, lines) + said
 

@@ -32,6 +32,10 @@ ROOM = 4  # tiles read for each that is kept
 PAPER_BLUR = {"light": 1.0}
 
 
+class Diverged(UserError):
+    """A training whose loss is no longer a number."""
+
+
 class Stateless:
     """Batches of which each has its own seed: there is nothing to restore."""
 
@@ -107,7 +111,7 @@ def _trained(run: Run, batches: Any, clock: Callable[[], float]) -> Run:
     begun = clock()
     while not run.finished:
         if not math.isfinite(run.advance(batches)):
-            raise UserError(f"The loss at step {run.step} is no number: lower the rate of the study.")
+            raise Diverged(f"The loss at step {run.step} is no number: lower the rate of the study.")
         run.seconds = clock() - begun
     return run
 
