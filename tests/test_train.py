@@ -1,13 +1,14 @@
 """Training learns, resumes on the same curve, and its weights come back as they were saved."""
 
 import dataclasses
-import json
 import signal
 
 import pytest
+import runs_of_training
 import torch
 from networks import NAMES, SMALL
 from PIL import Image
+from runs_of_training import rows
 
 from anypan.dataset import Stream
 from anypan.errors import UserError
@@ -70,13 +71,7 @@ def folder(tmp_path):
 
 
 def configure(folder, steps, every=2):
-    path = folder / "run.toml"
-    path.write_text(TOML.format(steps=steps, every=every))
-    return path
-
-
-def rows(folder):
-    return [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    return runs_of_training.configure(folder, TOML, steps=steps, every=every)
 
 
 def test_a_killed_run_resumes_on_the_same_curve(folder):

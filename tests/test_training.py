@@ -10,8 +10,10 @@ import sys
 
 import numpy as np
 import pytest
+import runs_of_training
 import torch
 from PIL import Image
+from runs_of_training import rows
 
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
@@ -151,13 +153,7 @@ def folder(tmp_path):
 
 
 def configure(folder, steps, buffer=4):
-    path = folder / "run.toml"
-    path.write_text(TOML.format(steps=steps, buffer=buffer))
-    return path
-
-
-def rows(folder):
-    return [json.loads(line) for line in (folder / "run" / "log.jsonl").read_text().splitlines()]
+    return runs_of_training.configure(folder, TOML, steps=steps, buffer=buffer)
 
 
 def quiet(_):

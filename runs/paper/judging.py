@@ -22,7 +22,7 @@ from anypan.benchmark import Case, find_scenes, prepare
 from anypan.benchmark.readers.entry import Entry, Protocol
 from anypan.methods.base import Method
 from anypan.metrics import judge
-from anypan.scene import from_arrays
+from anypan.scene import Patch
 
 Row = dict[str, Any]
 CELL = 4  # MS pixels: parts are multiples of it
@@ -68,14 +68,12 @@ def part_of(entry: Entry, protocol: Protocol, side: int) -> Case:
         return case
     part = [_middle(n, side // ratio // CELL * CELL) for n in scene.shape]
     fine = [slice(s.start * ratio, s.stop * ratio) for s in part]
-    patch, sampling = scene.whole(), scene.sampling
-    pan, lrms, mask = patch.pan[:, *fine], patch.lrms[:, *part], patch.mask[*fine]
-    cut = from_arrays(pan, lrms, scene.gnyq, scene.gnyq_pan, sampling.phase, sampling.convention, mask)
-    cut = dataclasses.replace(cut, bands=scene.bands, sensor=scene.sensor)
+    patch = scene.whole()
+    cut = Patch(patch.pan[:, *fine], patch.lrms[:, *part], patch.mask[*fine])
     reference = None if case.reference is None else case.reference[:, *fine]
     valid = None if case.mask is None else case.mask[*fine]
-    facts = case.facts | {"size": list(mask.shape)}
-    return dataclasses.replace(case, scene=cut, reference=reference, mask=valid, facts=facts)
+    facts = case.facts | {"size": list(cut.mask.shape)}
+    return dataclasses.replace(case, scene=scene.of(cut), reference=reference, mask=valid, facts=facts)
 
 
 def _middle(length: int, most: int) -> slice:

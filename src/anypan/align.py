@@ -99,15 +99,14 @@ def pair_of(
     bands: Sequence[str | int] | None = None,
     sensor: str | None = None,
     register: bool = True,
-    allow_vrt: bool = False,
-    allow_remote: bool = False,
+    **allowed: bool,
 ) -> Pair:
-    """An aligned pair of two arrays or of files; see ``pair_of_arrays`` and ``open_pair``."""
+    """An aligned pair of two arrays or of files; see ``pair_of_arrays``, and for ``allowed`` files ``open_pair``."""
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         return pair_of_arrays(pan, ms, bands, sensor, register)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other a file: give two arrays or files.")
-    return open_pair(pan, ms, bands, sensor, register, allow_vrt, allow_remote)
+    return open_pair(pan, ms, bands, sensor, register, **allowed)
 
 
 def open_pair(

@@ -78,6 +78,11 @@ class Scene:
         """Tiles whose halo covers ``halo`` PAN pixels, rounded up to whole MS pixels."""
         return tiles(self.shape, size, math.ceil(halo / self.ratio))
 
+    def of(self, patch: Patch) -> Scene:
+        """A scene in memory of a patch's pixels, halo included; the rest is this scene's."""
+        shape = (patch.lrms.shape[-2], patch.lrms.shape[-1])
+        return replace(self, source=ArraySource(patch.pan, patch.lrms, patch.mask), shape=shape)
+
     def whole(self) -> Patch:
         """Everything at once, without halo: for small scenes only."""
         return self.read(Tile(0, 0, *self.shape))

@@ -8,16 +8,14 @@ from typing import Any
 import click
 
 from anypan.cli.console import note, print_json, progress
-from anypan.cli.device import device_option, threads_option
-from anypan.cli.fuse import bands_option
+from anypan.cli.device import working_options
+from anypan.cli.opening import opening_options
 
 _OUT = "The weight file to write, for 'anypan fuse --method'."
 _WEIGHTS = "What to begin with: a name from 'anypan models', or a .safetensors file."
 _TUNING = "full: all parameters learn; freeze: the encoder stays as it is."
 _STEPS = "Stop after so many steps.  [default: 100, unless --seconds is given]"
 _SECONDS = "Stop after so many seconds; the steps, and so the weights, then depend on the machine's speed."
-_DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
-_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
 
 
 @click.command(short_help="Adapt a network to one scene.")
@@ -29,14 +27,9 @@ _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
 @click.option("--steps", type=click.IntRange(1), metavar="N", help=_STEPS)
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help=_SECONDS)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the patches that are drawn.")
-@click.option("-b", "--bands", metavar="LIST", callback=bands_option, help="MS bands to learn from: 3,2,1 or names.")
-@click.option("--sensor", metavar="NAME", help=_SENSOR)
-@click.option("--no-register", is_flag=True, help="Take PAN and MS as they lie: measure and correct no shift.")
-@click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE)
-@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=threads_option, help="CPU threads.")
+@opening_options
+@working_options
 @click.option("--overwrite", is_flag=True, help="Replace the weight file if it exists.")
-@click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file.")
-@click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def adapt(pan: str, ms: tuple[str, ...], out: str, as_json: bool, quiet: bool, **options: Any) -> None:
@@ -53,7 +46,6 @@ def adapt(pan: str, ms: tuple[str, ...], out: str, as_json: bool, quiet: bool, *
     """
     from anypan.adapt import adapt as run
 
-    options["register"] = not options.pop("no_register")
     with progress("adapting", quiet or as_json) as step:
         done = run(pan, ms, out, progress=step, **options)
     if as_json:

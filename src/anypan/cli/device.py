@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 
@@ -20,9 +23,23 @@ def device_option(_: click.Context, __: click.Parameter, name: str) -> str:
     return name
 
 
-def threads_option(_: click.Context, __: click.Parameter, count: int | None) -> None:
+def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
     """Let torch use ``count`` CPU threads."""
     if count is not None:
         import torch
 
         torch.set_num_threads(count)
+
+
+_DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
+_OPTIONS = (
+    click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE),
+    click.option("--threads", type=click.IntRange(1), expose_value=False, callback=_threads, help="CPU threads."),
+)
+
+
+def working_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --device and --threads."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

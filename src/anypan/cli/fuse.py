@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from anypan.cli.console import note, print_json, progress
-from anypan.cli.device import device_option, threads_option
+from anypan.cli.device import working_options
+from anypan.cli.opening import OPENING, opening_options
 from anypan.errors import UserError
 
 
@@ -21,21 +22,7 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def bands_option(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
-    """The names and numbers in a list such as 3,2,1 or red,green,blue."""
-    if listed is None:
-        return None
-    names = [name.strip() for name in listed.split(",") if name.strip()]
-    if not names:
-        raise click.BadParameter("it is empty: give numbers from 1 or names, for example 3,2,1")
-    return [int(name) if name.isdigit() else name for name in names]
-
-
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
-_BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
-_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
-_NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
-_DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
@@ -46,18 +33,13 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("out", metavar="OUT")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
-@click.option("-b", "--bands", metavar="LIST", callback=bands_option, help=_BANDS)
-@click.option("--sensor", metavar="NAME", help=_SENSOR)
-@click.option("--no-register", is_flag=True, help=_NO_REGISTER)
-@click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE)
-@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=threads_option, help="CPU threads.")
+@opening_options
+@working_options
 @click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 @click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
 @click.option("--dry-run", is_flag=True, help=_DRY_RUN)
-@click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file.")
-@click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or what was done as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Print the plan first, as --dry-run does.")
@@ -76,7 +58,6 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     """
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
-    options["register"] = not options.pop("no_register")
     _check_page(page)
     if dry_run or verbose:
         from anypan.fuse import plan
@@ -103,8 +84,7 @@ def _check_page(page: str | None) -> None:
 def _write_page(pan: str, ms: Sequence[str], done: Any, page: str, options: dict[str, Any]) -> None:
     from anypan import gallery
 
-    opening = {name: options[name] for name in ("bands", "sensor", "register", "allow_vrt", "allow_remote")}
-    gallery.page(pan, ms, done, page, **opening)
+    gallery.page(pan, ms, done, page, **{name: options[name] for name in OPENING})
 
 
 def _tell(found: Any, as_json: bool, quiet: bool) -> None:

@@ -16,11 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.models import anypan_s
-from anypan.models.anypan_s import CELL, AnypanS
-from anypan.models.anypan_t import Dense, Normal, windowed_halo
 from anypan.models.scan import StateSpace
+from anypan.models.windowed import Dense, Normal, Windowed
 from anypan.models.windows import cut, join
-from anypan.mtf import Sampling
 
 DIRECTIONS = 4
 
@@ -90,15 +88,8 @@ class Block(nn.Module):
         return trunk, bands + self.out(F.relu(self.own(bands) + shared))
 
 
-class AnypanM(AnypanS):
+class AnypanM(Windowed):
     """``AnypanS`` with scans in the blocks."""
 
     def __init__(self, config: Config | None = None) -> None:
-        c = config or Config()
-        super().__init__(c)
-        self.cell = CELL * c.window
-        self.blocks = nn.ModuleList(Block(c, (n % 2) * (c.window // 2)) for n in range(c.blocks))
-
-    def halo(self, sampling: Sampling) -> int:
-        """PAN pixels beyond which nothing reaches an output pixel."""
-        return windowed_halo(self, super().halo(sampling))
+        super().__init__(config or Config(), Block)

@@ -15,11 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.models import anypan_s
-from anypan.models.anypan_s import CELL, AnypanS
+from anypan.models.windowed import Dense, Normal, Windowed
 from anypan.models.windows import cut, join, relative_index
-from anypan.mtf import Sampling
-
-LOCAL = 3  # cells that convolutions reach before the first window and after the last
 
 
 @dataclass(frozen=True)
@@ -32,22 +29,6 @@ class Config(anypan_s.Config):
     bases: int = 16
     heads: int = 4
     window: int = 8  # cells along a side
-
-
-class Normal(nn.LayerNorm):
-    """Layer normalisation over the channels of (N, C, h, w)."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-
-
-class Dense(nn.Sequential):
-    """Normalise, widen twofold, mix 3 x 3 neighbours channel by channel, narrow: (N, C, h, w) to the same."""
-
-    def __init__(self, features: int) -> None:
-        wide = 2 * features
-        mix = nn.Conv2d(wide, wide, 3, padding=1, groups=wide)
-        super().__init__(Normal(features), nn.Conv2d(features, wide, 1), mix, nn.GELU(), nn.Conv2d(wide, features, 1))
 
 
 class OverSpace(nn.Module):
@@ -121,27 +102,8 @@ class Block(nn.Module):
         return trunk, bands + self.band(bands)
 
 
-class AnypanT(AnypanS):
+class AnypanT(Windowed):
     """``AnypanS`` with attention in the blocks."""
 
     def __init__(self, config: Config | None = None) -> None:
-        c = config or Config()
-        super().__init__(c)
-        self.cell = CELL * c.window
-        self.blocks = nn.ModuleList(Block(c, (n % 2) * (c.window // 2)) for n in range(c.blocks))
-
-    def halo(self, sampling: Sampling) -> int:
-        """PAN pixels beyond which nothing reaches an output pixel."""
-        return windowed_halo(self, super().halo(sampling))
-
-
-def windowed_halo(network: AnypanS, plain: int) -> int:
-    """The halo of a network like anypan-s whose blocks work in windows, from that with convolutions in the blocks.
-
-    Windows alternate between two grids half a window apart. What a block reaches ends with a window of its grid, but
-    for convolutions of at most two cells; those stay inside the next block's window, which ends half a window
-    farther. So windows are of 4 cells at least.
-    """
-    c, window = network.config, getattr(network, "cell", CELL) // CELL
-    reach = window - 1 + (c.blocks - 1) * (window // 2) + LOCAL
-    return plain + CELL * (reach - 2 * c.blocks)
+        super().__init__(config or Config(), Block)

@@ -23,8 +23,6 @@ from anypan.simulate.recipe import EFFECTS, History, Simulation
 
 __all__ = ["Batch", "Simulation", "simulate", "simulate_batch"]
 
-MOST = 0.95  # of the gains told: a filter that amplifies is no MTF
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -277,7 +275,7 @@ def _resampled(
     rows = matrix(frame.ratio, reference.shape[-1])
     gain = draw.settings.aliased_gain if frame.kernel == "decimation" else blur.response(rows, frame.ratio)
     told = gain * torch.exp(draw.streams["told gain"].normal(0.05, *shape))
-    return _through(reference, rows.to(reference)), told.clamp(max=MOST)
+    return _through(reference, rows.to(reference)), told.clamp(max=blur.MOST)
 
 
 def _ms_gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -293,7 +291,7 @@ def _ms_gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
     usual = torch.where(overstated > 0, rng.uniform(*c.table_gain, g, 1, 1).expand_as(gains), gains)
     usual = usual ** ((frame.own / frame.ratio) ** 2)  # as alignment tells it of an MS that it resampled
     error = draw.streams["gain error"].normal(c.gain_error, g, 1, 1)
-    return gains, (usual * torch.exp(error)).clamp(max=MOST)
+    return gains, (usual * torch.exp(error)).clamp(max=blur.MOST)
 
 
 def _shifts(frame: Frame, draw: Draw) -> list[Tensor]:

@@ -14,7 +14,7 @@ from anypan import wald
 from anypan.errors import UserError
 from anypan.mtf import DenseSampling
 from anypan.normalise import Moments, pan_at_ms_scale
-from anypan.scene import Patch, Scene, from_arrays
+from anypan.scene import Patch, Scene
 from anypan.simulate.recipe import History
 from anypan.simulate.sample import Batch
 from anypan.train.config import Optimisation
@@ -35,16 +35,7 @@ def reduced(scene: Scene) -> Iterator[Sample]:
     Blurred with the scene's own gains, physical kernel.
     """
     for patch in scene.blocks():
-        part = from_arrays(
-            patch.pan,
-            patch.lrms,
-            scene.gnyq,
-            scene.gnyq_pan,
-            scene.sampling.phase,
-            scene.sampling.convention,
-            patch.mask,
-        )
-        yield wald.degrade(part)
+        yield wald.degrade(scene.of(patch))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""How a pair is read: the options that commands which open PAN and MS have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
+    """The names and numbers in a list such as 3,2,1 or red,green,blue."""
+    if listed is None:
+        return None
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if not names:
+        raise click.BadParameter("it is empty: give numbers from 1 or names, for example 3,2,1")
+    return [int(name) if name.isdigit() else name for name in names]
+
+
+_BANDS = "MS bands to use, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
+_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
+_NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
+_OPTIONS = (
+    click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS),
+    click.option("--sensor", metavar="NAME", help=_SENSOR),
+    click.option("--no-register", "register", is_flag=True, flag_value=False, default=True, help=_NO_REGISTER),
+    click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file."),
+    click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths."),
+)
+
+
+OPENING = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
+
+
+def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --bands, --sensor, --no-register (as ``register``), --allow-vrt and --allow-remote: OPENING."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
