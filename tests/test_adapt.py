@@ -77,8 +77,8 @@ def test_steps_draw_different_patches_and_always_the_same_of_a_seed(pair):
     patches, again = RealPatches(scene_of(*pair), SIX), RealPatches(scene_of(*pair), SIX)
     assert torch.equal(patches.draw(3).pan, again.draw(3).pan)
     assert not torch.equal(patches.draw(3).pan, patches.draw(4).pan)
-    judging = Judging(patches)
-    assert len(judging) == 1 and torch.equal(judging.draw(0).pan, Judging(again).draw(0).pan)
+    judging = Judging([patches])
+    assert len(judging) == 1 and torch.equal(judging.draw(0).pan, Judging([again]).draw(0).pan)
 
 
 def test_no_patch_holds_an_invalid_pixel():
@@ -102,7 +102,7 @@ def test_adaptation_lowers_the_loss_on_its_scene(tmp_path):
     assert done.after < 0.98 * done.before
     scene, steps = scene_of(*pair), Optimisation(steps=1)
     for weights, loss in (("anypan-s", done.before), (done.output, done.after)):
-        found = Run(load(weights), steps).validate(Judging(RealPatches(scene, steps)))
+        found = Run(load(weights), steps).validate(Judging([RealPatches(scene, steps)]))
         assert found == pytest.approx(loss, rel=1e-4)
 
 

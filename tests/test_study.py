@@ -13,6 +13,7 @@ import torch
 
 from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
+from anypan.report.plots import standalone
 from anypan.simulate.noise import NOISES
 from anypan.simulate.recipe import EFFECTS
 from anypan.train import Optimisation
@@ -198,7 +199,7 @@ def test_what_has_no_seed_counts_once_and_one_shot_is_compared_on_the_scenes_tha
 
 
 def test_plots_are_well_formed_files() -> None:
-    drawn = figures.standalone(figures.PLOTS["plane"](results()))
+    drawn = standalone(figures.PLOTS["plane"](results()))
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
 
 

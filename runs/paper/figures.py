@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from math import log2, log10
 from statistics import fmean
@@ -11,13 +10,6 @@ from cells import Cell, cells
 from tables import SHORT, Results, Row, classical, plain_cell, trainings
 
 from anypan.report import plots
-
-STYLE = (
-    "svg{background:#fff;font-family:sans-serif}text{font-size:12px;fill:#1d2327}.tick,.axis{fill:#59636b}"
-    ".grid{stroke:#e2e4e1;fill:none}.ideal{stroke:#0b6b74;stroke-dasharray:5 4;fill:none}circle.classical{fill:#8b959d}"
-    "circle.own{fill:#0b6b74}circle.far{fill:#fff;stroke:#8b959d}text.own{fill:#0b6b74}"
-    ".curve{fill:none;stroke:#0b6b74;stroke-width:1.8}.curves circle{fill:#0b6b74}"
-)
 
 
 def _plane(results: Results) -> str:
@@ -51,12 +43,3 @@ PLOTS: dict[str, Callable[[Results], str]] = {
                      lambda rows: log10(rows[0]["images"])),
     "time": _curve("time", lambda cell: log2(cell.time), "training time, doublings", lambda rows: 0.0),
 }  # fmt: skip
-
-
-def standalone(svg: str) -> str:
-    """A plot of the report, which is part of a page there, as a file of its own."""
-    quoted = re.sub(
-        r"<[^/!][^>]*>", lambda tag: re.sub(r"([\w-]+)=([^\s'\"<>]+?)(?=[\s>]|/>)", r"\1='\2'", tag[0]), svg
-    )
-    opened = quoted.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
-    return opened.replace(">", f"><style>{STYLE}</style>", 1) + "\n"

@@ -22,10 +22,8 @@ from anypan.benchmark import Case, find_scenes, prepare
 from anypan.benchmark.readers.entry import Entry, Protocol
 from anypan.methods.base import Method
 from anypan.metrics import judge
-from anypan.scene import Patch
 
 Row = dict[str, Any]
-CELL = 4  # MS pixels: parts are multiples of it
 FACTS = ("scene", "sensor", "protocol", "mode", "ratio", "bands", "size")
 LEFT_OUT = ("D_lambda (paper)", "D_s (paper)")
 DIGITS = 5
@@ -62,23 +60,7 @@ def judged(cell: Cell, study: Study, scenes: dict[str, Entry]) -> Iterator[Case]
 @lru_cache(maxsize=64)
 def part_of(entry: Entry, protocol: Protocol, side: int) -> Case:
     """A scene's middle, at most side x side PAN pixels; kept, since every cell is judged on it."""
-    case = prepare(entry, protocol)
-    scene, ratio = case.scene, case.scene.ratio
-    if max(scene.shape) * ratio <= side:
-        return case
-    part = [_middle(n, side // ratio // CELL * CELL) for n in scene.shape]
-    fine = [slice(s.start * ratio, s.stop * ratio) for s in part]
-    patch = scene.whole()
-    cut = Patch(patch.pan[:, *fine], patch.lrms[:, *part], patch.mask[*fine])
-    reference = None if case.reference is None else case.reference[:, *fine]
-    valid = None if case.mask is None else case.mask[*fine]
-    facts = case.facts | {"size": list(cut.mask.shape)}
-    return dataclasses.replace(case, scene=scene.of(cut), reference=reference, mask=valid, facts=facts)
-
-
-def _middle(length: int, most: int) -> slice:
-    kept = min(length, most)
-    return slice((length - kept) // 2, (length - kept) // 2 + kept)
+    return prepare(dataclasses.replace(entry, side=side), protocol)
 
 
 def about(cell: Cell, study: Study, spent: Row, rows: int) -> Row:

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cells import read
-from figures import PLOTS, standalone
+from figures import PLOTS
 from tables import TABLES, Results, Row
+
+from anypan.report.plots import standalone
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- paper:(\S+) -->\n).*?(<!-- /paper -->)", re.DOTALL)

@@ -25,7 +25,7 @@ from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation, Run
-from anypan.train.real import RealPatches
+from anypan.train.real import InTurn, RealPatches
 from anypan.weights import load, save
 
 ROOM = 4  # tiles read for each that is kept
@@ -36,20 +36,7 @@ class Diverged(UserError):
     """A training whose loss is no longer a number."""
 
 
-class Stateless:
-    """Batches of which each has its own seed: there is nothing to restore."""
-
-    def state(self) -> Tensor:
-        return torch.zeros(1, 1, dtype=torch.int64)
-
-    def restore(self, state: Tensor) -> None:
-        """Nothing."""
-
-    def broken(self) -> list[str]:
-        return []
-
-
-class Pool(Stateless):
+class Pool:
     """Batches simulated from windows of ``patch`` x ``patch`` pixels of tiles (n, 4, 256, 256) in memory."""
 
     def __init__(self, tiles: Tensor, patch: int, o: Optimisation, simulation: Simulation) -> None:
@@ -70,18 +57,22 @@ class Pool(Stateless):
         window = window.rot90(turn % 4, (-2, -1))
         return window.flip(-1) if turn >= 4 else window
 
+    def state(self) -> Tensor:
+        return torch.zeros(1, 1, dtype=torch.int64)
 
-class Scenes(Stateless):
-    """Batches of several real scenes in turn, of about as many pixels as those that are simulated."""
+    def restore(self, state: Tensor) -> None:
+        """Each batch has its own seed: there is nothing to restore."""
 
-    def __init__(self, entries: Iterable[Entry], pixels: int, o: Optimisation) -> None:
-        self.scenes = [RealPatches(prepare(entry, "fr").scene, o) for entry in entries]
-        self.images = len(self.scenes)
-        for scene in self.scenes:
-            scene.o = replace(o, scenes=1, patches=max(1, round(pixels / scene.size**2)))
+    def broken(self) -> list[str]:
+        return []
 
-    def draw(self, step: int) -> Batch:
-        return self.scenes[step % len(self.scenes)].draw(step)
+
+def real_scenes(entries: Iterable[Entry], pixels: int, o: Optimisation) -> InTurn:
+    """Batches of real scenes, of about as many pixels as those that are simulated."""
+    scenes = [RealPatches(prepare(entry, "fr").scene, o) for entry in entries]
+    for scene in scenes:
+        scene.o = replace(o, scenes=1, patches=max(1, round(pixels / scene.size**2)))
+    return InTurn(scenes)
 
 
 def train(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Path, dict[str, Any]]:
@@ -135,7 +126,7 @@ def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: 
     pixels = o.scenes * o.patches * (study.patch // 2) ** 2  # most images are halved before the PAN sees them
     if cell.stage in ("A", "C"):
         names = study.no_pretraining[cell.source] if cell.stage == "A" else (study.one_shot["scenes"][cell.adapted],)
-        return Scenes([scenes[name] for name in names if name in scenes], pixels, o)
+        return real_scenes([scenes[name] for name in names if name in scenes], pixels, o)
     tiles = torch.cat([_tiles(name, study, work) for name in ("natural", "remote-sensing")]) \
         if cell.source == BOTH else _tiles(cell.source, study, work)  # fmt: skip
     if cell.images:

@@ -18,7 +18,7 @@ from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
 from anypan.scene import Scene
 from anypan.train import Optimisation, Run
-from anypan.train.real import Judging, RealPatches
+from anypan.train.real import InTurn, Judging, RealPatches
 from anypan.weights import Stored, save, stored
 
 TUNINGS = ("full", "freeze")
@@ -84,33 +84,44 @@ def adapt(
     settings = Options(**options)
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
+    o = replace(o, freeze=frozen(base.architecture, tuning))
     network = base.network()
     with raster.environment(), _open(pan, ms, settings) as pair:
         begun = time.monotonic()
-        run = Run(network.train(), replace(o, freeze=_frozen(base, tuning)), settings.device)
-        before, after = tune(run, pair.scene, settings.progress)
-        facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
-        facts |= {"sensor": pair.scene.sensor, "ratio": pair.scene.ratio, "bands": ", ".join(pair.scene.bands)}
-        facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
-        save(path, run.average, base.architecture, base.config, **facts)
+        run = Run(network.train(), o, settings.device)
+        before, after = tune(run, [pair.scene], settings.progress)
+        write(path, run, base, [pair.scene], tuning=tuning, loss_before=f"{before:.6g}", loss_after=f"{after:.6g}")
     spent = time.monotonic() - begun
     return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
 
 
-def tune(run: Run, scene: Scene, progress: Progress | None = None) -> tuple[float, float]:
-    """Train a run to its end on one scene; the loss of the averaged weights on the scene before and after.
+def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) -> tuple[float, float]:
+    """Train a run to its end on scenes in turn; the mean loss of the averaged weights on them before and after.
 
-    Raises UserError if the scene is too small, or if the loss is no longer a number.
+    Raises UserError if a scene is too small, or if the loss is no longer a number.
     """
-    patches, begun = RealPatches(scene, run.o), time.monotonic()
-    before = run.validate(Judging(patches))
+    patches, begun = [RealPatches(scene, run.o) for scene in scenes], time.monotonic()
+    batches, judging = InTurn(patches), Judging(patches)
+    before = run.validate(judging)
     while not run.finished:
-        if not math.isfinite(run.advance(patches)):
+        if not math.isfinite(run.advance(batches)):
             raise UserError(f"The loss at step {run.step} is no number: these weights do not suit this scene.")
         run.seconds = time.monotonic() - begun
         if progress:
             progress(*_progress(run))
-    return before, run.validate(Judging(patches))
+    return before, run.validate(judging)
+
+
+def write(path: Path, run: Run, base: Stored, scenes: Sequence[Scene], **facts: Any) -> None:
+    """Write what ``base`` has become by ``run`` on ``scenes``, with ``facts`` in its header."""
+    facts = {"base": base.name, "base_sha256": base.sha256, "steps": run.step, "seed": run.o.seed} | facts
+    seen = {
+        "sensor": [scene.sensor for scene in scenes],
+        "ratio": [str(scene.ratio) for scene in scenes],
+        "bands": [", ".join(scene.bands) for scene in scenes],
+    }
+    facts |= {key: "; ".join(dict.fromkeys(values)) for key, values in seen.items()}
+    save(path, run.average, base.architecture, base.config, **facts, anypan=__version__)
 
 
 def _progress(run: Run) -> tuple[int, int]:
@@ -130,10 +141,11 @@ def _optimisation(settings: Options) -> Optimisation:
     return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
 
 
-def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
+def frozen(architecture: str, tuning: str) -> tuple[str, ...]:
+    """The parameters that a way of tuning leaves as they are, as regular expressions. UserError for another way."""
     if tuning not in TUNINGS:
         raise UserError(f"There is no tuning '{tuning}': choose {' or '.join(TUNINGS)}.")
-    return ARCHITECTURES[base.architecture].encoder if tuning == "freeze" else ()
+    return ARCHITECTURES[architecture].encoder if tuning == "freeze" else ()
 
 
 def _output(out: File, overwrite: bool) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from torch import Tensor
 from anypan import raster
 from anypan.align import open_pair
 from anypan.benchmark import PROTOCOLS, find_scenes, named_methods, prepare
-from anypan.benchmark.crop import Crop, covered
+from anypan.benchmark.crop import covered, middle
 from anypan.errors import UserError
 from anypan.fuse import fuse_scene
 from anypan.methods import METHODS, Method
@@ -170,10 +169,7 @@ def _scores(image: Tensor, scene: Scene, truth: Tensor | None) -> dict[str, floa
 
 def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, int]]:
     """The scene's central window, held in memory, and its corner in the PAN file."""
-    side, ratio = max(1, WINDOW // scene.ratio), scene.ratio
-    shape = (min(side, scene.shape[0]), min(side, scene.shape[1]))
-    start = ((scene.shape[0] - shape[0]) // 2, (scene.shape[1] - shape[1]) // 2)
-    window = replace(scene, source=Crop(scene.source, start, shape, ratio), shape=shape)
+    (window, start), ratio = middle(scene, WINDOW), scene.ratio
     return window, (corner[0] + ratio * start[0], corner[1] + ratio * start[1])
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from anypan import raster, wald
 from anypan.align import Pair, open_pair, pair_of_arrays
-from anypan.benchmark.crop import covered
+from anypan.benchmark.crop import covered, middle
 from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import About, Entry, Images, Protocol, as_entry
 from anypan.benchmark.readers.entry import PHASES
@@ -27,6 +27,7 @@ from anypan.mtf import Convention
 from anypan.scene import Scene, from_arrays
 from anypan.sensors import SENSORS, find, gains
 
+CELL = 4  # MS pixels: the middle of a scene is a multiple of it
 UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
 
 
@@ -76,7 +77,8 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
 
     rr: a scene with a truth is judged against it, any other is degraded by Wald's protocol. fr: as it is; a scene with
     a truth is marked ``degraded``, since its PAN and MS are no real pair. Physical mode registers the pair as fuse()
-    does and takes the part that both cover; the others take the images pixel by pixel. Raises UserError, ValueError.
+    does and takes the part that both cover; the others take the images pixel by pixel. What has a ``side`` is
+    cut to its middle last, so that neither registration nor degradation depends on it. Raises UserError, ValueError.
     """
     entry, convention = as_entry(scene), MODES[mode].convention
     if protocol not in MODES[mode].protocols:
@@ -88,7 +90,6 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
         truth = _truth(images.truth, pair, corner, inside) if images.truth is not None and protocol == "rr" else None
         facts = _facts(entry, images.about, pair, mode) | {"protocol": protocol, "unit": unit}
     facts["degraded"] = images.truth is not None
-    facts |= {"corner": list(corner), "pan_size": list(pair.grid.shape)}
     reference = mask = None
     if truth is not None:
         reference, valid = truth[0] * unit, truth[1]
@@ -97,6 +98,11 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
         inside, reference = wald.degrade(inside)
         mask = inside.whole().mask
     peak = _peak(images.about, unit, reference)
+    inside, start = middle(inside, entry.side, CELL) if entry.side else (inside, (0, 0))
+    facts |= {"corner": [a + inside.ratio * n for a, n in zip(corner, start, strict=True)]}
+    facts |= {"pan_size": list(pair.grid.shape)}
+    fine = [slice(inside.ratio * n, inside.ratio * (n + size)) for n, size in zip(start, inside.shape, strict=True)]
+    reference, mask = (None if image is None else image[..., *fine] for image in (reference, mask))
     return _case(inside, protocol, reference, mask, peak, facts)
 
 

@@ -53,6 +53,17 @@ def covered(pair: Pair) -> tuple[Scene, tuple[int, int]]:
     return replace(pair.scene, source=crop, shape=crop.shape), corner
 
 
+def middle(scene: Scene, side: int, cell: int = 1) -> tuple[Scene, tuple[int, int]]:
+    """The scene's middle, at most ``side`` PAN pixels along a side, and its first row and column in MS pixels.
+
+    What is longer than that becomes a whole number of ``cell`` MS pixels long, at least one.
+    """
+    most = max(1, side // scene.ratio // cell) * cell
+    shape = (min(scene.shape[0], most), min(scene.shape[1], most))
+    start = ((scene.shape[0] - shape[0]) // 2, (scene.shape[1] - shape[1]) // 2)
+    return replace(scene, source=Crop(scene.source, start, shape, scene.ratio), shape=shape), start
+
+
 def _span(start: int, count: int, size: int) -> tuple[int, int]:
     """First and end of the pixels of 0..size-1 that ``count`` pixels from ``start`` on are clamped to."""
     return min(max(start, 0), size - 1), min(max(start + count - 1, 0), size - 1) + 1

@@ -1,6 +1,7 @@
 """Inline SVG plots: methods in the plane of two metrics, the spread of a metric over the scenes, curves over steps."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import median, quantiles
@@ -15,6 +16,13 @@ OUTLIER = 4.0
 COLOURS = 6  # of curves; then they repeat, dashed
 MOST_POINTS, MOST_DOTS = 600, 60  # of a curve
 Point = tuple[float, float]
+STANDALONE = (
+    "svg{background:#fff;font-family:sans-serif}text{font-size:12px;fill:#1d2327}.tick,.axis{fill:#59636b}"
+    ".grid{stroke:#e2e4e1;fill:none}.ideal{stroke:#0b6b74;stroke-dasharray:5 4;fill:none}circle.classical{fill:#8b959d}"
+    "circle.own{fill:#0b6b74}circle.far{fill:#fff;stroke:#8b959d}text.own{fill:#0b6b74}"
+    ".curve{fill:none;stroke:#0b6b74;stroke-width:1.8}.curves circle{fill:#0b6b74}"
+)
+"""What the page's style sheet says of a plot, for plots that are files of their own."""
 
 
 def scatter(points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[str], ideal: float | None = None) -> str:
@@ -199,3 +207,12 @@ def _svg(width: float, height: float, title: str, body: str, kind: str = "plane"
     return (
         f"<svg class={kind} viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"
     )
+
+
+def standalone(svg: str) -> str:
+    """A plot of the report, which is part of a page there, as a file of its own."""
+    quoted = re.sub(
+        r"<[^/!][^>]*>", lambda tag: re.sub(r"([\w-]+)=([^\s'\"<>]+?)(?=[\s>]|/>)", r"\1='\2'", tag[0]), svg
+    )
+    opened = quoted.replace("<svg ", "<svg xmlns='http://www.w3.org/2000/svg' ", 1)
+    return opened.replace(">", f"><style>{STANDALONE}</style>", 1) + "\n"

@@ -61,18 +61,23 @@ class Config:
 def read_config(path: str | Path) -> Config:
     """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands)."""
     file = Path(path)
-    if not file.is_file():
-        raise UserError(f"The configuration {file} does not exist: give the path of a TOML file.")
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
+    values = table(file)
     values["sources"] = tuple(_source(table, file) for table in values.get("sources", []))
     if values.get("start"):
-        values["start"] = _beside(file, values["start"])
+        values["start"] = beside(file, values["start"])
     for name, kind in {"train": Optimisation, "simulation": Simulation}.items():
-        values[name] = _build(kind, values.get(name, {}), file)
-    return _build(Config, {"model": {}, **values}, file)
+        values[name] = built(kind, values.get(name, {}), file)
+    return built(Config, {"model": {}, **values}, file)
+
+
+def table(file: Path) -> dict[str, Any]:
+    """What a TOML file says. UserError if it is missing or no TOML."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"The configuration {file} does not exist: give the path of a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
 
 
 def check(o: Optimisation) -> Optimisation:
@@ -88,22 +93,23 @@ def check(o: Optimisation) -> Optimisation:
     return o
 
 
-def _source(table: dict[str, Any], file: Path) -> Source:
-    values = dict(table)
+def _source(values: dict[str, Any], file: Path) -> Source:
+    values = dict(values)
     kind = values.pop("kind", None)
     if kind not in SOURCES:
         raise UserError(f"{file} has a source of kind '{kind}': choose {', '.join(SOURCES)}.")
     if "path" in values and "://" not in values["path"]:
-        values["path"] = _beside(file, values["path"])
-    return _build(SOURCES[kind], values, file)
+        values["path"] = beside(file, values["path"])
+    return built(SOURCES[kind], values, file)
 
 
-def _beside(file: Path, path: str) -> str:
+def beside(file: Path, path: str) -> str:
     """Relative paths in a configuration count from its own folder."""
     return str((file.parent / path).resolve())
 
 
-def _build(kind: Any, values: dict[str, Any], file: Path) -> Any:
+def built(kind: Any, values: dict[str, Any], file: Path) -> Any:
+    """A dataclass of a table of a TOML file; UserError for a key that it does not know, or that is missing."""
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in values:
         if key not in fields:

@@ -1,9 +1,9 @@
-"""Batches of one real scene, reduced by Wald's protocol, with its own MS as the reference: for adaptation."""
+"""Batches of real scenes, reduced by Wald's protocol, with their own MS as the reference: for adaptation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -48,7 +48,7 @@ class Place:
 
 
 class RealPatches:
-    """Batches of a scene: patches at random places, turned and mirrored at random, from a seed for each step.
+    """The patches of a scene: at random places, turned and mirrored at random, from a seed for each step.
 
     ``places`` are those without an invalid pixel. Raises UserError if there is none.
     """
@@ -94,6 +94,21 @@ class RealPatches:
 
         return window(patch.pan, self.ratio), window(patch.lrms, 1), window(reference, self.ratio)
 
+
+class InTurn:
+    """Batches of several scenes: each step has the next one's."""
+
+    def __init__(self, scenes: Sequence[RealPatches]) -> None:
+        self.scenes = scenes
+
+    @property
+    def images(self) -> int:
+        """How many scenes there are."""
+        return len(self.scenes)
+
+    def draw(self, step: int) -> Batch:
+        return self.scenes[step % len(self.scenes)].draw(step)
+
     def state(self) -> Tensor:
         return torch.zeros(1, 1, dtype=torch.int64)
 
@@ -105,19 +120,19 @@ class RealPatches:
 
 
 class Judging:
-    """One batch, always the same, of patches spread evenly over the scene: what adaptation is judged by."""
+    """A batch for each scene, always the same, of patches spread evenly over it: what adaptation is judged by."""
 
-    def __init__(self, patches: RealPatches) -> None:
-        self.patches = patches
+    def __init__(self, scenes: Sequence[RealPatches]) -> None:
+        self.scenes = scenes
 
     def __len__(self) -> int:
-        return 1
+        return len(self.scenes)
 
     def draw(self, step: int) -> Batch:
-        """The batch, whatever the step."""
-        places = self.patches.places
+        """The batch of the scene of that number."""
+        places = self.scenes[step].places
         every = torch.linspace(0, len(places) - 1, min(JUDGED, len(places))).round().long().tolist()
-        return self.patches.batch((places[n], 0) for n in every)
+        return self.scenes[step].batch((places[n], 0) for n in every)
 
 
 def _places(patches: list[Patch], least: int, unit: int) -> tuple[int, list[Place]]:

@@ -49,7 +49,8 @@ class Entry:
     """A scene of a set: its name in rows, and how to read it.
 
     ``name`` is the same wherever the set lies. ``protocols`` are those that the set publishes it for. ``read`` raises
-    UserError where the scene cannot be read; nothing is read before. It can be sent to another process.
+    UserError where the scene cannot be read; nothing is read before. It can be sent to another process. ``side``: of
+    the scene only the middle is judged, at most so many PAN pixels along a side; 0 is all of it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Entry:
     read: Callable[[], Images]
     split: str | None = None
     protocols: tuple[Protocol, ...] = PROTOCOLS
+    side: int = 0
 
     def offers(self, wanted: Iterable[Protocol]) -> list[Protocol]:
         """Those of the ``wanted`` protocols that the scene is published for."""
