@@ -26,6 +26,7 @@ LAYERS = (
     {"benchmark", "report"},
     {"demo", "gallery", "train"},
     {"adapt"},
+    {"generalise"},
     {"cli"},
     {"__init__", "__main__"},
 )

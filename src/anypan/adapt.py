@@ -84,15 +84,42 @@ def adapt(
     settings = Options(**options)
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
-    o = replace(o, freeze=frozen(base.architecture, tuning))
-    network = base.network()
     with raster.environment(), _open(pan, ms, settings) as pair:
         begun = time.monotonic()
-        run = Run(network.train(), o, settings.device)
-        before, after = tune(run, [pair.scene], settings.progress)
-        write(path, run, base, [pair.scene], tuning=tuning, loss_before=f"{before:.6g}", loss_after=f"{after:.6g}")
+        run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
     spent = time.monotonic() - begun
     return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
+
+
+def teach(
+    base: Stored,
+    scenes: Sequence[Scene],
+    path: Path,
+    o: Optimisation,
+    tuning: str = "full",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[Run, float, float]:
+    """Train weights on scenes in turn and write what they become to ``path``, with how it came about in its header.
+
+    Returns the finished run and the mean loss of the averaged weights on the scenes before and after. Raises UserError.
+    """
+    run = Run(base.network().train(), replace(o, freeze=_frozen(base, tuning)), device)
+    before, after = tune(run, scenes, progress)
+    facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
+    for key, values in _seen(scenes).items():
+        facts[key] = "; ".join(dict.fromkeys(values))
+    facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
+    save(path, run.average, base.architecture, base.config, **facts)
+    return run, before, after
+
+
+def _seen(scenes: Sequence[Scene]) -> dict[str, list[str]]:
+    return {
+        "sensor": [scene.sensor for scene in scenes],
+        "ratio": [str(scene.ratio) for scene in scenes],
+        "bands": [", ".join(scene.bands) for scene in scenes],
+    }
 
 
 def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) -> tuple[float, float]:
@@ -112,18 +139,6 @@ def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) ->
     return before, run.validate(judging)
 
 
-def write(path: Path, run: Run, base: Stored, scenes: Sequence[Scene], **facts: Any) -> None:
-    """Write what ``base`` has become by ``run`` on ``scenes``, with ``facts`` in its header."""
-    facts = {"base": base.name, "base_sha256": base.sha256, "steps": run.step, "seed": run.o.seed} | facts
-    seen = {
-        "sensor": [scene.sensor for scene in scenes],
-        "ratio": [str(scene.ratio) for scene in scenes],
-        "bands": [", ".join(scene.bands) for scene in scenes],
-    }
-    facts |= {key: "; ".join(dict.fromkeys(values)) for key, values in seen.items()}
-    save(path, run.average, base.architecture, base.config, **facts, anypan=__version__)
-
-
 def _progress(run: Run) -> tuple[int, int]:
     """Steps done and to do; where only time is limited, seconds."""
     if run.o.steps:
@@ -141,11 +156,10 @@ def _optimisation(settings: Options) -> Optimisation:
     return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
 
 
-def frozen(architecture: str, tuning: str) -> tuple[str, ...]:
-    """The parameters that a way of tuning leaves as they are, as regular expressions. UserError for another way."""
+def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
     if tuning not in TUNINGS:
         raise UserError(f"There is no tuning '{tuning}': choose {' or '.join(TUNINGS)}.")
-    return ARCHITECTURES[architecture].encoder if tuning == "freeze" else ()
+    return ARCHITECTURES[base.architecture].encoder if tuning == "freeze" else ()
 
 
 def _output(out: File, overwrite: bool) -> Path:

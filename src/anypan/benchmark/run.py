@@ -92,7 +92,7 @@ def run(
 def _key(row: Row) -> str:
     """Rows with one key have one result, as long as they were given the same images."""
     names = ("scene", "protocol", "mode", "method", "device", "seed", "weights_sha256")
-    others = ("images", "command", "timeout", "files_sha256")
+    others = ("images", "command", "timeout", "files_sha256", "recipe_sha256")
     known = {name: row.get(name) for name in (*names, *others)}
     return json.dumps([known, row.get("versions", {}).get("anypan")], sort_keys=True)
 

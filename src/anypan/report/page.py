@@ -19,15 +19,15 @@ def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, I
     A section whose parts are all empty is left out. UserError if the file cannot be written.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _reporting(path):
+    with reporting(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = beside.open("w", encoding="utf-8")
     try:
         with stream:
             for part in _page(title, lead, sections):
-                with _reporting(path):
+                with reporting(path):
                     stream.write(part)
-        with _reporting(path):
+        with reporting(path):
             os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -35,7 +35,7 @@ def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, I
 
 
 @contextmanager
-def _reporting(path: Path) -> Iterator[None]:
+def reporting(path: Path) -> Iterator[None]:
     """Turn a failure of the disk into words; failures elsewhere, as in reading a picture, pass through."""
     try:
         yield

@@ -203,6 +203,32 @@ def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind:
     return line + "".join(dots)
 
 
+def heat(lines: Mapping[str, Sequence[float | None]], columns: Sequence[str], title: str) -> str:
+    """Changes in per cent as cells, less is better: the stronger the colour, the larger the change. None is a dash."""
+    start, wide = 16 + CHARACTER * max(map(len, lines)), max(64.0, 12 + CHARACTER * max(map(len, columns)))
+    largest = max((abs(value) for line in lines.values() for value in line if value is not None), default=0) or 1
+    body = f"<text class=axis x=8 y={TOP}>{escape(title)}</text>"
+    for rank, name in enumerate(columns):
+        px = start + wide * (rank + 0.5)
+        body += f"<text class=tick x={px:.1f} y={TOP + ROW} text-anchor=middle>{escape(name)}</text>"
+    for rank, (name, line) in enumerate(lines.items()):
+        py = TOP + ROW * (rank + 1.5)
+        body += f"<text x={start - 8:.1f} y={py + 15:.1f} text-anchor=end>{escape(name)}</text>"
+        for column, value in enumerate(line):
+            body += _square(value, (start + wide * column, py), wide, largest)
+    return _svg(start + wide * len(columns) + 8, TOP + ROW * (len(lines) + 2), title, body, "heat")
+
+
+def _square(value: float | None, at: Point, wide: float, largest: float) -> str:
+    said = "-" if value is None else f"{value:+.0f}"
+    kind = "worse" if (value or 0) > 0 else "better"
+    box = f"x={at[0]:.1f} y={at[1]:.1f} width={wide - 2:.1f} height={ROW - 2}"
+    return (
+        f"<rect class={kind} {box} fill-opacity={abs(value or 0) / largest:.2f} />"
+        f"<text x={at[0] + wide / 2:.1f} y={at[1] + 15:.1f} text-anchor=middle>{said}</text>"
+    )
+
+
 def _svg(width: float, height: float, title: str, body: str, kind: str = "plane") -> str:
     return (
         f"<svg class={kind} viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"

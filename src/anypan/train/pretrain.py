@@ -56,7 +56,10 @@ def build(config: Config) -> tuple[torch.nn.Module, Any]:
         raise UserError(f"There is no architecture '{config.architecture}': choose {', '.join(ARCHITECTURES)}.")
     torch.manual_seed(config.train.seed)
     architecture = ARCHITECTURES[config.architecture]
-    settings = architecture.config(**config.model)
+    try:
+        settings = architecture.config(**config.model)
+    except TypeError as error:
+        raise UserError(f"The sizes of {config.architecture} do not fit it ({error}): correct its keys.") from error
     network = architecture.network(settings)
     if config.start:
         begin_from(network, load(config.start))
