@@ -149,7 +149,8 @@ def _facts(cell: Cell, start: Start | None, o: Optimisation, device: str) -> Row
     about: Row = {"cell": cell.name, "kind": cell.kind, "start": cell.start, "seed": o.seed}
     about |= start.facts if start else {}
     if cell.learnt:
-        about |= {"tuning": cell.tuning, "train_sensor": cell.sensor, "steps": o.steps}
+        sensor = "left_out" if cell.kind == "leave-one-out" else "train_sensor"
+        about |= {"tuning": cell.tuning, sensor: cell.sensor, "steps": o.steps}
         about |= {"train_scenes": {scene.name: _inputs(scene) for scene in cell.learnt}}
     decides = [about, dataclasses.asdict(o) if cell.learnt else None, __version__, device]
     return about | {"recipe_sha256": hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()}
