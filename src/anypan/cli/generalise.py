@@ -5,14 +5,13 @@ from __future__ import annotations
 import click
 
 from anypan.cli.console import note
-from anypan.cli.device import device_option, threads_option
+from anypan.cli.device import working_options
 
 
 @click.command(short_help="Judge networks across sensors: as they are, one-shot, leave-one-out.")
 @click.argument("protocol", metavar="PROTOCOL.toml")
 @click.option("-o", "--out", metavar="DIR", required=True, help="Where rows, weights and the card go.")
-@click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
-@click.option("--threads", type=click.IntRange(1), expose_value=False, callback=threads_option, help="CPU threads.")
+@working_options
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and the card's path.")
 def generalise(protocol: str, out: str, device: str, quiet: bool) -> None:
     """Judge every network of PROTOCOL.toml on every sensor: as it is, after learning from one scene of each sensor,
