@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check study study-smoke format clean
+.PHONY: help demo test check bench study study-smoke format clean
 
 help:
 	@echo "make demo    install into .venv, render a scene, fuse it, write demo/report.html"
 	@echo "make test    run the tests"
 	@echo "make check   formatting, lint, types, and that the tables in the docs are up to date"
+	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
 	@echo "make format  put the code into the form that make check wants"
 	@echo "make clean   remove .venv, demo and caches"
@@ -31,6 +32,11 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 	$(BIN)/python runs/docs.py --check
 	$(BIN)/python runs/paper/page.py --check
+	$(BIN)/python benchmarks/speed.py --check
+
+bench: $(INSTALLED)
+	@mkdir -p work
+	$(BIN)/python benchmarks/roofline.py --out work/speed.jsonl
 
 study: $(INSTALLED)
 	$(BIN)/python runs/paper/study.py runs/paper/study.toml --out results/paper.jsonl

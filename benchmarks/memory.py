@@ -37,14 +37,15 @@ print(json.dumps(told | {"shift": report.shift}))
 """
 
 
-def make_scene(folder: Path, size: int) -> None:
-    """Smooth fields with texture, the same in PAN and MS, written strip by strip."""
+def make_scene(folder: Path, size: int, bands: int = BANDS, **creation: str) -> None:
+    """Smooth fields with texture, the same in PAN and MS, written strip by strip; ``creation``: GDAL's options."""
     size -= size % RATIO
     transform = Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)
     profile = {"driver": "GTiff", "dtype": "uint16", "crs": "EPSG:32633", "tiled": True, "BIGTIFF": "IF_SAFER"}
+    profile |= creation
     pan_profile = profile | {"count": 1, "height": size, "width": size, "transform": transform}
     ms_transform = transform * Affine.scale(RATIO)
-    ms_profile = profile | {"height": size // RATIO, "width": size // RATIO, "transform": ms_transform, "count": BANDS}
+    ms_profile = profile | {"height": size // RATIO, "width": size // RATIO, "transform": ms_transform, "count": bands}
     rng = np.random.default_rng(0)
     with (
         rasterio.open(folder / "pan.tif", "w", **pan_profile) as pan_file,
@@ -54,7 +55,7 @@ def make_scene(folder: Path, size: int) -> None:
             rows = min(STRIP, size - row)
             pan = _texture(rng, row, rows, size)
             coarse = pan.reshape(rows // RATIO, RATIO, size // RATIO, RATIO).mean((1, 3))
-            ms = np.stack([(coarse * (0.4 + 0.2 * band)).astype("u2") for band in range(BANDS)])
+            ms = np.stack([(coarse * (0.4 + 0.2 * band)).astype("u2") for band in range(bands)])
             pan_file.write(pan.astype("u2"), 1, window=Window(0, row, size, rows))
             ms_file.write(ms, window=Window(0, row // RATIO, size // RATIO, rows // RATIO))
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from statistics import median, quantiles
 
@@ -69,17 +69,18 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(step * rank, 10) for rank in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _frame(axes: tuple[str, str], spans: Sequence[tuple[float, float]]) -> str:
+def _frame(axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float], float] = float) -> str:
+    """Grid, ticks and axes; ``said`` gives what a tick is called, from where it is."""
     across, up = (ticks(*span) for span in spans)
     lines = ""
     for value in across:
         px = _along(value, spans[0], LEFT, WIDTH - RIGHT)
         lines += f"<path class=grid d='M{px:.1f} {TOP}V{HEIGHT - BOTTOM}'/>"
-        lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{value:g}</text>"
+        lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{said(value):g}</text>"
     for value in up:
         py = _along(value, spans[1], HEIGHT - BOTTOM, TOP)
         lines += f"<path class=grid d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
-        lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{value:g}</text>"
+        lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{said(value):g}</text>"
     middle = (TOP + HEIGHT - BOTTOM) / 2
     lines += (
         f"<text class=axis x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 10} text-anchor=middle>{escape(axes[0])}</text>"
@@ -233,6 +234,34 @@ def _svg(width: float, height: float, title: str, body: str, kind: str = "plane"
     return (
         f"<svg class={kind} viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"
     )
+
+
+def roofline(dots: Mapping[str, Point], named: Mapping[str, Point], bounds: Point, own: str) -> str:
+    """GFLOP/s over FLOP a byte, both logarithmic: `dots` with tooltips, `named` with labels too.
+
+    `bounds`: the peak in GFLOP/s and the bandwidth in GB/s. Names that begin with `own` stand out.
+    """
+    places = {
+        name: (math.log10(place[0]), math.log10(max(place[1], 1e-3))) for name, place in {**dots, **named}.items()
+    }
+    peak, bandwidth = map(math.log10, bounds)
+    least = math.floor(min(up for _, up in places.values()))
+    spans = ((0.0, 3.0), (least, max(least + 3.0, math.floor(peak) + 1.0)))  # whole decades, three at least
+
+    def at(across: float, up: float) -> Point:
+        return _along(across, spans[0], LEFT, WIDTH - RIGHT), _along(up, spans[1], HEIGHT - BOTTOM, TOP)
+
+    roof = [at(0.0, bandwidth), at(peak - bandwidth, peak), at(3.0, peak)]
+    body = _frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: 10**exponent)
+    body += f"<path class=ideal d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in roof)}'/>"
+    taken: list[tuple[float, float, float, float]] = []
+    for name, place in places.items():
+        kind, (px, py) = "own" if name.startswith(own) else "classical", at(*place)
+        hint = escape(f"{name}: {10 ** place[1]:.1f} GFLOP/s")
+        size = 5 if name in named else 3
+        body += f"<circle class='{kind}' cx={px:.1f} cy={py:.1f} r={size}><title>{hint}</title></circle>"
+        body += _label(name, kind, (px, py), taken) if name in named else ""
+    return _svg(WIDTH, HEIGHT, "GFLOP/s over FLOP a byte", body)
 
 
 def standalone(svg: str) -> str:
