@@ -1,6 +1,6 @@
-"""Rewrite the result tables in README.md and docs/ from the rows in results/.
+"""Rewrite the result tables in README.md and docs/, and the card of the generalisation protocol, from results/.
 
-python runs/docs.py           rewrite every block between <!-- table:NAME --> and <!-- /table -->
+python runs/docs.py           rewrite every block between <!-- table:NAME --> and <!-- /table -->, and the card
 python runs/docs.py --check   change nothing; exit 1 and name the documents whose tables are out of date
 
 NAME: `main` (a few methods, both protocols), or PROTOCOL-RATIO[-MODE], as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
@@ -11,13 +11,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anypan.errors import UserError
 from anypan.methods import CLASSICAL
 from anypan.metrics import METRICS
 from anypan.report import Row, markdown_table, read
+from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,18 +71,35 @@ def renewed(text: str, rows: Sequence[Row]) -> str:
 
 
 def stale(root: Path, check: bool) -> list[Path]:
-    """The documents below `root` whose tables differ from the rows; unless `check`, they are rewritten."""
+    """The documents below `root` that differ from the rows; unless `check`, they are rewritten."""
     every = read(sorted((root / "results").glob("*.jsonl")))
-    rows = latest(row for row in every if "cell" not in row)  # the study's rows have tables of their own: runs/paper
+    rows = latest(row for row in every if "cell" not in row)  # rows of cells have documents of their own
     found = []
-    for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
-        text = path.read_text(encoding="utf-8")
-        new = renewed(text, rows) if rows else text
-        if new != text:
+    for path, new in wanted(root, rows):
+        if not path.is_file() or path.read_text(encoding="utf-8") != new:
             found.append(path)
             if not check:
                 path.write_text(new, encoding="utf-8")
     return found
+
+
+def wanted(root: Path, rows: Sequence[Row]) -> Iterator[tuple[Path, str]]:
+    """Every document and what it should hold."""
+    made = generalisation(root)
+    for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        text = path.read_text(encoding="utf-8")
+        if path not in made:
+            yield path, renewed(text, rows) if rows else text
+    yield from made.items()
+
+
+def generalisation(root: Path) -> dict[Path, str]:
+    """The card of the development protocol and its plots; nothing if there are no rows of it."""
+    rows, protocol = root / "results" / "generalisation.jsonl", root / "runs" / "generalisation" / "development.toml"
+    if not rows.is_file():
+        return {}
+    text, place = protocol.read_text(encoding="utf-8"), root / "docs" / "generalisation-development.md"
+    return card(latest(read([rows])), text, place, KNOWN, "images/generalisation-")
 
 
 def main() -> int:

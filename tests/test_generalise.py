@@ -258,7 +258,9 @@ def test_the_card_says_what_the_rows_say(place: Path) -> None:
     assert "WV2 after learning from WV2: its only scene is the one learnt from." in card
     assert TOML.strip() in card and all(row["inputs_sha256"][:12] in card for row in rows)
     for plot in re.findall(r"\]\((.*\.svg)\)", card):
-        assert ElementTree.fromstring((place / "out" / plot).read_text()).tag.endswith("svg")
+        drawn = (place / "out" / plot).read_text()
+        assert ElementTree.fromstring(drawn).tag.endswith("svg")
+        assert all(f".{kind}{{" in drawn for kind in re.findall(r"<rect class='(\w+)'", drawn))
 
 
 @pytest.mark.parametrize("protocol", ["rr", "fr"])

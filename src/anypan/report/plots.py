@@ -21,6 +21,7 @@ STANDALONE = (
     ".grid{stroke:#e2e4e1;fill:none}.ideal{stroke:#0b6b74;stroke-dasharray:5 4;fill:none}circle.classical{fill:#8b959d}"
     "circle.own{fill:#0b6b74}circle.far{fill:#fff;stroke:#8b959d}text.own{fill:#0b6b74}"
     ".curve{fill:none;stroke:#0b6b74;stroke-width:1.8}.curves circle{fill:#0b6b74}"
+    ".better{fill:#3fa7b0}.worse{fill:#e08a5a}"
 )
 """What the page's style sheet says of a plot, for plots that are files of their own."""
 
@@ -221,7 +222,7 @@ def heat(lines: Mapping[str, Sequence[float | None]], columns: Sequence[str], ti
 
 
 def _square(value: float | None, at: Point, wide: float, largest: float) -> str:
-    said = "-" if value is None else f"{value:+.0f}"
+    said = "-" if value is None else f"{value:+.1f}"
     kind = "worse" if (value or 0) > 0 else "better"
     box = f"x={at[0]:.1f} y={at[1]:.1f} width={wide - 2:.1f} height={ROW - 2}"
     return (
