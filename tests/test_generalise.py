@@ -20,7 +20,9 @@ from anypan.benchmark.readers import Entry
 from anypan.cli import cli
 from anypan.demo import make
 from anypan.errors import UserError
+from anypan.gallery import described
 from anypan.generalise import Generalisation, cells, generalise, read_protocol, run, sensors, sensors_of
+from anypan.report.generalisation import card
 from anypan.weights import stored
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -221,8 +223,19 @@ def test_a_training_that_fails_is_a_row_and_the_others_go_on(
     failed = [row for row in rows_of(tmp_path / "out") if "error" in row]
     assert len(tried) == 4 and {row["error"] for row in failed} == {"The scene is too small."}
     card = (tmp_path / "out" / "card.md").read_text()
-    assert "PanNet (random), one-shot, WV2, full on gf2-01, rr: The scene is too small." in card
+    who = "PanNet (random), one-shot, GF2, full; PanNet (random), leave-one-out, without WV2, full"
+    assert f"wv2-01, fr: The scene is too small. ({who})" in card
     assert "| as it is |" in card and "learnt from WV2" not in card
+
+
+def test_a_card_of_errors_alone_names_them(place: Path) -> None:
+    kept = ("inputs_sha256", "size", "ratio", "kind", "start", "cell", "method", "versions", "device", "machine")
+    heads = [
+        {key: row[key] for key in (*kept, "scene", "sensor", "protocol", "mode")} for row in rows_of(place / "out")
+    ]
+    path = place / "card.md"
+    (text,) = card((row | {"error": "It broke."} for row in heads), TOML, path, described()).values()
+    assert "gf2-01, rr: It broke. (EXP; PanNet (random), zero-shot;" in text and "| EXP |" not in text
 
 
 def tables(text: str) -> dict[tuple[str, str], dict[str, list[str]]]:

@@ -214,7 +214,7 @@ def _plot(results: Results, name: str) -> str:
             pairs = [(results.value(base[0], s, name), results.value(line, s, name)) for s in results.sensors]
             lines[f"{start}, {line.label}"] = [_change(before, after, best) for before, after in pairs]
     title = f"{name}: change against zero-shot in per cent, by the sensor judged"
-    return standalone(heat(lines, results.sensors, title)) if lines else ""
+    return standalone(heat(lines, results.sensors, title)) if lines and results.sensors else ""
 
 
 def _change(before: float | None, after: float | None, best: float) -> float | None:
@@ -265,9 +265,11 @@ def _from_to(results: Results, base: Line | None, line: Line, sensor: str, name:
 def _gaps(results: Results) -> str:
     """Why there is no figure: each reason once."""
     reasons = dict.fromkeys(reason for line in results.lines for reason in _reasons(results, line))
-    errors = dict.fromkeys(f"{row['method']} on {row['scene']}, {row['protocol']}: {row['error']}"
-                           for row in results.failures)  # fmt: skip
-    said = [f"- {reason}\n" for reason in (*reasons, *errors)]
+    errors: dict[tuple[str, str, str], list[str]] = {}
+    for row in results.failures:
+        errors.setdefault((row["scene"], row["protocol"], row["error"]), []).append(row["method"])
+    told = [f"{scene}, {protocol}: {error} ({'; '.join(who)})" for (scene, protocol, error), who in errors.items()]
+    said = [f"- {reason}\n" for reason in (*reasons, *told)]
     said += [f"- {PARTIAL}: a mean over fewer scenes than the column's others.\n"] if errors else []
     return f"## Where there is no figure\n{''.join(said)}" if said else ""
 
@@ -296,7 +298,7 @@ def _limits(results: Results) -> str:
     sides = {max(row["size"]) for row in results.rows}
     ratios = sorted({round(row["ratio"]) for row in results.rows})
     said = [
-        f"What is judged is at most {max(sides)} pixels along a side: figures of other parts of the scenes differ.",
+        f"What is judged is at most {max(sides, default=0)} pixels along a side: figures of other parts differ.",
         "One seed and one scene to learn from for each sensor: another scene or seed gives other figures.",
         f"Modes differ in rules: these are of mode {', '.join(by(results.rows, 'mode'))}.",
         "Full and reduced resolution ask different questions; a gain at one that costs the other is none.",
