@@ -16,10 +16,12 @@ from pairs import landscape, read, write_pair
 import anypan
 from anypan.cli import cli
 from anypan.errors import UserError
+from anypan.fuse import fuse_scene
+from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
 from anypan.scene import from_arrays
 from anypan.train import Optimisation, Run
-from anypan.train.real import Judging, RealPatches
+from anypan.train.real import InTurn, Judging, RealPatches, remembered
 from anypan.weights import load, save, stored
 
 SIX = Optimisation(steps=1, scenes=1, patches=6)
@@ -43,6 +45,15 @@ def small(tmp_path_factory):
 
 def scene_of(pan, ms, **options):
     return from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms), gnyq=(0.3,) * len(ms), **options)
+
+
+class Plain:
+    """A fuser that gives every band the PAN."""
+
+    halo = 16
+
+    def __call__(self, pan, lrms):
+        return pan.expand(len(lrms), -1, -1)
 
 
 def tensors(path):
@@ -94,6 +105,39 @@ def test_no_patch_holds_an_invalid_pixel():
     mask[:] = False
     with pytest.raises(UserError, match="too small"):
         RealPatches(scene_of(pan, ms, mask=mask), SIX)
+
+
+@pytest.mark.parametrize("phase", [(0.0, 0.0), (1.3, -0.6)])
+def test_at_full_resolution_the_reference_is_what_the_network_made_of_the_scene(phase):
+    scene = scene_of(*landscape(384, 256, phase=phase), phase=phase)
+    fuser = fitted(load("anypan-s"), scene)
+    patches = RealPatches(scene, SIX, remembered(scene, fuser))
+    batch, fused, pan = patches.draw(0), fuse_scene(scene, fuser), scene.whole().pan
+    assert batch.sampling.phase == phase and patches.turns == (8 if phase == (0.0, 0.0) else 1)
+    for place in patches.places[:: len(patches.places) // 3]:
+        cut = patches.batch([(place, 0)])
+        top, left = (4 * n for n in (place.row, place.col))
+        window = (slice(top, top + patches.size), slice(left, left + patches.size))
+        assert torch.equal(cut.pan[0], pan[:, *window])
+        assert torch.allclose(cut.reference[0], fused[:, *window], atol=1e-3 * float(fused.std()))
+
+
+def test_large_scenes_are_remembered_in_a_few_parts_spread_over_them(monkeypatch):
+    monkeypatch.setattr("anypan.train.real.FIT_BLOCK", 8)
+    scene = scene_of(*landscape(256, 256))
+    parts = list(remembered(scene, Plain()))
+    assert len(parts) == 8 and all(part.shape == (8, 8) for part, _ in parts)
+    assert all(torch.equal(part.whole().pan.expand(reference.shape), reference) for part, reference in parts)
+    firsts = {float(reference[0, 0, 0]) for _, reference in parts}
+    assert len(firsts) == 8
+
+
+def test_steps_learn_from_the_reduced_scene_and_from_the_memory_of_the_scene_in_turn(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("anypan.adapt.InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes))
+    anypan.adapt(*landscape(128, 128), tmp_path / "own.safetensors", steps=1, register=False)
+    learnt, kept = ([patch.mask.shape for patch, _ in patches.samples] for patches in seen)
+    assert learnt == [(32, 32)] and kept == [(128, 128)]
 
 
 def test_adaptation_lowers_the_loss_on_its_scene(tmp_path):

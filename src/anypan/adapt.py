@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from anypan import __version__, raster
 from anypan.align import Pair, pair_of
 from anypan.errors import UserError
+from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
 from anypan.scene import Scene
 from anypan.train import Optimisation, Run
-from anypan.train.real import InTurn, Judging, RealPatches
+from anypan.train.real import InTurn, Judging, RealPatches, Sample, remembered
 from anypan.weights import Stored, save, stored
 
 TUNINGS = ("full", "freeze")
@@ -123,12 +127,15 @@ def _seen(scenes: Sequence[Scene]) -> dict[str, list[str]]:
 
 
 def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) -> tuple[float, float]:
-    """Train a run to its end on scenes in turn; the mean loss of the averaged weights on them before and after.
+    """Train a run to its end on scenes in turn, reduced and as they are.
 
-    Raises UserError if a scene is too small, or if the loss is no longer a number.
+    Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
+    is too small, or if the loss is no longer a number.
     """
-    patches, begun = [RealPatches(scene, run.o) for scene in scenes], time.monotonic()
-    batches, judging = InTurn(patches), Judging(patches)
+    begun, teacher = time.monotonic(), deepcopy(run.network).eval()
+    learnt = [RealPatches(scene, run.o) for scene in scenes]
+    kept = [RealPatches(scene, run.o, _remembered(teacher, scene, run.device)) for scene in scenes]
+    batches, judging = InTurn([patches for both in zip(learnt, kept, strict=True) for patches in both]), Judging(learnt)
     before = run.validate(judging)
     while not run.finished:
         if not math.isfinite(run.advance(batches)):
@@ -137,6 +144,10 @@ def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) ->
         if progress:
             progress(*_progress(run))
     return before, run.validate(judging)
+
+
+def _remembered(teacher: nn.Module, scene: Scene, device: torch.device) -> Iterator[Sample]:
+    return remembered(scene, fitted(teacher, scene).to(str(device)), device)
 
 
 def _progress(run: Run) -> tuple[int, int]:

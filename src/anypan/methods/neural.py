@@ -63,23 +63,27 @@ def neural(name: str | Path) -> Method:
     """The method of the weights ``name`` (in the package) or of a weight file."""
 
     def fit(scene: Scene) -> Fuser:
-        network = _loaded(str(name))
-        sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
-        measured = measure_gain(replace(scene, sampling=sampling))
-        gnyq = effective_gnyq(scene.gnyq, measured)
-        moments = []
-        for patch in scene.blocks():
-            pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
-            moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
-        told = torch.tensor([gnyq])
-        scale = Moments.total(moments).scale().stacked()
-        scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
-        cell = getattr(network, "cell", CELL)
-        unit = math.lcm(cell, scene.ratio)
-        halo = unit * math.ceil(network.halo(sampling) / unit)
-        return NeuralFuser(network, scale, told, sampling, halo, cell)
+        return fitted(_loaded(str(name)), scene)
 
     return fit
+
+
+def fitted(network: Any, scene: Scene) -> NeuralFuser:
+    """The network with the statistics of the scene."""
+    sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
+    measured = measure_gain(replace(scene, sampling=sampling))
+    gnyq = effective_gnyq(scene.gnyq, measured)
+    moments = []
+    for patch in scene.blocks():
+        pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
+        moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
+    told = torch.tensor([gnyq])
+    scale = Moments.total(moments).scale().stacked()
+    scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
+    cell = getattr(network, "cell", CELL)
+    unit = math.lcm(cell, scene.ratio)
+    halo = unit * math.ceil(network.halo(sampling) / unit)
+    return NeuralFuser(network, scale, told, sampling, halo, cell)
 
 
 def _centre(sampling: Sampling) -> tuple[float, float]:

@@ -1,4 +1,8 @@
-"""Batches of real scenes, reduced by Wald's protocol, with their own MS as the reference: for adaptation."""
+"""Batches of real scenes for adaptation: reduced by Wald's protocol with their MS as the reference, or as they are.
+
+At full resolution nobody knows the truth: the reference there is what the network made of the scene before it learnt.
+That keeps the detail that it took from the PAN, which the reduced scene alone would teach it to leave out.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,10 @@ from torch import Tensor
 
 from anypan import wald
 from anypan.errors import UserError
-from anypan.mtf import DenseSampling
+from anypan.methods.neural import NeuralFuser
+from anypan.mtf import DenseSampling, Sampling
 from anypan.normalise import Moments, pan_at_ms_scale
-from anypan.scene import Patch, Scene
+from anypan.scene import FIT_BLOCK, Patch, Scene
 from anypan.simulate.recipe import History
 from anypan.simulate.sample import Batch
 from anypan.train.config import Optimisation
@@ -22,6 +27,7 @@ from anypan.train.config import Optimisation
 CELL = 4  # PAN pixels: a patch is whole cells of the networks' coarse grid
 PATCH = 128  # PAN pixels along a side of a patch, as in pretraining, if the scene has room for it
 LEAST, LEAST_MS = 32, 8  # PAN and MS pixels along the side of the smallest patch
+REMEMBERED = 8  # parts at full resolution, at most
 JUDGED = 16  # patches that judge, at most
 TURNS = 8  # ways to turn and mirror a square
 KINDS = ("pan", "lrms", "reference")
@@ -38,6 +44,17 @@ def reduced(scene: Scene) -> Iterator[Sample]:
         yield wald.degrade(scene.of(patch))
 
 
+def remembered(scene: Scene, fuser: NeuralFuser, device: str | torch.device = "cpu") -> Iterator[Sample]:
+    """(part of the scene at full resolution, what ``fuser``, on ``device``, makes of it), evenly spread."""
+    every = list(scene.tiles(FIT_BLOCK, fuser.halo))
+    step = math.ceil(len(every) / REMEMBERED)
+    for tile in every[step // 2 :: step]:
+        patch = scene.read(tile)
+        fused = fuser(patch.pan.to(device), patch.lrms.to(device)).cpu()
+        part = Patch(patch.core(patch.pan), patch.core(patch.lrms), patch.core(patch.mask))
+        yield scene.of(part), patch.core(fused).clone()
+
+
 @dataclass(frozen=True)
 class Place:
     """A patch of a sample: the sample's number and the patch's first row and column, in MS pixels."""
@@ -50,36 +67,41 @@ class Place:
 class RealPatches:
     """The patches of a scene: at random places, turned and mirrored at random, from a seed for each step.
 
-    ``places`` are those without an invalid pixel. Raises UserError if there is none.
+    ``places`` are those without an invalid pixel. Raises UserError if there is none. ``samples``: of the ``reduced``
+    scene if none are given; those with a phase are not turned, since it would have to turn with them.
     """
 
-    def __init__(self, scene: Scene, o: Optimisation) -> None:
+    def __init__(self, scene: Scene, o: Optimisation, samples: Iterable[Sample] | None = None) -> None:
         self.o, self.ratio, self.gnyq = o, scene.ratio, torch.tensor([scene.gnyq])
         unit = math.lcm(CELL, scene.ratio)
         least = unit * math.ceil(max(LEAST, LEAST_MS * scene.ratio) / unit)
-        samples = [] if min(scene.shape) < least else [(each.whole(), truth) for each, truth in reduced(scene)]
-        self.samples = samples
-        self.size, self.places = _places([patch for patch, _ in samples], least, unit)
+        if samples is None:
+            samples = reduced(scene) if min(scene.shape) >= least else ()
+        parts = list(samples)
+        self.samples = [(part.whole(), reference) for part, reference in parts]
+        self.phase = parts[0][0].sampling.phase if parts else (0.0, 0.0)
+        self.turns = TURNS if self.phase == (0.0, 0.0) else 1
+        self.size, self.places = _places([patch for patch, _ in self.samples], least, unit)
         if not self.places:
             size = " x ".join(str(n) for n in scene.shape)
             raise UserError(
                 f"The scene is too small to be degraded and learnt from: its MS has {size} pixels, but no valid area "
                 f"of {least} x {least}; give a larger one."
             )
-        self.weights = _pan_weights([patch for patch, _ in samples], self.gnyq, scene)
+        self.weights = _pan_weights([patch for patch, _ in self.samples], self.gnyq, Sampling(self.ratio, self.phase))
 
     def draw(self, step: int) -> Batch:
         """The batch of a step; no place comes twice in the same turn unless there are too few."""
         rng = torch.Generator().manual_seed(self.o.seed * 10**6 + step)
-        ways, count = TURNS * len(self.places), self.o.scenes * self.o.patches
+        ways, count = self.turns * len(self.places), self.o.scenes * self.o.patches
         drawn = torch.cat([torch.randperm(ways, generator=rng) for _ in range(math.ceil(count / ways))])[:count]
-        return self.batch((self.places[way // TURNS], way % TURNS) for way in drawn.tolist())
+        return self.batch((self.places[way // self.turns], way % self.turns) for way in drawn.tolist())
 
     def batch(self, ways: Iterable[tuple[Place, int]]) -> Batch:
         """The patches at places, each turned as its number says."""
         cuts = [[_turned(part, turn) for part in self._cut(place)] for place, turn in ways]
         pan, lrms, reference = (torch.stack(parts) for parts in zip(*cuts, strict=True))
-        sampling = DenseSampling(self.ratio, (self.size, self.size))
+        sampling = DenseSampling(self.ratio, (self.size, self.size), self.phase)
         gnyq, weights = (values.expand(len(pan), -1) for values in (self.gnyq, self.weights))
         history = _history(self.ratio, self.gnyq)
         return Batch(pan, lrms, reference, gnyq, weights, sampling, len(pan), history)
@@ -157,14 +179,13 @@ def _corners(mask: Tensor, size: int, step: int) -> list[tuple[int, int]]:
 
 
 def _turned(image: Tensor, turn: int) -> Tensor:
-    """One of the 8 ways to turn and mirror (..., n, n). Reduced scenes have phase 0, so that all are alike."""
+    """One of the 8 ways to turn and mirror (..., n, n)."""
     image = image.rot90(turn % 4, (-2, -1))
     return image.flip(-1) if turn >= 4 else image
 
 
-def _pan_weights(patches: list[Patch], gnyq: Tensor, scene: Scene) -> Tensor:
-    """(1, B): least-squares weights of the reduced scene's bands, in its units, for its PAN."""
-    sampling = type(scene.sampling)(scene.ratio)
+def _pan_weights(patches: list[Patch], gnyq: Tensor, sampling: Sampling) -> Tensor:
+    """(1, B): least-squares weights of the samples' bands, in their units, for their PAN."""
     moments = [Moments.of(p.lrms, pan_at_ms_scale(p.pan, gnyq[0], sampling), p.mask_lr) for p in patches]
     scale = Moments.total(moments).scale()
     return (scale.weights / scale.std)[None]
