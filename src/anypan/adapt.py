@@ -106,10 +106,11 @@ def teach(
 ) -> tuple[Run, float, float]:
     """Train weights on scenes in turn and write what they become to ``path``, with how it came about in its header.
 
+    Weights that are not random remember what they made of the scenes at full resolution.
     Returns the finished run and the mean loss of the averaged weights on the scenes before and after. Raises UserError.
     """
     run = Run(base.network().train(), replace(o, freeze=_frozen(base, tuning)), device)
-    before, after = tune(run, scenes, progress)
+    before, after = tune(run, scenes, progress, remember=not base.untrained)
     facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
     for key, values in _seen(scenes).items():
         facts[key] = "; ".join(dict.fromkeys(values))
@@ -126,19 +127,24 @@ def _seen(scenes: Sequence[Scene]) -> dict[str, list[str]]:
     }
 
 
-def tune(run: Run, scenes: Sequence[Scene], progress: Progress | None = None) -> tuple[float, float]:
-    """Train a run to its end on scenes in turn, reduced and as they are.
+def tune(
+    run: Run, scenes: Sequence[Scene], progress: Progress | None = None, remember: bool = True
+) -> tuple[float, float]:
+    """Train a run to its end on scenes in turn, each reduced and, if it is to ``remember``, as it is.
 
     Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
     is too small, or if the loss is no longer a number.
     """
     begun, teacher = time.monotonic(), deepcopy(run.network).eval()
-    learnt = [RealPatches(scene, run.o) for scene in scenes]
-    kept = [RealPatches(scene, run.o, _remembered(teacher, scene, run.device)) for scene in scenes]
-    batches, judging = InTurn([patches for both in zip(learnt, kept, strict=True) for patches in both]), Judging(learnt)
+    learnt, batches = [RealPatches(scene, run.o) for scene in scenes], list[RealPatches]()
+    for scene, reduced in zip(scenes, learnt, strict=True):
+        batches.append(reduced)
+        if remember:
+            batches.append(RealPatches(scene, run.o, _remembered(teacher, scene, run.device)))
+    judging = Judging(learnt)
     before = run.validate(judging)
     while not run.finished:
-        if not math.isfinite(run.advance(batches)):
+        if not math.isfinite(run.advance(InTurn(batches))):
             raise UserError(f"The loss at step {run.step} is no number: these weights do not suit this scene.")
         run.seconds = time.monotonic() - begun
         if progress:

@@ -69,6 +69,11 @@ class Stored:
         return self.header["architecture"]
 
     @property
+    def untrained(self) -> bool:
+        """Whether the weights are random."""
+        return self.header.get("untrained") == "True"
+
+    @property
     def config(self) -> Any:
         """The configuration of its network."""
         return ARCHITECTURES[self.architecture].config(**json.loads(self.header["config"]))

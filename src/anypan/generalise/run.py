@@ -139,7 +139,7 @@ def _starts(protocol: Generalisation, folder: Path) -> dict[str, Start]:
         if not path.is_file():
             train = Optimisation(steps=1, seed=protocol.seed)
             network, settings = build(Config(out="", architecture=name, model=sizes, train=train))
-            save(path, network.state_dict(), name, settings, seed=protocol.seed)
+            save(path, network.state_dict(), name, settings, seed=protocol.seed, untrained=True)
         found[f"{name} (random)"] = Start(str(path), {"architecture": name, "sizes": sizes}, random=True)
     return found
 
