@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -134,7 +135,7 @@ def test_large_scenes_are_remembered_in_a_few_parts_spread_over_them(monkeypatch
 
 def test_steps_learn_from_the_reduced_scene_and_from_the_memory_of_the_scene_in_turn(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("anypan.adapt.InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes))
+    monkeypatch.setattr(sys.modules["anypan.adapt"], "InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes))
     anypan.adapt(*landscape(128, 128), tmp_path / "own.safetensors", steps=1, register=False)
     learnt, kept = ([patch.mask.shape for patch, _ in patches.samples] for patches in seen)
     assert learnt == [(32, 32)] and kept == [(128, 128)]
