@@ -85,6 +85,22 @@ def test_the_halo_is_honest(name, ratio, end):
     assert torch.all(beyond < 1e-5)
 
 
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_the_weights_that_ship_reach_no_farther_than_their_halo(ratio):
+    """The halo of anypan-s is smaller than the sum of all reaches: what lies between must be lost in rounding."""
+    network, sampling = load("anypan-s"), inputs_of(1, ratio, (1, 1))[-1]
+    halo = -(-network.halo(sampling) // 4) * 4
+    assert halo < 0.7 * network.reach(sampling)
+    pan, lrms, *rest = inputs_of(3, ratio, (-(-(halo + 40) // 4), 4))
+    with torch.inference_mode():
+        before = network(pan, lrms, *rest)
+        pan[..., :8, :] += 20.0
+        lrms[..., : 8 // ratio, :] -= 20.0
+        change = (network(pan, lrms, *rest) - before).abs().amax((0, 1, 3))
+    assert change[:8].max() > 5
+    assert change[8 + halo :].max() < 5e-6
+
+
 @pytest.fixture
 def weights(request, tmp_path):
     """A file of random weights of the architecture."""

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anypan.mtf import DenseSampling, Sampling, gaussian_taps, sigma_for, toolbox_kernel
+from anypan.mtf import BlockSampling, DenseSampling, Sampling, gaussian_taps, sigma_for, toolbox_kernel
 
 RATIOS = st.integers(2, 6)
 PHASES = st.floats(-0.5, 0.5)
@@ -91,6 +91,20 @@ def test_dense_matrices_equal_the_shifted_sums_away_from_the_border():
     lrms, also = sampling.degrade(image, gains), dense.degrade(image, gains)
     assert torch.allclose(lrms[..., 4:-4, 4:-4], also[..., 4:-4, 4:-4], atol=1e-5)
     assert torch.allclose(sampling.expand(lrms), dense.expand(lrms), atol=1e-5)
+
+
+@given(RATIOS, st.floats(-3, 3), PHASES, st.tuples(st.integers(1, 40), st.integers(1, 40)), st.integers(0, 99))
+@settings(deadline=None, max_examples=30)
+def test_block_products_equal_the_shifted_sums_borders_included(ratio, dy, dx, shape, seed):
+    generator = torch.Generator().manual_seed(seed)
+    lrms = torch.randn(2, 3, *shape, generator=generator)
+    image = torch.randn(2, 3, shape[0] * ratio, shape[1] * ratio, generator=generator)
+    gnyq = 0.1 + 0.6 * torch.rand(2, 3, generator=generator)
+    sums, products = Sampling(ratio, (dy, dx)), BlockSampling(ratio, (dy, dx))
+    assert (products.expand(lrms) - sums.expand(lrms)).abs().max() < 5e-6
+    assert (products.degrade(image, gnyq) - sums.degrade(image, gnyq)).abs().max() < 5e-6
+    assert (products.degrade(image[:1, :1], [0.2]) - sums.degrade(image[:1, :1], [0.2])).abs().max() < 5e-6
+    assert products.degrade(image[0, :1], [0.2, 0.3]).shape == (2, *shape)
 
 
 def test_sigma_is_the_published_closed_form():

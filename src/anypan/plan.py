@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from anypan.align import Pair
 from anypan.grid import Grid
+from anypan.models import ARCHITECTURES
 from anypan.models.anypan_s import CELL  # cores begin at whole cells, as the networks need
 from anypan.raster import CACHE
 from anypan.scene import Scene
 from anypan.weights import available
 
-TILE = 1024  # PAN pixels along a side of a tile's core
+TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
+MEMORY = 2 * 2**30  # bytes that a tile may take
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 # A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
-FORMULA, NETWORK = (64, 14), (240, 18)
+FORMULA, NETWORK, SMALL = (64, 14), (240, 18), (96, 17)  # the last: of networks that say how large their tiles can be
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,22 @@ class Plan:
 
 
 def tile_size(scene: Scene, tile: int | None, fuser: object = None) -> int:
-    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels, in whole cells of the fuser's ``cell``."""
+    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels, in whole cells of the fuser's ``cell``.
+
+    Unless told, it is what the fuser asks for (its ``tile``), or less where the bands are many: ``MEMORY`` bounds it.
+    """
     unit = math.lcm(getattr(fuser, "cell", CELL), scene.ratio) // scene.ratio
-    return max(unit, (tile or TILE) // scene.ratio // unit * unit)
+    halo, planes = SMALL
+    most = math.isqrt(MEMORY // (4 * planes * (len(scene.bands) + 1))) - 2 * halo
+    side = tile or max(TILE, min(getattr(fuser, "tile", None) or TILE, most))
+    return max(unit, side // scene.ratio // unit * unit)
 
 
 def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     """The plan for an aligned pair."""
-    bands, size = pair.scene.bands, tile_size(pair.scene, options.tile)
-    halo, planes = NETWORK if _is_network(method) else FORMULA
+    network = _network(method)
+    bands, size = pair.scene.bands, tile_size(pair.scene, options.tile, network)
+    halo, planes = FORMULA if network is None else SMALL if getattr(network, "tile", None) else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     return Plan(
         method=method,
@@ -110,5 +120,7 @@ def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     )
 
 
-def _is_network(method: str) -> bool:
-    return method.endswith(".safetensors") or method in {card.name for card in available()}
+def _network(method: str) -> type[Any] | None:
+    """The class of the method's network; of a file, which is not opened for this, any; None of a formula."""
+    named = {card.name: ARCHITECTURES[card.architecture].network for card in available()}
+    return object if method.endswith(".safetensors") else named.get(method)

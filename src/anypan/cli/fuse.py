@@ -23,7 +23,7 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
-_TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: 1024]"
+_TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from anypan.gain import effective_gnyq, measure_gain
 from anypan.methods.base import Fuser, Method
 from anypan.models.anypan_s import CELL
-from anypan.mtf import Sampling
+from anypan.mtf import BlockSampling, Sampling
 from anypan.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.scene import Scene
 from anypan.weights import load
@@ -31,6 +31,7 @@ class NeuralFuser:
     sampling: Sampling
     halo: int
     cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
+    tile: int | None = None  # PAN pixels along a side of the tiles that suit it
 
     def to(self, device: str) -> NeuralFuser:
         """The same fuser on another device."""
@@ -70,7 +71,7 @@ def neural(name: str | Path) -> Method:
 
 def fitted(network: Any, scene: Scene) -> NeuralFuser:
     """The network with the statistics of the scene."""
-    sampling = replace(scene.sampling, convention="physical", phase=_centre(scene.sampling))
+    sampling = BlockSampling(scene.ratio, _centre(scene.sampling))
     measured = measure_gain(replace(scene, sampling=sampling))
     gnyq = effective_gnyq(scene.gnyq, measured)
     moments = []
@@ -83,7 +84,7 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     cell = getattr(network, "cell", CELL)
     unit = math.lcm(cell, scene.ratio)
     halo = unit * math.ceil(network.halo(sampling) / unit)
-    return NeuralFuser(network, scale, told, sampling, halo, cell)
+    return NeuralFuser(network, scale, told, sampling, halo, cell, getattr(network, "tile", None))
 
 
 def _centre(sampling: Sampling) -> tuple[float, float]:

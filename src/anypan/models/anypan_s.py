@@ -9,6 +9,7 @@ detail reveal, and made consistent with both once more, as far as the network tr
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 
@@ -17,9 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import REGRESSION_REACH, Scale, local_regression, pan_at_ms_scale
+from anypan.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, local_regression, pan_at_ms_scale
 
 CELL = 4  # PAN pixels along a side of a cell of the coarse grid
+EVEN = (3**2 - 1) / 12  # variance of an even kernel of three cells along a side
+REGRESSED = (WINDOW**2 + SMOOTHED**2 - 2) / 12  # variance of local regression, in MS pixels
+RESAMPLED = 0.75  # variance of an MTF filter with a gain of .1 followed by interpolation, in MS pixels, rounded up
 CLEAR = 2.0  # standard deviations below the mean at which a modulation takes the air's light to end, at most
 LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations
 STEEPEST = 4.0  # bound of a modulation's gain
@@ -69,11 +73,17 @@ class Correction(nn.Module):
         nn.init.zeros_(self.change.weight)
 
     def forward(self, features: Tensor, residual: Tensor, texture: Tensor) -> Tensor:
-        return self.change(F.relu(self.look(torch.cat([features, residual, texture], 1))))
+        """features (N * B, C, h, w), residual (N * B, 4, h, w), texture (N, 16, h, w), which all bands share."""
+        own, shared = self.look.weight.split([features.shape[1] + 4, CELL**2], 1)
+        looked = F.conv2d(_stacked(features, residual), own, self.look.bias, padding=1)
+        looked.unflatten(0, (len(texture), -1)).add_(F.conv2d(texture, shared, padding=1)[:, None])
+        return self.change(looked.relu_())
 
 
 class AnypanS(nn.Module):
     """See the module; ``forward`` takes and returns standardised images."""
+
+    tile = 2048  # PAN pixels along a side of the tiles that suit it: of larger ones less is halo
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -93,7 +103,18 @@ class AnypanS(nn.Module):
         self.trust.bias = nn.Parameter(torch.tensor([0.9, 0.95]))
 
     def halo(self, sampling: Sampling) -> int:
-        """PAN pixels beyond which nothing reaches an output pixel."""
+        """PAN pixels beyond which nothing reaches an output pixel but less than rounding.
+
+        Convolutions and resamplings follow one another, so that the squares of their spreads add, not their reaches,
+        which come to 232 pixels at ratio 4. Six standard deviations of a chain of even kernels are left; measured, a
+        change of any size is lost in rounding beyond five of them.
+        """
+        convolutions, resamplings = 2 + 2 * self.config.blocks + 2 * self.config.steps, 4 + self.config.steps
+        cells = CELL**2 * convolutions * EVEN
+        return math.ceil(6 * math.sqrt(cells + sampling.ratio**2 * (resamplings * RESAMPLED + REGRESSED)))
+
+    def reach(self, sampling: Sampling) -> int:
+        """PAN pixels beyond which nothing at all reaches an output pixel."""
         convolutions = 2 + 2 * self.config.blocks + 2 * self.config.steps
         return CELL * (convolutions + 1) + sampling.reach * (4 + self.config.steps) + sampling.ratio * REGRESSION_REACH
 
@@ -107,48 +128,53 @@ class AnypanS(nn.Module):
         exp, pan_lr = sampling.expand(lrms), pan_at_ms_scale(pan, gnyq, sampling)
         pan_lp = sampling.expand(pan_lr)
         gains, likeness = (sampling.expand(local) for local in local_regression(lrms, pan_lr, scale.slope))
-        misfit = pan_lp - _intensity(exp, scale)
-        trunk = self.read_pan(torch.cat([F.pixel_unshuffle(pan - pan_lp, CELL), _half(pan_lp), _half(misfit)], 1))
+        detail, misfit = pan - pan_lp, pan_lp - _intensity(exp, scale)
+        trunk = self.read_pan(_stacked(F.pixel_unshuffle(detail, CELL), _half(pan_lp), _half(misfit)))
         modulations = _modulations(exp, pan_lp, scale)
         bands = self.read_band(_describe(exp, (gains, likeness, *modulations), scale, gnyq, sampling.ratio))
         for block in self.blocks:
             trunk, bands = block(trunk, bands)
-        for share, other in zip(self._shares(self.blend, bands, lrms), modulations, strict=True):
-            gains = gains + share * (other - gains)
-        fused = exp + gains * (pan - pan_lp) + self._details(F.relu(trunk), F.relu(bands), lrms.shape[1])
+        del likeness, misfit, pan_lp  # what is alive at once bounds the size of tiles
+        trunk = F.relu(trunk)
+        bands = F.relu(bands)
+        details, shares = self._heads(trunk, bands)
+        for rank, other in enumerate(modulations):
+            gains = torch.lerp(gains, other, _smooth(shares[:, :, rank]))
+        fused = torch.addcmul(exp, gains, detail).add_(details)
+        del exp, details, modulations, other, trunk
         for correction in self.corrections:
-            residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
             left = F.pixel_unshuffle(_texture_left(pan, fused, scale, gnyq, sampling), CELL)
-            left = left.repeat_interleave(exp.shape[1], 0)
-            change = correction(F.relu(bands), _half(residual.flatten(0, 1)[:, None]), left)
-            fused = fused + residual + F.pixel_shuffle(change, CELL).unflatten(0, lrms.shape[:2])[:, :, 0]
-        in_pan, in_ms = (share.clamp(0, 1) for share in self._shares(self.trust, bands, lrms))
-        fused = fused + in_pan * gains * _texture_left(pan, fused, scale, gnyq, sampling)
-        fused = fused + sampling.expand(lrms - sampling.degrade(fused, gnyq))
-        return fused + in_ms * sampling.expand(lrms - sampling.degrade(fused, gnyq))
+            residual = sampling.expand(lrms - sampling.degrade(fused, gnyq))
+            change = correction(bands, _half(residual.flatten(0, 1)[:, None]), left)
+            fused = (fused + residual).add_(_shuffled(change, len(pan)))
+        in_pan, in_ms = (_smooth(shares[:, :, rank]).clamp_(0, 1) for rank in (2, 3))
+        fused = torch.addcmul(fused, in_pan * gains, _texture_left(pan, fused, scale, gnyq, sampling))
+        fused = sampling.expand(lrms - sampling.degrade(fused, gnyq)).add_(fused)
+        return torch.addcmul(fused, in_ms, sampling.expand(lrms - sampling.degrade(fused, gnyq)))
 
-    def _shares(self, head: nn.Conv2d, bands: Tensor, lrms: Tensor) -> tuple[Tensor, ...]:
-        """What a head says of every band, each output smoothly on the PAN grid: (N, B, H, W)."""
-        said = F.interpolate(head(F.relu(bands)), scale_factor=CELL, mode="bilinear")
-        return said.unflatten(0, lrms.shape[:2]).unbind(2)
+    def _heads(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
+        """Details (N, B, H, W), and on the coarse grid the shares of ``blend`` and ``trust`` (N, B, 4, h, w).
 
-    def _details(self, trunk: Tensor, bands: Tensor, count: int) -> Tensor:
-        """Sum over the bases of a gain per band and cell times the basis, plus the band's own detail."""
+        A detail is the sum over the bases of a gain per band and cell times the basis, plus the band's own. What
+        reads the bands is one convolution: a narrow one takes nearly as long as a wide one.
+        """
+        heads, counts = (self.gains, self.blend, self.trust), (self.config.bases, CELL**2, 4)
+        weight, bias = torch.cat([head.weight for head in heads]), torch.cat([head.bias for head in heads])  # type: ignore
+        said = F.conv2d(bands, weight, bias, padding=1).unflatten(0, (len(trunk), -1))
+        gains, own, shares = said.split(counts, 2)
         bases = self.bases(trunk).unflatten(1, (self.config.bases, CELL**2))
-        gains, own = self.gains(bands).split([self.config.bases, CELL**2], 1)
-        gains = gains.unflatten(0, (len(trunk), count))
-        detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own.unflatten(0, (len(trunk), count))
-        return F.pixel_shuffle(detail, CELL)[:, :, 0]
+        detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases).add_(own)
+        return _shuffled(detail.flatten(0, 1), len(trunk)), shares
 
 
 def _describe(exp: Tensor, local: tuple[Tensor, ...], scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
     """What is known of each band, on the coarse grid: (N * B, 15, H / 4, W / 4)."""
-    pooled = [F.avg_pool2d(known.flatten(0, 1)[:, None], CELL) for known in local]
+    pooled = [_means(known.flatten(0, 1)[:, None], 1) for known in local]
     facts = [scale.slope, scale.weights, torch.full_like(scale.slope, ratio / 4), gnyq.expand_as(scale.slope)]
     facts += [known[:, None].expand_as(scale.slope) for known in (scale.lighter, scale.explained)]
     facts.append(1 / (1 + scale.level))
     planes = torch.stack(facts, -1).flatten(0, 1)[..., None, None].expand(-1, -1, *pooled[0].shape[-2:])
-    return torch.cat([_half(exp.flatten(0, 1)[:, None]), planes, *pooled], 1)
+    return _stacked(_half(exp.flatten(0, 1)[:, None]), planes, *pooled)
 
 
 def _modulations(exp: Tensor, pan_lp: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
@@ -188,4 +214,32 @@ def _texture_left(pan: Tensor, fused: Tensor, scale: Scale, gnyq: Tensor, sampli
 
 def _half(smooth: Tensor) -> Tensor:
     """(N, 1, H, W) without fine detail as four channels of the coarse grid."""
-    return F.pixel_unshuffle(F.avg_pool2d(smooth, 2), 2)
+    return _means(smooth, 2)
+
+
+def _means(image: Tensor, parts: int) -> Tensor:
+    """(N, 1, H, W) to (N, parts^2, H / 4, W / 4): means of the parts of each cell. Faster than pooling."""
+    each = torch.eye(parts**2, dtype=image.dtype, device=image.device).view(-1, 1, parts, parts)
+    size = CELL // parts
+    return F.conv2d(image, each.repeat_interleave(size, 2).repeat_interleave(size, 3) / size**2, stride=CELL)
+
+
+def _smooth(coarse: Tensor) -> Tensor:
+    """(N, B, h, w) on the coarse grid, smoothly on the PAN grid."""
+    return F.interpolate(coarse.contiguous(), scale_factor=CELL, mode="bilinear")
+
+
+def _shuffled(cells: Tensor, count: int) -> Tensor:
+    """(N * B, 16, h, w) on the coarse grid, a channel for each pixel of a cell, as N images (N, B, H, W)."""
+    return F.pixel_shuffle(cells, CELL).unflatten(0, (count, -1))[:, :, 0]
+
+
+def _stacked(*images: Tensor) -> Tensor:
+    """Channels after one another, in the order of memory that convolutions like (much faster than torch.cat)."""
+    first, end = images[0], 0
+    shape = (len(first), sum(image.shape[1] for image in images), *first.shape[2:])
+    out = torch.empty(shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last)
+    for image in images:
+        begin, end = end, end + image.shape[1]
+        out[:, begin:end] = image
+    return out

@@ -40,12 +40,14 @@ class Windowed(AnypanS):
         self.cell = CELL * config.window
         self.blocks = nn.ModuleList(block(config, (n % 2) * (config.window // 2)) for n in range(config.blocks))
 
+    tile = None  # attention and scans need much memory: none larger than usual
+
     def halo(self, sampling: Sampling) -> int:
-        """PAN pixels beyond which nothing reaches an output pixel.
+        """PAN pixels beyond which nothing at all reaches an output pixel: attention does not fade with distance.
 
         What a block reaches ends with a window of its grid, but for convolutions of at most two cells; those stay
         inside the next block's window, which ends half a window farther. So windows are of 4 cells at least.
         """
         blocks, window = len(self.blocks), self.cell // CELL
         reach = window - 1 + (blocks - 1) * (window // 2) + LOCAL
-        return super().halo(sampling) + CELL * (reach - 2 * blocks)
+        return self.reach(sampling) + CELL * (reach - 2 * blocks)
