@@ -9,9 +9,11 @@ from torch import Tensor
 
 from anypan.gain import measure_gains
 from anypan.losses import (
+    ANGLE_WEIGHT,
     CONSISTENCY_WEIGHT,
     TEXTURE_WEIGHT,
     UNFILTERED,
+    angle_loss,
     consistency_loss,
     fusion_loss,
     texture_loss,
@@ -40,6 +42,7 @@ def batch_loss(network: Callable[..., Tensor], batch: Batch) -> Tensor:
     left, plain = (lrms - batch.sampling.degrade(image, batch.gnyq) for image in (fused, injected))
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
     loss = loss + CONSISTENCY_WEIGHT * consistency_loss(left, plain)
+    loss = loss + ANGLE_WEIGHT * angle_loss(scale.invert(fused), batch.reference, scale.invert(injected))
     # Where nothing was low-passed the PAN's finest detail is aliased: only the reference's texture is asked for.
     follows = scale.slope * (batch.gnyq < UNFILTERED)
     return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, follows)
