@@ -1,6 +1,6 @@
 """All scenes, both protocols, every method: the rows behind the published tables.
 
-python runs/benchmark/rows.py ../shared/data/scenes results/benchmark.jsonl [--mode toolbox] [--method NAME ...]
+python runs/benchmark/rows.py ../shared/data/scenes results/benchmark.jsonl [--mode toolbox] [--protocol rr] [--method NAME ...]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from anypan.benchmark import find_scenes, named_methods, run, write_rows
+from anypan.benchmark import MODES, PROTOCOLS, contenders, find_scenes, run, write_rows
 from anypan.methods import METHODS
 
 
@@ -23,11 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes")
     parser.add_argument("out")
-    parser.add_argument("--mode", choices=("physical", "toolbox"), default="physical")
+    parser.add_argument("--mode", choices=tuple(MODES), default="physical")
+    parser.add_argument("--protocol", choices=PROTOCOLS, action="append", help="both, if not given")
     parser.add_argument("--method", action="append")
     wanted = parser.parse_args()
-    methods = named_methods(wanted.method or METHODS)
-    write_rows(run(find_scenes(wanted.scenes), methods, mode=wanted.mode), wanted.out, say)
+    methods = contenders(wanted.method or METHODS)
+    write_rows(run(find_scenes(wanted.scenes), methods, wanted.protocol or PROTOCOLS, wanted.mode), wanted.out, say)
 
 
 if __name__ == "__main__":

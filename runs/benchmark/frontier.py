@@ -1,0 +1,73 @@
+"""The frontier between reduced and full resolution, a point for each experiment with the default network.
+
+python runs/benchmark/frontier.py --add LABEL rows.jsonl [...] [--method anypan-s]   measure a point, append it, redraw
+python runs/benchmark/frontier.py [--check]                                          redraw; or fail if out of date
+
+Points are lines of results/frontier/anypan-s.jsonl with the columns of the target table (table.py), which also says
+what they are measured on; the plots are docs/images/frontier-RATIO.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from table import summarise
+
+from anypan.errors import UserError
+from anypan.report import read
+from anypan.report.plots import scatter, standalone
+
+ROOT = Path(__file__).resolve().parents[2]
+POINTS = ROOT / "results" / "frontier" / "anypan-s.jsonl"
+IMAGES = ROOT / "docs" / "images"
+ACROSS, UP = "D_rho / MTF-GLP-HPM-R", "ERGAS / oracle"
+
+
+def main() -> int:
+    """Exit status 1 if --check finds a plot out of date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*")
+    parser.add_argument("--add", metavar="LABEL")
+    parser.add_argument("--method", default="anypan-s")
+    parser.add_argument("--check", action="store_true")
+    wanted = parser.parse_args()
+    if bool(wanted.add) != bool(wanted.rows):
+        parser.error("a LABEL and rows go together")
+    if wanted.add:
+        with POINTS.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(point) + "\n" for point in measured(wanted.rows, wanted.method, wanted.add))
+    old = [path for path, svg in plots() if not path.is_file() or path.read_text(encoding="utf-8") != svg]
+    if not wanted.check:
+        for path, svg in plots():
+            path.write_text(svg, encoding="utf-8")
+    for path in old:
+        said = "out of date, run python runs/benchmark/frontier.py" if wanted.check else "drawn"
+        print(f"{path.relative_to(ROOT)}: {said}")
+    return int(wanted.check and bool(old))
+
+
+def measured(rows: list[str], method: str, label: str) -> Iterator[dict]:
+    """A point for each ratio: both protocols' columns in one. UserError if the method has no rows of both."""
+    entries = [entry for entry in summarise(read(rows)) if entry["method"] == method]
+    ratios = {entry["ratio"] for entry in entries if entry["protocol"] == "fr"}
+    if not ratios:
+        raise UserError(f"The rows say nothing of {method} at full resolution: judge it with --protocol both.")
+    for ratio in sorted(ratios, reverse=True):
+        both = {key: value for entry in entries if entry["ratio"] == ratio for key, value in entry.items()}
+        figures = {key: round(value, 4) for key, value in both.items() if isinstance(value, float)}
+        yield {"label": label, "ratio": ratio, **figures}
+
+
+def plots() -> Iterator[tuple[Path, str]]:
+    """Where each plot lies, and the plot: the last point of a ratio stands out."""
+    points = [json.loads(line) for line in POINTS.read_text(encoding="utf-8").splitlines()]
+    for ratio in sorted({point["ratio"] for point in points}):
+        shown = {point["label"]: (point[ACROSS], point[UP]) for point in points if point["ratio"] == ratio}
+        yield IMAGES / f"frontier-{ratio}.svg", standalone(scatter(shown, (ACROSS, UP), [list(shown)[-1]]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

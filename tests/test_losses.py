@@ -1,0 +1,51 @@
+"""What pretraining minimises: each term is least where it should be."""
+
+import pytest
+import torch
+
+from anypan.losses import angle_loss, fusion_loss, texture_loss
+
+
+@pytest.fixture
+def images():
+    """Reference, estimate and plain regression (2, 3, 32, 32), positive."""
+    rng = torch.Generator().manual_seed(0)
+    reference, error, plain = (torch.rand(2, 3, 32, 32, generator=rng) for _ in range(3))
+    return reference + 1, reference + 1 + 0.1 * error, reference + 1 + 0.2 * plain
+
+
+def test_the_angle_is_that_of_plain_regression_over_itself_and_ignores_brightness(images):
+    reference, fused, plain = images
+    assert float(angle_loss(reference, reference, plain)) == 0
+    assert float(angle_loss(plain, reference, plain)) == pytest.approx(1)
+    assert 0 < float(angle_loss(fused, reference, plain)) < 1
+    assert float(angle_loss(3 * fused, reference, plain)) == pytest.approx(float(angle_loss(fused, reference, plain)))
+
+
+def test_a_spectrum_without_light_has_a_finite_gradient(images):
+    reference, fused, plain = images
+    dark = torch.zeros_like(fused, requires_grad=True)
+    angle_loss(dark, reference, plain).backward()
+    assert dark.grad is not None and bool(torch.isfinite(dark.grad).all())
+
+
+def test_one_large_error_costs_more_than_the_same_sum_of_small_ones(images):
+    reference, _, _ = images
+    weights = torch.tensor([[0.5, 0.5, 0.0]]).expand(2, -1)
+    spread, single = torch.full_like(reference, 0.01), torch.zeros_like(reference)
+    single[..., 0, 0] = 0.01 * 32 * 32
+    assert float(fusion_loss(reference, reference, weights)) < 1e-4
+    assert float(fusion_loss(reference + single, reference, weights)) > 2 * float(
+        fusion_loss(reference + spread, reference, weights)
+    )
+
+
+def test_texture_is_asked_for_where_a_band_follows_the_pan_only(images):
+    reference, _, _ = images
+    pan, flat = reference.mean(1, keepdim=True), torch.ones_like(reference)
+    noise = torch.rand(reference.shape, generator=torch.Generator().manual_seed(3))
+    injected = flat + pan
+    follows, apart = torch.ones(2, 3), torch.zeros(2, 3)
+    assert float(texture_loss(noise, flat, injected, pan, follows)) > 0.5
+    assert float(texture_loss(noise, flat, injected, pan, apart)) < 0.3
+    assert float(texture_loss(injected, flat, injected, pan, follows)) < 1e-4
