@@ -1,6 +1,6 @@
 """All scenes, both protocols, every method: the rows behind the published tables.
 
-python runs/benchmark/rows.py ../shared/data/scenes results/benchmark.jsonl [--mode toolbox] [--protocol rr] [--method NAME ...]
+python runs/benchmark/rows.py ../shared/data/scenes OUT.jsonl [--mode toolbox] [--protocol rr] [--method NAME ...]
 """
 
 from __future__ import annotations
