@@ -137,7 +137,7 @@ class AnypanS(nn.Module):
         del likeness, misfit, pan_lp  # what is alive at once bounds the size of tiles
         trunk = F.relu(trunk)
         bands = F.relu(bands)
-        details, shares = self._heads(trunk, bands)
+        details, shares = (said.to(pan.dtype) for said in self._heads(trunk, bands))  # the physics is in float32
         for rank, other in enumerate(modulations):
             gains = torch.lerp(gains, other, _smooth(shares[:, :, rank]))
         fused = torch.addcmul(exp, gains, detail).add_(details)
