@@ -187,9 +187,9 @@ def test_the_published_recipe_uses_no_effect_that_came_after_it():
     later = ("zoomed", "turned", "curved", "highpassed", "shuffled", "anisotropic", "detector", "smeared", "fractional")
     later += ("exotic", "striped", "saturated", "compressed")
     config = read_config(PRESETS / "anypan-s.toml").simulation
-    assert config == Simulation(snr_ms=(300.0, 5000.0), quantised=0.15) and not any(
-        getattr(config, name) for name in later
-    )
+    ratios = {4: 0.5, 2: 0.36, 3: 0.09, 6: 0.05}
+    assert config == Simulation(ratios=ratios, snr_ms=(300.0, 5000.0), quantised=0.15)
+    assert not any(getattr(config, name) for name in later)
     assert config.kernels == {"mtf": 1.0}
 
 

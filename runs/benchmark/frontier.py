@@ -66,7 +66,7 @@ def plots() -> Iterator[tuple[Path, str]]:
     points = [json.loads(line) for line in POINTS.read_text(encoding="utf-8").splitlines()]
     for ratio in sorted({point["ratio"] for point in points}):
         shown = {point["label"]: (point[ACROSS], point[UP]) for point in points if point["ratio"] == ratio}
-        yield IMAGES / f"frontier-{ratio}.svg", standalone(scatter(shown, (ACROSS, UP), [list(shown)[-1]]))
+        yield IMAGES / f"frontier-{ratio}.svg", standalone(scatter(shown, (ACROSS, UP), [list(shown)[-1]], far=False))
 
 
 if __name__ == "__main__":

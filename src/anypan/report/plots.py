@@ -26,9 +26,14 @@ STANDALONE = (
 """What the page's style sheet says of a plot, for plots that are files of their own."""
 
 
-def scatter(points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[str], ideal: float | None = None) -> str:
-    """Methods as labelled dots; `own` stand out. A method far outside is drawn hollow on the frame, its values said."""
-    spans = tuple(_span([point[axis] for point in points.values()], ideal if axis else None) for axis in (0, 1))
+def scatter(
+    points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[str], ideal: float | None = None, far: bool = True
+) -> str:
+    """Methods as labelled dots; `own` stand out.
+
+    A method far outside is drawn hollow on the frame, its values said; without `far` the frame takes in all.
+    """
+    spans = tuple(_span([point[axis] for point in points.values()], ideal if axis else None, far) for axis in (0, 1))
     frame = _frame(axes, spans) + (_ideal(ideal, spans[1]) if ideal is not None else "")
     at = {name: (_along(point[0], spans[0], LEFT, WIDTH - RIGHT), _along(point[1], spans[1], HEIGHT - BOTTOM, TOP))
           for name, point in points.items()}  # fmt: skip
@@ -44,10 +49,14 @@ def scatter(points: Mapping[str, Point], axes: tuple[str, str], own: Sequence[st
     return _svg(WIDTH, HEIGHT, f"{axes[1]} against {axes[0]}", frame + dots + labels)
 
 
-def _span(values: Sequence[float], keep: float | None) -> tuple[float, float]:
-    """Range of the bulk of the values, with a margin, and of `keep`."""
+def _span(values: Sequence[float], keep: float | None, far: bool) -> tuple[float, float]:
+    """Range of the bulk of the values, of all of them unless some may lie `far` off, with a margin, and of `keep`."""
     middle = median(values)
-    bound = OUTLIER * max(median(abs(value - middle) for value in values), 1e-3 * abs(middle), 1e-9)
+    bound = (
+        math.inf
+        if not far
+        else OUTLIER * max(median(abs(value - middle) for value in values), 1e-3 * abs(middle), 1e-9)
+    )
     bulk = [value for value in values if abs(value - middle) <= bound] + ([keep] if keep is not None else [])
     margin = 0.12 * (max(bulk) - min(bulk)) or 0.05 * abs(middle) or 0.05
     return min(bulk) - margin, max(bulk) + margin
