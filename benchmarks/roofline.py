@@ -57,7 +57,7 @@ SHAPES = (
 PRODUCTS = {torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm, torch.ops.aten.bmm}
 NETWORKS = ("PanNet", "FusionNet")
 METHODS = ("EXP", "Brovey", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R")
-PLAIN = ("DRIVER=GTiff", "COMPRESS=DEFLATE", "PREDICTOR=2")  # what gdal_pansharpen.py can write as well
+PLAIN = ("DRIVER=GTiff", "COMPRESS=DEFLATE", "PREDICTOR=2", "ZLEVEL=6")  # what gdal_pansharpen.py can write as well
 GDAL = "gdal_pansharpen.py"
 
 

@@ -39,7 +39,7 @@ def fuse(
     array, too. ``options`` are the fields of ``Options``. Raises UserError: one sentence on what the caller can mend.
     """
     settings, fit, start = Options(**options), _method(method), time.perf_counter()
-    with raster.environment(), memory.kept(), _open(pan, ms, settings) as pair:
+    with raster.environment(torch.get_num_threads()), memory.kept(), _open(pan, ms, settings) as pair:
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
             _run(pair, fit, canvas, settings)

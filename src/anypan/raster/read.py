@@ -84,9 +84,10 @@ class Raster:
 
 
 @contextmanager
-def environment() -> Iterator[None]:
-    """GDAL with a bounded block cache and masks in files of their own; wrap long work in it."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE, GDAL_TIFF_INTERNAL_MASK=False):
+def environment(threads: int = 1) -> Iterator[None]:
+    """GDAL with a bounded block cache, masks in files of their own and threads to compress; wrap long work in it."""
+    options = {"GDAL_CACHEMAX": CACHE, "GDAL_TIFF_INTERNAL_MASK": False, "GDAL_NUM_THREADS": str(threads)}
+    with warnings.catch_warnings(), rasterio.Env(**options):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in the notes
         yield
 

@@ -28,6 +28,7 @@ BLOCK = 512
 DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
 COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
 GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
+LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half the time of 6, 7 % more bytes
 SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 
@@ -179,7 +180,8 @@ class Writer:
     def _creation_options(self) -> dict[str, str]:
         special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[self._options["DRIVER"]]
         nbits = {"NBITS": str(self._form.nbits)} if self._form.nbits else {}
-        return DEFAULTS | special | nbits | self._options
+        level = {} if "COMPRESS" in self._options else LEVELS[self._options["DRIVER"]]
+        return DEFAULTS | special | level | nbits | self._options
 
 
 @contextmanager
