@@ -241,7 +241,7 @@ class BlockSampling(Sampling):
         return _across(down, [cols] * len(down), sides[1]).unflatten(0, lrms.shape[:-2])
 
     def degrade(self, image: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
-        lead = torch.broadcast_shapes(image.shape[:-2], torch.as_tensor(gnyq).shape)
+        lead = np.broadcast_shapes(image.shape[:-2], torch.as_tensor(gnyq).shape)  # that of torch imports sympy
         gains = torch.as_tensor(gnyq, dtype=torch.float64).expand(lead).flatten().tolist()
         planes = image.expand(*lead, -1, -1).flatten(0, -3)
         sides = [_block(n // self.ratio) for n in image.shape[-2:]]

@@ -18,10 +18,10 @@ from anypan.scene import Scene
 from anypan.weights import available
 
 TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
-MEMORY = 2 * 2**30  # bytes that a tile may take
+MEMORY = 9 * 2**28  # bytes that a tile may take
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 # A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
-FORMULA, NETWORK, SMALL = (64, 14), (240, 18), (96, 17)  # the last: of networks that say how large their tiles can be
+FORMULA, NETWORK, SMALL = (64, 14), (240, 18), (96, 22)  # the last: of networks that say how large their tiles can be
 
 
 @dataclass(frozen=True)
