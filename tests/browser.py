@@ -50,7 +50,8 @@ def browse(page, actions, tmp_path, width=1200):
     text = page.read_text(encoding="utf-8").replace("<head>", "<head>" + WATCH, 1)
     text = text.replace("</body>", REPORT.replace("ACTIONS", actions) + "</body>")
     if width < NARROWEST:
-        text = f'<body style="margin:0"><iframe width={width} height=800 srcdoc="{html.escape(text)}"></iframe></body>'
+        frame = f'<iframe width={width} height=800 srcdoc="{html.escape(text)}"></iframe>'
+        text = f'<!doctype html><meta charset=utf-8><body style="margin:0">{frame}</body>'
     copy = tmp_path / "copy.html"
     copy.write_text(text, encoding="utf-8")
     for attempt, seconds in enumerate(TRIES):

@@ -361,6 +361,7 @@ TABLES = """async (found) => {
 }"""
 VIEWER = """(found) => {
   const figure = document.querySelector(".viewer");
+  viewerOf(figure); // on a busy machine no frame may have been drawn yet, and a viewer waits for being seen
   const [left, right] = figure.querySelectorAll(".stage img");
   const stage = figure.querySelector(".stage"), swipe = figure.querySelector(".swipe");
   const press = (key) => stage.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
