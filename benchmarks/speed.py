@@ -1,6 +1,6 @@
 """The table and the plot of docs/speed.md, from the rows of benchmarks/roofline.py.
 
-    python benchmarks/speed.py            rewrite what lies between <!-- speed --> and <!-- /speed -->, and the plot
+    python benchmarks/speed.py            rewrite what follows <!-- speed:table -->, and the plot
     python benchmarks/speed.py --check    change nothing; exit 1 and name the files that are out of date
 
 Rows lie in results/cost/speed.jsonl. Of rows that measure the same thing the last counts.
@@ -8,19 +8,15 @@ Rows lie in results/cost/speed.jsonl. Of rows that measure the same thing the la
 
 from __future__ import annotations
 
-import argparse
-import json
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from anypan.report import plots
+from anypan.report import plots, read
+from anypan.report.documents import filled, main
 
 ROOT = Path(__file__).resolve().parents[1]
-ROWS = ROOT / "results" / "cost" / "speed.jsonl"
-BLOCK = re.compile(r"(<!-- speed -->\n).*?(<!-- /speed -->)", re.DOTALL)
 OWN = "anypan-s"
 GDAL = "gdal_pansharpen.py"
 PAPERS = ("PanNet", "FusionNet")
@@ -148,32 +144,14 @@ def plot(rows: Sequence[Row]) -> str:
     return plots.roofline(dots, named, (peak, bandwidth[-1]["gb_s"]), OWN)
 
 
-def renewed(root: Path, rows: Sequence[Row]) -> Iterator[tuple[Path, str]]:
+def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     """Every file that depends on the rows, and what it should hold."""
-    page = root / "docs" / "speed.md"
-    yield page, BLOCK.sub(lambda found: f"{found[1]}{table(rows)}{found[2]}", page.read_text(encoding="utf-8"))
+    place, page = root / "results" / "cost" / "speed.jsonl", root / "docs" / "speed.md"
+    rows = [dict(row) for row in read([place], ("figure", "machine"), "bench")] if place.is_file() else []
+    yield page, filled(page.read_text(encoding="utf-8"), "speed", {"table": table(rows)}.__getitem__)
     if drawn := plot(rows):
         yield root / "docs" / "images" / "roofline.svg", plots.standalone(drawn)
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a file; none if it is not there."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-
-
-def main() -> int:
-    """Rewrite or check the files of this checkout; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing, fail if a file is out of date")
-    check = parser.parse_args().check
-    old = [(path, text) for path, text in renewed(ROOT, read(ROWS))
-           if not path.is_file() or path.read_text(encoding="utf-8") != text]  # fmt: skip
-    for path, text in old:
-        print(f"{path.relative_to(ROOT)}: {'out of date, run python benchmarks/speed.py' if check else 'rewritten'}")
-        if not check:
-            path.write_text(text, encoding="utf-8")
-    return int(check and bool(old))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lambda: wanted(ROOT), "benchmarks/speed.py"))

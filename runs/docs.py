@@ -8,8 +8,6 @@ NAME: `main` (a few methods, both protocols), or PROTOCOL-RATIO[-MODE], as `rr-4
 
 from __future__ import annotations
 
-import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,11 +16,11 @@ from anypan.errors import UserError
 from anypan.methods import CLASSICAL
 from anypan.metrics import METRICS
 from anypan.report import Row, markdown_table, read
+from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"(<!-- table:(\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
 DETAIL = ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")
 COLUMNS = {"rr": ("Q2n", "SAM", "ERGAS", "SCC"), "fr": (*DETAIL, "D_lambda_K", "D_s", "HQNR")}
@@ -65,31 +63,14 @@ def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) ->
             if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded]  # fmt: skip
 
 
-def renewed(text: str, rows: Sequence[Row]) -> str:
-    """A document with every block between the markers replaced by its table."""
-    return BLOCK.sub(lambda found: f"{found[1]}{table(found[2], rows)}{found[3]}", text)
-
-
-def stale(root: Path, check: bool) -> list[Path]:
-    """The documents below `root` that differ from the rows; unless `check`, they are rewritten."""
+def wanted(root: Path) -> Iterator[tuple[Path, str]]:
+    """Every document below `root` that shows results, and what it should hold."""
     every = read(sorted((root / "results").glob("*.jsonl")))
     rows = latest(row for row in every if "cell" not in row)  # rows of cells have documents of their own
-    found = []
-    for path, new in wanted(root, rows):
-        if not path.is_file() or path.read_text(encoding="utf-8") != new:
-            found.append(path)
-            if not check:
-                path.write_text(new, encoding="utf-8")
-    return found
-
-
-def wanted(root: Path, rows: Sequence[Row]) -> Iterator[tuple[Path, str]]:
-    """Every document and what it should hold."""
     made = generalisation(root)
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
-        text = path.read_text(encoding="utf-8")
-        if path not in made:
-            yield path, renewed(text, rows) if rows else text
+        if path not in made and rows:
+            yield path, filled(path.read_text(encoding="utf-8"), "table", lambda name: table(name, rows))
     yield from made.items()
 
 
@@ -102,20 +83,5 @@ def generalisation(root: Path) -> dict[Path, str]:
     return card(latest(read([rows])), text, place, KNOWN, "images/generalisation-")
 
 
-def main() -> int:
-    """Rewrite or check the documents of this checkout; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing, fail if a table is out of date")
-    check = parser.parse_args().check
-    try:
-        found = stale(ROOT, check)
-    except UserError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        return 2
-    for path in found:
-        print(f"{path.relative_to(ROOT)}: {'out of date, run python runs/docs.py' if check else 'rewritten'}")
-    return int(check and bool(found))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lambda: wanted(ROOT), "runs/docs.py"))

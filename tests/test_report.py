@@ -20,6 +20,7 @@ from anypan.report import (
     Look,
     Spectra,
     benchmark,
+    documents,
     exports,
     fusion_page,
     look,
@@ -211,13 +212,14 @@ def test_a_radar_reaches_the_rim_for_the_best_and_the_centre_for_the_worst():
     assert radar.radar(tables.build(found, METRICS), ("Q2n", "SAM"), (), "two") == ""
 
 
-def test_documents_are_renewed_once_and_then_current(tmp_path):
+def test_documents_are_renewed_once_and_then_current(tmp_path, capsys):
     (tmp_path / "results").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text("before\n<!-- table:rr-4 -->\nold\n<!-- /table -->\nafter\n")
     (tmp_path / "results" / "a.jsonl").write_text("\n".join(json.dumps(one) for one in many_rows()))
-    assert docs.stale(tmp_path, check=True) == docs.stale(tmp_path, check=False) == [tmp_path / "README.md"]
-    assert docs.stale(tmp_path, check=True) == []
+    assert [documents.renew(docs.wanted(tmp_path), check, "it") for check in (True, False, True)] == [1, 0, 0]
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"{tmp_path / 'README.md'}: out of date, run it", f"{tmp_path / 'README.md'}: rewritten"]
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("before\n<!-- table:rr-4 -->\n| Method |") and text.endswith("<!-- /table -->\nafter\n")
     with pytest.raises(UserError, match="there is no table"):

@@ -4,7 +4,8 @@ python runs/benchmark/frontier.py --add LABEL rows.jsonl [...] [--method anypan-
 python runs/benchmark/frontier.py [--check]                                          redraw; or fail if out of date
 
 Points are lines of results/frontier/anypan-s.jsonl with the columns of the target table (table.py), which also says
-what they are measured on; the plots are docs/images/frontier-RATIO.svg.
+what they are measured on; the plots are docs/images/frontier-RATIO.svg. The points up to j were copied from
+docs/log.md, since the rows of those benchmarks were not kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from table import summarise
 
 from anypan.errors import UserError
 from anypan.report import read
+from anypan.report.documents import renew
 from anypan.report.plots import scatter, standalone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,14 +41,7 @@ def main() -> int:
     if wanted.add:
         with POINTS.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(point) + "\n" for point in measured(wanted.rows, wanted.method, wanted.add))
-    old = [path for path, svg in plots() if not path.is_file() or path.read_text(encoding="utf-8") != svg]
-    if not wanted.check:
-        for path, svg in plots():
-            path.write_text(svg, encoding="utf-8")
-    for path in old:
-        said = "out of date, run python runs/benchmark/frontier.py" if wanted.check else "drawn"
-        print(f"{path.relative_to(ROOT)}: {said}")
-    return int(wanted.check and bool(old))
+    return renew(plots(), wanted.check, "python runs/benchmark/frontier.py")
 
 
 def measured(rows: list[str], method: str, label: str) -> Iterator[dict]:
@@ -63,7 +58,7 @@ def measured(rows: list[str], method: str, label: str) -> Iterator[dict]:
 
 def plots() -> Iterator[tuple[Path, str]]:
     """Where each plot lies, and the plot: the last point of a ratio stands out."""
-    points = [json.loads(line) for line in POINTS.read_text(encoding="utf-8").splitlines()]
+    points = read([POINTS], ("label", "ratio"), "benchmark")
     for ratio in sorted({point["ratio"] for point in points}):
         shown = {point["label"]: (point[ACROSS], point[UP]) for point in points if point["ratio"] == ratio}
         yield IMAGES / f"frontier-{ratio}.svg", standalone(scatter(shown, (ACROSS, UP), [list(shown)[-1]], far=False))

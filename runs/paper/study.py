@@ -22,13 +22,14 @@ from typing import Any
 import torch
 from cells import Cell, Study, cells, cost, read
 from judging import about, judged, rows_of, scenes_of
-from training import Diverged, train
+from training import train
 
 from anypan.benchmark.readers.entry import Entry
 from anypan.errors import UserError
 from anypan.methods import METHODS
 from anypan.methods.base import Method
 from anypan.methods.neural import neural
+from anypan.train import Diverged
 
 Row = dict[str, Any]
 

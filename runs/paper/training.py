@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 from anypan.benchmark import prepare
 from anypan.benchmark.readers.entry import Entry
 from anypan.dataset import SOURCES, TILE, Source
-from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation, Run
@@ -30,10 +28,6 @@ from anypan.weights import load, save
 
 ROOM = 4  # tiles read for each that is kept
 PAPER_BLUR = {"light": 1.0}
-
-
-class Diverged(UserError):
-    """A training whose loss is no longer a number."""
 
 
 class Pool:
@@ -91,20 +85,12 @@ def train(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device
     if cell.stage != "untrained":
         o = _optimisation(cell, study, device)
         batches = _batches(cell, study, scenes, work, o)
-        run = _trained(Run(network, o, device), batches, _clock(device))
+        run = Run(network, o, device)
+        run.finish(batches, _clock(device))
         weights = run.average
         spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
     save(path, weights, cell.network, settings, cell=cell.name, spent=json.dumps(spent))
     return path, spent
-
-
-def _trained(run: Run, batches: Any, clock: Callable[[], float]) -> Run:
-    begun = clock()
-    while not run.finished:
-        if not math.isfinite(run.advance(batches)):
-            raise Diverged(f"The loss at step {run.step} is no number: lower the rate of the study.")
-        run.seconds = clock() - begun
-    return run
 
 
 def _clock(device: str) -> Callable[[], float]:

@@ -135,7 +135,7 @@ def tune(
     Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
     is too small, or if the loss is no longer a number.
     """
-    begun, teacher = time.monotonic(), deepcopy(run.network).eval()
+    teacher = deepcopy(run.network).eval()
     learnt, batches = [RealPatches(scene, run.o) for scene in scenes], list[RealPatches]()
     for scene, reduced in zip(scenes, learnt, strict=True):
         batches.append(reduced)
@@ -143,12 +143,7 @@ def tune(
             batches.append(RealPatches(scene, run.o, _remembered(teacher, scene, run.device)))
     judging = Judging(learnt)
     before = run.validate(judging)
-    while not run.finished:
-        if not math.isfinite(run.advance(InTurn(batches))):
-            raise UserError(f"The loss at step {run.step} is no number: these weights do not suit this scene.")
-        run.seconds = time.monotonic() - begun
-        if progress:
-            progress(*_progress(run))
+    run.finish(InTurn(batches), progress=(lambda now: progress(*_progress(now))) if progress else None)
     return before, run.validate(judging)
 
 

@@ -5,7 +5,7 @@ from anypan.train.config import Config, Optimisation, read_config
 from anypan.train.loop import train
 from anypan.train.objective import batch_loss, scene_scale
 from anypan.train.pretrain import build, pretrain
-from anypan.train.run import Run
+from anypan.train.run import Diverged, Run
 from anypan.train.schedule import rate_at
 from anypan.train.team import ALONE, Team, joined
 
@@ -13,6 +13,7 @@ __all__ = [
     "ALONE",
     "Batches",
     "Config",
+    "Diverged",
     "HeldOut",
     "Optimisation",
     "Run",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,12 +22,19 @@ from anypan.train.schedule import rate_at, share_done
 from anypan.train.team import ALONE, Team
 
 
+class Diverged(UserError):
+    """A training whose loss is no longer a number."""
+
+
 class Judged(Sized, Protocol):
     """A fixed number of batches to validate on."""
 
     def draw(self, step: int) -> Batch:
         """The batch of that number."""
         ...
+
+
+Progress = Callable[["Run"], None]
 
 
 class Run:
@@ -73,6 +81,21 @@ class Run:
         self.step += 1
         self.losses.append(float(loss.detach()))
         return self.losses[-1]
+
+    def finish(
+        self, batches: Batches, clock: Callable[[], float] = time.monotonic, progress: Progress | None = None
+    ) -> None:
+        """Step until it is finished, in seconds of ``clock``; ``progress`` is called after each step.
+
+        Raises Diverged at a loss that is no number.
+        """
+        begun = clock() - self.seconds
+        while not self.finished:
+            if not math.isfinite(self.advance(batches)):
+                raise Diverged(f"The loss at step {self.step} is no number: lower the rate or take other weights.")
+            self.seconds = clock() - begun
+            if progress:
+                progress(self)
 
     def _forward(self, *inputs: Any) -> Tensor:
         with self._autocast:
