@@ -158,13 +158,15 @@ def _one_shot_scenes(results: Results, network: str) -> set[str]:
 
 
 def _adapted(results: Results, network: str, tuning: str, name: str) -> dict[int, float]:
-    """For each seed the mean over the sensors adapted to."""
-    places, found = _one_shot_scenes(results, network), {}
+    """For each seed that was adapted to every sensor, as the first was, the mean over these sensors."""
+    places = _one_shot_scenes(results, network)
+    found: dict[int, dict[str, list[Row]]] = {}
     for sensor in results.study.one_shot["scenes"]:
         cell = Cell("C", network, "both", 1, sensor, tuning)
         for seed, rows in results.seeds(cell, lambda row: row["scene"] in places).items():
-            found.setdefault(seed, []).extend(rows)
-    means = {seed: mean(rows, name) for seed, rows in found.items()}
+            found.setdefault(seed, {})[sensor] = rows
+    whole = {seed: sensors for seed, sensors in found.items() if sensors.keys() == found.get(1, sensors).keys()}
+    means = {seed: mean([row for rows in sensors.values() for row in rows], name) for seed, sensors in whole.items()}
     return {seed: each.value for seed, each in means.items() if each is not None}
 
 
