@@ -5,6 +5,7 @@
 Prints one JSON line a figure, adds it to ``--out``, and prints the table that benchmarks/speed.py makes of them. Parts:
 
 - peak: fp32 convolutions of many shapes, the best of which is the machine's peak; memory bandwidth.
+- block: a block of anypan-s on the cells of a tile, and on strips of them that caches hold.
 - network: networks alone on 1024 x 1024 PAN pixels in memory; their multiply-adds are counted while they run.
 - fuse: anypan-s from compressed GeoTIFF to compressed GeoTIFF for every size, and with 8 bands.
 - others: PanNet and FusionNet with untrained weights, classical methods and gdal_pansharpen.py on the smallest size.
@@ -54,6 +55,7 @@ SHAPES = (
     (4, 52, 32, 3, 256), (4, 32, 16, 3, 256), (1, 48, 256, 1, 256), (4, 32, 32, 1, 256), (1, 32, 32, 3, 512),
     (1, 64, 64, 3, 128), (1, 64, 64, 3, 256), (1, 128, 128, 3, 128), (1, 256, 256, 3, 64),
 )  # fmt: skip
+STRIPS = (16, 64, 560)  # rows of cells; the last a tile with its halo, whole
 PRODUCTS = {torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm, torch.ops.aten.bmm}
 NETWORKS = ("PanNet", "FusionNet")
 METHODS = ("EXP", "Brovey", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R")
@@ -120,6 +122,18 @@ def peak(bench: Bench) -> Iterator[Row]:
     source = torch.zeros(2**26)
     seconds = bench.best(partial(torch.empty_like(source).copy_, source))
     yield {"figure": "bandwidth", "gb_s": round(2 * source.nbytes / seconds / 1e9, 2)}
+
+
+def block(bench: Bench) -> Iterator[Row]:
+    """GFLOP/s of a block of anypan-s on more and more rows of cells: whether its features had better stay in caches."""
+    layer = load("anypan-s").blocks[0].to(memory_format=torch.channels_last)
+    for side in STRIPS:
+        shapes = (1, layer.first.in_channels), (BANDS, layer.own.in_channels)
+        cells = [torch.randn(*shape, side, STRIPS[-1]).to(memory_format=torch.channels_last) for shape in shapes]
+        with torch.inference_mode(False), torch.no_grad(), FlopCounterMode(display=False) as counter:
+            layer(*cells)
+        gflops = counter.get_total_flops() / bench.best(partial(layer, *cells)) / 1e9
+        yield {"figure": "block", "shape": f"{side} x {STRIPS[-1]}", "gflops": round(gflops, 2)}
 
 
 def network(bench: Bench) -> Iterator[Row]:
@@ -207,7 +221,7 @@ def start(bench: Bench) -> Iterator[Row]:
             yield {"figure": "start", "command": name, "seconds": round(seconds, 3)}
 
 
-PARTS = {"peak": peak, "network": network, "fuse": fuse, "others": others, "start": start}
+PARTS = {"peak": peak, "block": block, "network": network, "fuse": fuse, "others": others, "start": start}
 
 
 def machine(threads: int) -> str:

@@ -62,6 +62,9 @@ def _bounds(rows: Sequence[Row]) -> Iterator[Line]:
 
 def _networks(rows: Sequence[Row]) -> Iterator[Line]:
     peak = _peak(rows)
+    for row in _of(rows, "block"):
+        share = f", {row['gflops'] / peak:.0%} of the peak" if peak else ""
+        yield f"a block of {OWN} on {row['shape']} cells", f"{row['gflops']:.0f} GFLOP/s{share}", ""
     for row in _of(rows, "network"):
         share = f", {row['gflops'] / peak:.0%} of the peak" if peak else ""
         aim = "75 %" if row["method"] == OWN and row["bands"] == 4 else ""

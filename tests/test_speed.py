@@ -27,6 +27,7 @@ def rows():
     shape = {"figure": "convolution", "shape": "1 x 8 to 8, 3 x 3, 64", "layout": "channels_last"}
     found = [shape | {"gflops": 40.0, "intensity": 30.0}, shape | {"gflops": 100.0, "intensity": 30.0}]
     found.append({"figure": "bandwidth", "gb_s": 10.0})
+    found.append({"figure": "block", "shape": "16 x 560", "gflops": 60.0})
     alone = {"figure": "network", "side": 1000, "intensity": 50.0}
     found.append(alone | {"method": "anypan-s", "bands": 4, "macs": 25_000, "seconds": 1.0, "gflops": 50.0})
     for method, bands, side, seconds in (
@@ -43,7 +44,8 @@ def test_the_table_says_what_the_rows_say(speed, rows):
     said = speed.table(rows)
     for cell in (
         "100 GFLOP/s", "10.0 GB/s", "1.00 Mpixel/s, 50% of the peak", "0.50 Mpixel/s, 25% of the peak", "1.00 x",
-        "1.50 x the time", "read 10%, fuse 50%", "3.0 x as fast", "3.0 x the time, 3.33 Mpixel/s",
+        "60 GFLOP/s, 60% of the peak", "1.50 x the time", "read 10%, fuse 50%", "3.0 x as fast",
+        "3.0 x the time, 3.33 Mpixel/s",
         "0.20 s, 0.10 x the import of torch",
     ):  # fmt: skip
         assert f"| {cell} |" in said
