@@ -411,12 +411,19 @@ def test_names_take_little_memory_and_come_back():
         ('kind = "imagnet"\npath = "."', "imagnet"),
         ('kind = "folder"', "lacks the key 'path'"),
         ('kind = "folder"\npath = "."\nindex = "a"', "unknown key 'index'"),
+        ('kind = "folder"\npath = 5', "path = 5.*a text"),
+        ('kind = "folder"\npath = "."\nheld_out = "("', "no regular expression"),
+        ('kind = "geotiff"\npath = "."\nbands = [0, 1, 2]', "numbers from 1"),
+        ('kind = "landscapes"\ncount = 0', "a count of 1 or more"),
+        ('kind = "skyscript"\npath = "."\nindex = "c.toml"\nwhere = "forest"', "where = 'forest'"),
+        ('kind = "skyscript"\npath = "."\nindex = "i.jpg"', "no CSV file"),
     ],
 )
 def test_a_wrong_source_is_named(tmp_path, lines, word):
     (tmp_path / "c.toml").write_text(f'out = "o"\narchitecture = "anypan-s"\n[[sources]]\n{lines}\n')
+    (tmp_path / "i.jpg").write_bytes(picture(9, form="JPEG"))
     with pytest.raises(UserError, match=word):
-        read_config(tmp_path / "c.toml")
+        read_config(tmp_path / "c.toml").sources[0].parts()
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))

@@ -131,7 +131,24 @@ def test_the_rate_warms_up_stays_and_falls_to_zero():
 
 
 @pytest.mark.parametrize(
-    "line, word", [("colour = 1", "colour"), ("[train]\nspeed = 3", "speed"), ("steps = = 1", "TOML")]
+    "line, word",
+    [
+        ("colour = 1", "colour"),
+        ("[train]\nspeed = 3", "speed"),
+        ("steps = = 1", "TOML"),
+        ('buffer = "many"', "buffer = 'many'.*a whole number"),
+        ("train = 3", "Optimisation as 3"),
+        ("sources = { path = 1 }", r"write \[\[sources\]\]"),
+        ("[train]\nsteps = 2.5", "steps = 2.5"),
+        ("[train]\nminutes = true", "minutes = True.*a number"),
+        ("[train]\nrate = nan", "rate = nan"),
+        ('[train]\nfreeze = "head"', "freeze = 'head'.*a list"),
+        ("[simulation]\nquality = 80", r"quality = 80.*\[low, high\]"),
+        ("[simulation]\nquality = [95, 70]", r"quality = \[95, 70\]"),
+        ("[simulation]\nratios = {}", "ratios = {}"),
+        ("[simulation]\nratios = { 9 = 1.0 }", "from 2 to 6"),
+        ("[simulation]\nkernels = { mtf = -1.0 }", "name = 1.0"),
+    ],
 )
 def test_a_wrong_configuration_is_named(folder, line, word):
     path = folder / "wrong.toml"

@@ -199,6 +199,24 @@ def test_a_broken_image_is_named_in_the_log(folder):
     assert any("150.jpg" in line for line in said)
 
 
+def test_a_broken_image_that_is_held_out_is_named(folder):
+    for number in range(100, 200):
+        (folder / "images" / f"held{number}.jpg").write_bytes((folder / "images" / "held.jpg").read_bytes())
+    (folder / "images" / "held150.jpg").write_bytes(b"nothing")
+    path, said = configure(folder, 1, buffer=300), []
+    path.write_text(path.read_text().replace("validation_batches = 1", "validation_batches = 7"))
+    pretrain(path, say=said.append)
+    assert [line for line in said if "held out" in line and "held150.jpg" in line]
+
+
+@pytest.mark.parametrize("place, word", [("run", "cannot be made"), ("run/checkpoint.pt", "is damaged")])
+def test_a_file_in_the_way_of_a_run_is_named(folder, place, word):
+    (folder / place).parent.mkdir(exist_ok=True)
+    (folder / place).write_text("something else")
+    with pytest.raises(UserError, match=word):
+        pretrain(configure(folder, 2), say=quiet)
+
+
 def test_another_buffer_begins_the_images_anew_and_another_network_is_refused(folder):
     pretrain(configure(folder, 2), say=quiet)
     path = configure(folder, 4, buffer=6)

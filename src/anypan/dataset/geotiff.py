@@ -38,9 +38,9 @@ class GeoTiffs(Source):
     white: float = 0.0
 
     def parts(self) -> Sequence[str]:
-        if self.bands and len(self.bands) not in (1, 3, 4):
+        if self.bands and (len(self.bands) not in (1, 3, 4) or min(self.bands) < 1):
             raise UserError(
-                f"bands = {list(self.bands)} of {self.path}: give 1, 3 or 4 numbers (red, green, blue, nir)."
+                f"bands = {list(self.bands)} of {self.path}: give 1, 3 or 4 numbers from 1 (red, green, blue, nir)."
             )
         if Path(self.path).is_file():
             return [os.path.basename(self.path)]

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anypan.dataset.pixels import cut
+from anypan.dataset.pixels import TILE, cut
 from anypan.dataset.source import Names, Sample, Source
+from anypan.errors import UserError
 from anypan.sensors import Band
 from anypan.simulate.landscape import landscape, scene_bands
 from anypan.simulate.spectra import responses
@@ -35,6 +36,11 @@ class Landscapes(Source):
     seed: int = 1000
 
     def parts(self) -> Sequence[str]:
+        if self.count < 1 or self.size < TILE or min(self.gsd, default=0) <= 0:
+            raise UserError(
+                f"Landscapes with count = {self.count}, size = {self.size}, gsd = {list(self.gsd)} cannot be rendered: "
+                f"give a count of 1 or more, a size of {TILE} or more, and metres above 0."
+            )
         return Names(str(number) for number in range(self.count))
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from anypan.dataset.pixels import Broken, photograph
-from anypan.dataset.source import Names, Sample, Source, found
+from anypan.dataset.source import Names, Sample, Source, found, pattern
 from anypan.errors import UserError
 
 COLUMN = "filepath"  # of the image, from the folder that holds images2 ... images7
@@ -36,17 +36,15 @@ class SkyScript(Source):
 
     def _rows(self) -> Iterator[str]:
         file = Path(self.path, self.index)
-        conditions = [_condition(one) for one in ([self.where] if isinstance(self.where, Mapping) else self.where)]
+        conditions = [
+            _condition(one) for one in ([self.where] if isinstance(self.where, Mapping | str) else self.where)
+        ]
         if not file.is_file():
             raise UserError(f"The table {file} does not exist: set index to a CSV file of SkyScript in {self.path}.")
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            for column in (COLUMN, *(column for column, _ in conditions)):
-                if column not in (rows.fieldnames or ()):
-                    raise UserError(f"{file} has no column '{column}': it has {', '.join(rows.fieldnames or ())}.")
-            for row in rows:
-                if all(re.search(pattern, row[column] or "") for column, pattern in conditions):
-                    yield row[COLUMN]
+        try:
+            yield from _matching(file, conditions)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"{file} is no CSV file in UTF-8 ({error}): set index to a table of SkyScript.") from error
 
     def samples(self, part: str) -> Iterator[Sample]:
         yield Sample(part, partial(photograph, part, partial(self._load, part)))
@@ -60,10 +58,23 @@ class SkyScript(Source):
         return _unzip(str(archive), (name, inside))
 
 
-def _condition(table: Mapping[str, str]) -> tuple[str, str]:
-    if set(table) != {"column", "matches"}:
-        raise UserError(f'where = {dict(table)} is not understood: write {{column = "title", matches = "forest"}}.')
-    return table["column"], table["matches"]
+def _matching(file: Path, conditions: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The images of the rows whose columns match."""
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        rows = csv.DictReader(stream)
+        for column in (COLUMN, *(column for column, _ in conditions)):
+            if column not in (rows.fieldnames or ()):
+                raise UserError(f"{file} has no column '{column}': it has {', '.join(rows.fieldnames or ())}.")
+        for row in rows:
+            if all(re.search(expression, row[column] or "") for column, expression in conditions):
+                yield row[COLUMN]
+
+
+def _condition(table: Any) -> tuple[str, str]:
+    texts = isinstance(table, Mapping) and all(isinstance(value, str) for value in table.values())
+    if not texts or set(table) != {"column", "matches"}:
+        raise UserError(f'where = {table!r} is not understood: write {{column = "title", matches = "forest"}}.')
+    return table["column"], pattern(table["matches"], "matches in where")
 
 
 def _unzip(path: str, names: Sequence[str]) -> bytes:

@@ -39,6 +39,10 @@ class Source:
     keys: str = ""
     held_out: str = ""
 
+    def __post_init__(self) -> None:
+        pattern(self.keys, "keys of a source")
+        pattern(self.held_out, "held_out of a source")
+
     @property
     def name(self) -> str:
         return str(getattr(self, "path", type(self).__name__))
@@ -98,6 +102,15 @@ def files_below(folder: str | Path, suffixes: Sequence[str] = IMAGES) -> Iterato
         for name in sorted(names):
             if name.lower().endswith(tuple(suffixes)) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/")
+
+
+def pattern(text: str, what: str) -> str:
+    """The same regular expression; UserError if it is none."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise UserError(f"{what}: {text!r} is no regular expression ({error}): correct it.") from error
+    return text
 
 
 def found(parts: Sequence[str], path: str, what: str) -> Sequence[str]:

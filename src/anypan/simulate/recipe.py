@@ -72,7 +72,8 @@ EFFECTS = AUGMENTATIONS | DEGRADATIONS
 class Simulation:
     """Ranges that the simulator draws from; gains are responses at the Nyquist frequency of their grid.
 
-    ``off`` holds names of AUGMENTATIONS and DEGRADATIONS. Raises UserError for unknown names and shares beyond 0..1.
+    ``off`` holds names of AUGMENTATIONS and DEGRADATIONS. Raises UserError for unknown names and for ratios beyond 2..6
+    or shares beyond 0..1.
     """
 
     ratios: dict[int, float] = field(default_factory=lambda: {4: 0.55, 2: 0.3, 3: 0.1, 6: 0.05})
@@ -143,6 +144,8 @@ class Simulation:
         _known("off", self.off, EFFECTS)
         _known("kernels", self.kernels, KERNELS)
         _known("families", self.families, NOISES)
+        if not all(2 <= ratio <= 6 for ratio in self.ratios):
+            raise UserError(f"The simulation's ratios are {list(self.ratios)}: choose whole numbers from 2 to 6.")
         for name in {effect.share for effect in EFFECTS.values()} - {"families"}:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= 1:

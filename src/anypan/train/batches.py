@@ -69,12 +69,16 @@ class Simulated:
 
 
 class HeldOut:
-    """The batches of validation, always the same: the first held-out tiles, in memory as 8 bits a value."""
+    """The batches of validation, always the same: the first held-out tiles, in memory as 8 bits a value.
+
+    ``broken``: the held-out images that could not be read.
+    """
 
     def __init__(self, mixture: Mixture, o: Optimisation, simulation: Simulation) -> None:
         self.o, self.simulation = o, simulation
         draws = (mixture.draw(o.scenes * o.patches, self._rng(n)) for n in range(o.validation_batches))
         self.tiles = [(255 * tiles).round().to(torch.uint8) for tiles in draws]
+        self.broken = mixture.broken()
 
     def draw(self, step: int) -> Batch:
         tiles = self.tiles[step].float() / 255

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from anypan.dataset import BUFFER, SOURCES, Source
+from anypan.dataset.source import pattern
 from anypan.errors import UserError
 from anypan.simulate.sample import Simulation
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,11 @@ def read_config(path: str | Path) -> Config:
     """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands)."""
     file = Path(path)
     values = table(file)
-    values["sources"] = tuple(_source(table, file) for table in values.get("sources", []))
-    if values.get("start"):
+    sources = values.get("sources", [])
+    if not isinstance(sources, list) or not all(isinstance(one, dict) for one in sources):
+        raise UserError(f"The sources of {file} are no list of tables: write [[sources]] above each.")
+    values["sources"] = tuple(_source(one, file) for one in sources)
+    if isinstance(values.get("start"), str) and values["start"]:
         values["start"] = beside(file, values["start"])
     for name, kind in {"train": Optimisation, "simulation": Simulation}.items():
         values[name] = built(kind, values.get(name, {}), file)
@@ -86,6 +92,8 @@ def check(o: Optimisation) -> Optimisation:
         raise UserError("The run has no end: set steps or minutes in [train].")
     if o.precision not in PRECISIONS:
         raise UserError(f"There is no precision '{o.precision}': choose {', '.join(PRECISIONS)}.")
+    for expression in o.freeze:
+        pattern(expression, "freeze in [train]")
     positive = ("warmup", "decay", "rate", "scenes", "patches", "log_every", "validate_every", "validation_batches")
     for name in positive:
         if getattr(o, name) <= 0:
@@ -98,7 +106,7 @@ def _source(values: dict[str, Any], file: Path) -> Source:
     kind = values.pop("kind", None)
     if kind not in SOURCES:
         raise UserError(f"{file} has a source of kind '{kind}': choose {', '.join(SOURCES)}.")
-    if "path" in values and "://" not in values["path"]:
+    if isinstance(values.get("path"), str) and "://" not in values["path"]:
         values["path"] = beside(file, values["path"])
     return built(SOURCES[kind], values, file)
 
@@ -108,8 +116,11 @@ def beside(file: Path, path: str) -> str:
     return str((file.parent / path).resolve())
 
 
-def built(kind: Any, values: dict[str, Any], file: Path) -> Any:
-    """A dataclass of a table of a TOML file; UserError for a key that it does not know, or that is missing."""
+def built(kind: Any, values: Any, file: Path) -> Any:
+    """A dataclass of a table of a TOML file; UserError for a key that it does not know, or that is missing, and for a
+    value of another type than the field's."""
+    if not isinstance(values, dict):
+        raise UserError(f"{file} gives {kind.__name__} as {values!r}, which is no table: write its keys below [...].")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for key in values:
         if key not in fields:
@@ -118,10 +129,42 @@ def built(kind: Any, values: dict[str, Any], file: Path) -> Any:
         needed = one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
         if needed and name not in values:
             raise UserError(f"{file} lacks the key '{name}' of {kind.__name__}: add it.")
-    return kind(**{key: _numbered(value) for key, value in values.items()})
+    hints = get_type_hints(kind)
+    given = {key: _numbered(value) for key, value in values.items()}
+    for key, value in given.items():
+        if not _fits(value, hints[key]):
+            raise UserError(f"{key} = {values[key]!r} in {file} does not fit: give {_described(hints[key])}.")
+    return kind(**given)
 
 
 def _numbered(value: Any) -> Any:
     if isinstance(value, dict) and value and all(str(key).isdigit() for key in value):
         return {int(key): number for key, number in value.items()}
     return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """True if a value is of a field's type. A pair of numbers is a range, a table of numbers weighs its keys."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is tuple:
+        wanted = inner[:1] * len(value) if isinstance(value, tuple) and Ellipsis in inner else inner
+        fits = isinstance(value, tuple) and len(value) == len(wanted) and all(map(_fits, value, wanted))
+        return fits and (hint != tuple[float, float] or value[0] <= value[1])
+    if kind is dict:
+        fits = isinstance(value, dict) and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in value.items())
+        return fits and (inner[1] is not float or (min(value.values(), default=0) >= 0 and sum(value.values()) > 0))
+    if kind is Literal:
+        return value in inner
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return hint is Any or (isinstance(value, hint) and (hint is bool or not isinstance(value, bool)))
+
+
+def _described(hint: Any) -> str:
+    """What a field takes, in words."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is tuple:
+        return f"a list, each {_described(inner[0])}" if Ellipsis in inner else "[low, high]"
+    if kind is dict and inner[1] is float:
+        return f"a table of weights, as {{ {4 if inner[0] is int else 'name'} = 1.0 }}"
+    return KINDS.get(hint, "a table")

@@ -31,7 +31,10 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     folder = Path(config_path).parent / config.out
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made ({error.strerror}): choose another 'out'.") from error
     with joined(device) as (team, own):
         tell = say if team.leads else _named(say, team.rank)
         network, settings = build(config)
@@ -45,7 +48,10 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
             if team.leads:
                 save(folder / WEIGHTS, run.average, config.architecture, settings, steps=run.step)
 
-        train(run, batches, held_out_batches(config), folder, export, tell)
+        held_out = held_out_batches(config)
+        for name in held_out.broken if team.leads else ():
+            tell(f"skipped a broken image, held out: {name}")
+        train(run, batches, held_out, folder, export, tell)
         export()
     return folder / WEIGHTS
 
@@ -58,9 +64,9 @@ def build(config: Config) -> tuple[torch.nn.Module, Any]:
     architecture = ARCHITECTURES[config.architecture]
     try:
         settings = architecture.config(**config.model)
-    except TypeError as error:
+        network = architecture.network(settings)
+    except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"The sizes of {config.architecture} do not fit it ({error}): correct its keys.") from error
-    network = architecture.network(settings)
     if config.start:
         begin_from(network, load(config.start))
     return network, settings

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence, Sized
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor, nn
@@ -142,8 +143,10 @@ class Run:
 
         Raises UserError if it is another network's.
         """
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        if not is_zipfile(path):
+            raise UserError(f"The checkpoint {path} is damaged: move it away, and the run begins anew.")
         try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average, self.losses, places = state["average"], state["losses"], state["places"].cpu()
