@@ -188,6 +188,15 @@ def test_a_claim_compares_the_seeds_that_both_have_and_a_win_at_reduced_resoluti
     assert tables.verdict({name: pair[::-1] for name, pair in means.items()}) == "worse"
 
 
+def test_the_ablation_says_how_many_steps_each_training_took() -> None:
+    about = {"sensor": "WV2", "scene": "wv2-01", **dict.fromkeys(tables.COLUMNS, 0.5)}
+    cells_of = {"B/pannet/both/seed1": 10, "B/pannet/both/seed2": 14, "ablation/no-noise": 17}
+    rows = [row(cell, stage=cell[0], seed=1, **about, steps=steps) for cell, steps in cells_of.items()]
+    lines = {line.split(" | ")[0]: line for line in tables.ablation(tables.Results(rows, STUDY)).splitlines()}
+    assert lines["| everything on"].endswith("| 10 |") and lines["| everything on, all seeds"].endswith("| 12 ± 3 |")
+    assert lines["| no noise"].endswith("| 17 |")
+
+
 def test_what_has_no_seed_counts_once_and_one_shot_is_compared_on_the_scenes_that_it_was_judged_on() -> None:
     rows = [row("classical/gsa", stage="classical", seed=1, sensor="QB", Q2n=0.5)]
     for cell, scene, quality in (("B/pannet/both/seed1", "other", 0.1), ("B/pannet/both/seed1", "s", 0.6)):

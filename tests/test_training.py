@@ -280,6 +280,20 @@ def test_what_no_run_can_have_is_said(options, word):
         Run(network(), Optimisation(**options))
 
 
+def test_what_the_compiler_cannot_do_is_said(monkeypatch):
+    failure = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+
+    def compiled(net, **options):
+        def forward(*inputs):
+            raise failure("too hard\nand a long story")
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    with pytest.raises(UserError, match=r"\(too hard\): take compile out"):
+        trained(1, compile=True)
+
+
 def test_in_bfloat16_the_physics_stays_in_float32_and_the_loss_near():
     sampling, image = DenseSampling(4, (64, 64), (0.3, 0.0)), torch.rand(2, 3, 64, 64)
     plain = sampling.degrade(image, torch.full((2, 3), 0.3))

@@ -16,7 +16,7 @@ from anypan.report.rows import mean
 
 Row = Mapping[str, Any]
 COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", "detail transfer (low)": "→1", "D_rho": "↓", "R-ERGAS": "↓"}
-DIGITS = {"Q2n": 4, "detail transfer (low)": 3, "D_rho": 3}
+DIGITS = {"Q2n": 4, "detail transfer (low)": 3, "D_rho": 3, "steps": 0}
 TOLERANCE = 0.01  # by which D_rho and the distance of detail transfer from 1 may grow and still be called kept
 SAME = {"Q2n": 0.002, "ERGAS": 0.01}  # smaller changes, of ERGAS relative, are none
 NOTHING = "*No rows yet: run the study.*\n"
@@ -63,6 +63,10 @@ class Results:
         """The metric of a cell, one for each seed."""
         return list(self.by_seed(cell, name, wanted).values())
 
+    def steps(self, cell: Cell) -> list[float]:
+        """How many steps the training of a cell took, one number for each seed."""
+        return [float(rows[0]["steps"]) for rows in self.seeds(cell).values() if "steps" in rows[0]]
+
     @property
     def networks(self) -> tuple[str, ...]:
         return self.study.names
@@ -90,13 +94,13 @@ def _said(name: str, values: Sequence[float]) -> str:
     return f"{fmean(values):.{digits}f}{spread}"
 
 
-def _table(results: Results, chosen: Mapping[str, Cell], wanted: Callable[[Row], bool]) -> str:
+def _table(results: Results, chosen: Mapping[str, Cell], wanted: Callable[[Row], bool], steps: bool = False) -> str:
     lines = []
     for label, cell in chosen.items():
         cells_said = [_said(name, results.values(cell, name, wanted)) for name in COLUMNS]
         if any(said != "-" for said in cells_said):
-            lines.append([label, *cells_said])
-    return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], lines)
+            lines.append([label, *cells_said, *(_steps(results, cell) if steps else [])])
+    return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items()), *["steps"] * steps], lines)
 
 
 def classical(names: Sequence[str]) -> dict[str, Cell]:
@@ -196,15 +200,22 @@ def ablation(results: Results) -> str:
     """What each effect's absence changes; the plain cell's spread over its seeds says what is noise."""
     plain = plain_cell(results)
     before = {name: results.values(plain, name)[:1] for name in COLUMNS}
-    lines = [["everything on", *(_said(name, before[name]) for name in COLUMNS)]]
+    lines = [["everything on", *(_said(name, before[name]) for name in COLUMNS), *_steps(results, plain, 1)]]
     seeds = [_said(name, results.values(plain, name)) for name in COLUMNS]
     if len(results.seeds(plain)) > 1:
-        lines.append(["everything on, all seeds", *seeds])
+        lines.append(["everything on, all seeds", *seeds, *_steps(results, plain)])
     for cell in (cell for cell in cells(results.study) if cell.stage == "ablation"):
         found = {name: results.values(cell, name)[:1] for name in COLUMNS}
         if all(before.values()) and any(found.values()):
-            lines.append([cell.change, *(_change(name, before[name], found[name]) for name in COLUMNS)])
-    return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], lines if len(lines) > 1 else [])
+            changes = (_change(name, before[name], found[name]) for name in COLUMNS)
+            lines.append([cell.change, *changes, *_steps(results, cell)])
+    head = ["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items()), "steps"]
+    return _markdown(head, lines if len(lines) > 1 else [])
+
+
+def _steps(results: Results, cell: Cell, most: int | None = None) -> list[str]:
+    """A column: equal time is not an equal number of steps."""
+    return [_said("steps", results.steps(cell)[:most])]
 
 
 def plain_cell(results: Results) -> Cell:
@@ -219,7 +230,7 @@ def _change(name: str, before: Sequence[float], after: Sequence[float]) -> str:
 def scaling(results: Results) -> str:
     """Numbers of images, and lengths of training."""
     chosen = {f"{cell.change}": cell for cell in cells(results.study) if cell.stage in ("scaling", "time")}
-    return _table(results, {**chosen, "all images, x1": plain_cell(results)}, everything)
+    return _table(results, {**chosen, "all images, x1": plain_cell(results)}, everything, steps=True)
 
 
 def claim(before: Callable[[str], Any], after: Callable[[str], Any]) -> Callable[[Results], str]:

@@ -6,7 +6,8 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 from zipfile import is_zipfile
@@ -74,7 +75,8 @@ class Run:
             group["lr"] = self.rate
         loss = batch_loss(self._forward, moved(batch, self.device))
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        with _compiling(self.o):
+            loss.backward()
         self.team.average_gradients(self.trained)
         nn.utils.clip_grad_norm_(self.trained, self.o.clip)
         self.optimiser.step()
@@ -99,7 +101,7 @@ class Run:
                 progress(self)
 
     def _forward(self, *inputs: Any) -> Tensor:
-        with self._autocast:
+        with _compiling(self.o), self._autocast:
             return self._compiled(*inputs).float()
 
     @torch.no_grad()
@@ -159,6 +161,18 @@ class Run:
         if fits:
             batches.restore(places[self.team.rank])
         return fits
+
+
+@contextmanager
+def _compiling(o: Optimisation) -> Iterator[None]:
+    """UserError for what the compiler cannot do, which it only finds out at the first steps."""
+    try:
+        yield
+    except Exception as error:
+        if not (o.compile and type(error).__module__.startswith("torch._")):
+            raise
+        said = f"{error}".splitlines()[:1] or [type(error).__name__]
+        raise UserError(f"The network cannot be compiled here ({said[0]}): take compile out of [train].") from error
 
 
 def _thaw(network: nn.Module, frozen: Sequence[str]) -> list[nn.Parameter]:
