@@ -17,6 +17,7 @@ from PIL import Image
 
 from anypan.dataset import SOURCES, Mixture, Stream
 from anypan.dataset.hyperspectral import header_wavelengths, through
+from anypan.dataset.pixels import Broken
 from anypan.dataset.source import Names, Sample, Source
 from anypan.dataset.webdataset import expand
 from anypan.errors import UserError
@@ -363,6 +364,13 @@ def test_a_broken_image_is_skipped_and_named(tmp_path):
     stream.take()
     assert stream.resident and stream.held == 119
     assert len(stream.broken) == 1 and "050.png" in stream.broken[0]
+
+
+def test_a_file_that_is_no_image_is_said_to_be_none_in_the_same_words_every_time(tmp_path):
+    put(tmp_path / "a.png", b"text")
+    sample = next(SOURCES["folder"](path=str(tmp_path)).samples("a.png"))
+    with pytest.raises(Broken, match=r"^it is no image of a known format$"):
+        list(sample.read())
 
 
 @pytest.mark.parametrize("capacity", [4, 200])

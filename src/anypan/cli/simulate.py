@@ -82,7 +82,7 @@ def _preview(folder: str, config: str | None, count: int, seed: int, overwrite: 
     sources = recipe.sources if recipe and recipe.sources else [Landscapes(count=_LANDSCAPES, size=_SIZE, seed=seed)]
     room(folder, overwrite)
     note("reading images" if recipe and recipe.sources else "rendering landscapes", quiet)
-    heading = f"In every sample: {', '.join(simulation.always()) or 'nothing'}."
+    heading = f"PAN, MS, reference. In every sample: {', '.join(simulation.always()) or 'nothing'}."
     for path in write_sheet(_samples(sources, simulation, seed), folder, count, heading, overwrite):
         click.echo(path)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 TILE = 256  # pixels along a side of a source tile
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
@@ -38,6 +38,8 @@ def _decode(load: Load, mode: str) -> NDArray[np.uint8]:
     try:
         with Image.open(io.BytesIO(load())) as picture:
             return np.asarray(picture.convert(mode))
+    except UnidentifiedImageError as error:  # whose message is an address in memory
+        raise Broken("it is no image of a known format") from error
     except _DAMAGE as error:
         raise Broken(str(error) or type(error).__name__) from error
 
