@@ -160,6 +160,15 @@ def test_users_are_told_what_is_missing(folder: Path, tmp_path: Path) -> None:
     assert [scene.name for scene in find_scenes(folder / "one")] == ["one"]
 
 
+@pytest.mark.parametrize("text", ["{broken", "[1]", "null", "\xff", "[" * 100_000])
+def test_a_scene_whose_description_cannot_be_read_is_a_row_that_says_so(folder: Path, text: str) -> None:
+    (folder / "two" / "scene.json").write_text(text, encoding="latin1")
+    row = next(run([folder / "two"], EXP, ["fr"]))
+    assert "scene.json is no JSON object" in row["error"] and row["sensor"] == "unknown"
+    (folder / "two" / "scene.json").write_text('{"bit_depth": 99999}')
+    assert next(run([folder / "two"], EXP, ["fr"]))["full_scale"] is None
+
+
 def test_assess_agrees_with_the_benchmark(folder: Path) -> None:
     case = prepare(folder / "one", "fr")
     fused = fuse_scene(case.scene, METHODS["EXP"](case.scene)).numpy()

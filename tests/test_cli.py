@@ -228,11 +228,20 @@ def test_benchmark_rows_become_a_page(tmp_path: Path) -> None:
     assert "data:image" in (folder / "report.html").read_text()
 
 
+def test_rows_have_a_place_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene(tmp_path / "scenes" / "first")
+    monkeypatch.chdir(tmp_path)
+    result = anypan("benchmark", "scenes", "--protocol", "both", "-m", "EXP")
+    assert result.exit_code == 0 and "2 rows in rows.jsonl" in result.stderr
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 2
+
+
 def test_bad_input_of_the_judges_is_one_sentence(pair: Path) -> None:
     out = ("--out", pair / "rows.jsonl")
     fails(anypan("benchmark", pair / "missing", *out), "missing")
     fails(anypan("benchmark", pair, "-m", "nonsense", *out), "nonsense", "MTF-GLP-FS")
     fails(anypan("benchmark", pair, "--protocol", "nonsense", *out), "rr", "fr")
+    fails(anypan("benchmark", pair, "--protocol", "rr", "--mode", "unipan", *out), "unipan", "rr")
     fails(anypan("report", pair / "missing.jsonl", "-o", pair), "missing.jsonl")
     fails(anypan("report", pair / "pan.tif", "-o", pair), "pan.tif")
     rows = pair / "known.jsonl"

@@ -107,6 +107,7 @@ def test_what_goes_wrong_is_a_row(folder: Path) -> None:
         "no image": "cannot be read",
     }
     assert rows.keys() == said.keys() and not [name for name in said if said[name] not in rows[name]], rows
+    assert rows["no image"].startswith("out.tif")  # not where it lay, which is another place each time
 
 
 def test_pixels_without_a_value_are_an_error(folder: Path) -> None:
@@ -275,6 +276,26 @@ def test_a_killed_run_is_finished_by_resume(folder: Path, tmp_path: Path) -> Non
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert out.read_bytes().startswith(before)
     assert len({(r["scene"], r["protocol"], r["method"]) for r in rows}) == len(rows) == 12
+
+
+def test_images_that_were_fused_anew_are_judged_anew(folder: Path) -> None:
+    """Of a folder of images, only what is missing still or the same as before counts as done."""
+    (folder.parent / "images" / "fr").mkdir(parents=True)
+    image, scenes = folder.parent / "images" / "fr" / "two.tif", find_scenes(folder)
+    rivals = contenders(["EXP", f"theirs=dir:{image.parents[1]}"])
+    case = prepare(folder / "two", "fr")
+    done: list[dict] = []
+    for value, made in ((None, 4), (None, 0), (1.0, 1), (1.0, 0), (2.0, 1), (2.0, 0)):
+        if value:
+            write(image, np.full((BANDS, *case.size), value, "f4"))
+        rows = list(run(scenes, rivals, ["fr"], done=done))
+        assert len(rows) == made
+        done += rows
+    assert [("error" in row, "image_sha256" in row) for row in done[-2:]] == [(False, True)] * 2
+    write(image, np.ones((BANDS, 8, 8), "f4"))
+    wrong = list(run(scenes, rivals, ["fr"], done=done))
+    assert [("error" in row, "image_sha256" in row) for row in wrong] == [(True, True)]
+    assert not list(run(scenes, rivals, ["fr"], done=[*done, *wrong]))
 
 
 def test_one_writer(tmp_path: Path) -> None:

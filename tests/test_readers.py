@@ -74,6 +74,8 @@ def test_each_scene_is_judged_as_it_is_published(pancollection: Path, tmp_path: 
     done = CliRunner().invoke(cli, ["benchmark", spec, "--protocol", "both", "-m", "EXP", "-o", str(out), "-q"])
     assert done.exit_code == 0, done.output
     rows = [json.loads(line) for line in out.read_text().splitlines()]
+    none = CliRunner().invoke(cli, ["benchmark", f"{spec}/GF2", "--protocol", "fr", "-o", str(out)])
+    assert none.exit_code == 2 and "not for protocol fr" in none.stderr
     assert len(rows) == 4 and not any("error" in row for row in rows)
     assert all(row["protocol"] == ("fr" if "full" in row["scene"] else "rr") for row in rows)
     assert all(np.isfinite(row["Q2n" if row["protocol"] == "rr" else "HQNR"]) for row in rows)
@@ -178,8 +180,12 @@ def test_what_is_asked_for_wrongly_is_said(pancollection: Path, monkeypatch: pyt
 def test_two_copies_of_a_set_are_refused(tmp_path: Path) -> None:
     for folder in ("here", "there"):
         write_stack(tmp_path / folder / "test_qb_OrigScale_multiExm1.h5", [full(4, 7)])
-    with pytest.raises(UserError, match="more than once"):
+    with pytest.raises(UserError, match="more than one 'pancollection/qb/full/0001'"):
         find_scenes(f"pancollection:{tmp_path}")
+    here, there = (f"pancollection:{tmp_path / folder}" for folder in ("here", "there"))
+    assert len(find_scenes(here)) == 1
+    with pytest.raises(UserError, match=r"here and .*there: there is more than one"):
+        find_scenes(here, there)
 
 
 # I_PAN = uint16([0 1 2; 3 4 5]), sensor = 'WV3', ratio = 4, deflated, as another writer of the format makes it.

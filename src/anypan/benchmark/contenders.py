@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -102,15 +102,22 @@ class Images:
 
     def fuse(self, case: Case, device: str) -> Outcome:
         """Read the case's image; UserError if there is none that fits."""
-        name = f"{case.facts['scene']}.tif"
-        places = [self.folder / case.protocol / name]
-        places += [self.folder / name] if case.protocol == "fr" or case.facts["degraded"] else []
-        path = next((each for each in places if each.is_file()), None)
+        path = self._path(case.facts)
         if path is None:
-            raise UserError(
-                f"{self.folder} has no {case.protocol}/{name}: fuse what 'anypan benchmark --export' wrote."
-            )
-        return Outcome(read_fused(path, case), facts={"image_sha256": sha256(path)})
+            name = f"{case.protocol}/{case.facts['scene']}.tif"
+            raise UserError(f"{self.folder} has no {name}: fuse what 'anypan benchmark --export' wrote.")
+        return Outcome(read_fused(path, case))
+
+    def image(self, known: Mapping[str, Any]) -> dict[str, Any]:
+        """The hash of the image that is there for a row or the facts of a case; nothing if there is none."""
+        path = self._path(known)
+        return {} if path is None else {"image_sha256": sha256(path)}
+
+    def _path(self, known: Mapping[str, Any]) -> Path | None:
+        name = f"{known['scene']}.tif"
+        places = [self.folder / known["protocol"] / name]
+        places += [self.folder / name] if known["protocol"] == "fr" or known.get("degraded") else []
+        return next((each for each in places if each.is_file()), None)
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,10 @@ class Command:
             spent = _metered(words, self.timeout, folder)
             if not out.is_file():
                 raise UserError(f"The command ended without writing {{out}}{_last_words(folder)}.")
-            return Outcome(read_fused(out, case), spent["seconds"], spent["peak_mib"])
+            try:
+                return Outcome(read_fused(out, case), spent["seconds"], spent["peak_mib"])
+            except UserError as problem:
+                raise UserError(_plain(str(problem), folder)) from None
 
 
 def _metered(words: list[str], timeout: float, folder: Path) -> dict[str, Any]:
@@ -165,8 +175,13 @@ def _metered(words: list[str], timeout: float, folder: Path) -> dict[str, Any]:
 
 
 def _last_words(folder: Path) -> str:
-    lines = (folder / "said.txt").read_text(errors="replace").replace(str(folder), "").strip().splitlines()
+    lines = _plain((folder / "said.txt").read_text(errors="replace"), folder).strip().splitlines()
     return f" ({lines[-1].strip()[:200]})" if lines else ""
+
+
+def _plain(text: str, folder: Path) -> str:
+    """The text without the folder's name, which is another each time: rows of the same work are the same."""
+    return text.replace(f"{folder}/", "").replace(str(folder), ".")
 
 
 def as_contender(name: str, method: Contender | Method) -> Contender:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from anypan import __version__
 from anypan.benchmark.cases import Case, prepare
-from anypan.benchmark.contenders import Contender, as_contender
+from anypan.benchmark.contenders import Contender, Images, as_contender
 from anypan.benchmark.modes import MODES
 from anypan.benchmark.readers import PROTOCOLS, Entry, Protocol, as_entry
 from anypan.benchmark.side_by_side import side_by_side
@@ -76,14 +76,15 @@ def run(
     are made: then every method is one of contenders(). ``done``: rows that need not be made again.
     """
     rivals = {name: as_contender(name, method) for name, method in methods.items()}
-    finished = {_key(row): row.get("inputs_sha256") for row in done}
+    finished = {_key(row): row for row in done}
     heads = {name: rival.facts | {"device": device} | _versions() for name, rival in rivals.items()}
     units = []
     for scene in map(as_entry, scenes):
         for protocol in scene.offers(protocols):
             head = {"scene": scene.name, "protocol": protocol, "mode": mode}
             keys = {name: _key(head | {"method": name} | facts) for name, facts in heads.items()}
-            earlier = {name: finished[key] for name, key in keys.items() if key in finished}
+            rows = {name: finished[key] for name, key in keys.items() if key in finished}
+            earlier = {name: row.get("inputs_sha256") for name, row in rows.items() if _stands(row, rivals[name])}
             if len(earlier) < len(rivals):
                 units.append(Unit(scene, protocol, mode, device, rivals, earlier))
     yield from (row for unit in units for row in unit.rows()) if jobs == 1 else side_by_side(units, jobs)
@@ -97,13 +98,20 @@ def _key(row: Row) -> str:
     return json.dumps([known, row.get("versions", {}).get("anypan")], sort_keys=True)
 
 
+def _stands(row: Row, rival: Contender) -> bool:
+    """False where an image that was fused elsewhere is another by now, or there at last."""
+    if not isinstance(rival, Images) or "inputs_sha256" not in row:
+        return True
+    return rival.image(row).get("image_sha256") == row.get("image_sha256")
+
+
 def judge_case(case: Case, name: str, method: Contender | Method, device: str = "cpu") -> Row:
     """The row of one method on one case. Metrics that are not finite are None."""
     rival = as_contender(name, method)
     row = {**_head(case.facts), "method": name}
     tail = case.facts | {"inputs_sha256": inputs_sha256(case)} | _versions() | {"device": device}
     try:
-        tail |= rival.facts
+        tail |= rival.facts | (rival.image(case.facts) if isinstance(rival, Images) else {})
         outcome = rival.fuse(case, device)
         values = _values(case, outcome.fused)
     except Exception as problem:  # whatever is wrong with a method, the other methods are to be judged

@@ -15,9 +15,11 @@ _METHODS = (
     "A name from 'anypan methods', a .safetensors file, [NAME=]dir:FOLDER of fused images, or any program as "
     "[NAME=]'cmd:COMMAND {pan} {ms} {out}'; repeatable.  [default: all methods]"
 )
+ROWS = "rows.jsonl"
 _PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, without a truth."
 _MODES = ("physical", "toolbox", "pancollection", "paper", "unipan")
 _MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does; the rest: docs/metrics.md."
+_OUT = f"Rows are appended, each as soon as it is known.  [default: {ROWS}]"
 _RESUME = "Go on with ROWS.jsonl: make only the rows that it has not."
 _JOBS = "Scenes to judge side by side; they slow each other down, so time methods with one."
 _TIMEOUT = "Seconds that a program of cmd: has for one image."
@@ -30,7 +32,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
 @click.option("--mode", type=click.Choice(_MODES), default="physical", show_default=True, help=_MODE)
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
-@click.option("-o", "--out", metavar="ROWS.jsonl", help="Rows are appended, each as soon as it is known.")
+@click.option("-o", "--out", metavar="ROWS.jsonl", help=_OUT)
 @click.option("--resume", is_flag=True, help=_RESUME)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help=_JOBS)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, help=_TIMEOUT)
@@ -55,18 +57,21 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, se
       anypan compare rows.jsonl --against MTF-GLP-FS
       anypan report rows.jsonl --scenes scenes -o report
     """
-    from anypan.benchmark import MODES, PROTOCOLS, find_scenes
+    from anypan.benchmark import MODES, find_scenes
 
     if selfcheck:
         _selfcheck()
         return
     if not scenes:
         raise click.UsageError("Missing argument 'SCENES ...'")
-    if bool(options["out"]) == bool(options["export"]):
+    if options["out"] and options["export"]:
         raise click.UsageError("Name either the file of rows with --out, or a folder with --export")
-    found = [scene for spec in scenes for scene in find_scenes(spec)]
-    judged = MODES[options["mode"]].protocols if protocol == "both" else (protocol,)
-    protocols = [each for each in PROTOCOLS if each in judged]
+    options["out"] = options["out"] or ROWS
+    found = find_scenes(*scenes)
+    judged = MODES[options["mode"]].protocols
+    protocols: list[Any] = [each for each in judged if protocol in ("both", each)]
+    if not any(scene.offers(protocols) for scene in found):
+        raise click.UsageError(f"Mode {options['mode']} or these scenes are not for protocol {protocol}: name another")
     if options["export"]:
         _export(found, protocols, options["mode"], Path(options["export"]))
     else:

@@ -63,9 +63,8 @@ def read(
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as problem:
-            raise UserError(
-                f"{path} cannot be read ({problem}): give a file that `anypan {writer}` wrote."
-            ) from problem
+            reason = getattr(problem, "strerror", None) or "it is no text"
+            raise UserError(f"{path} cannot be read ({reason}): give a file that `anypan {writer}` wrote.") from problem
         rows += [
             _parse(f"{path}, line {number}", line, needed, writer)
             for number, line in enumerate(lines, 1)

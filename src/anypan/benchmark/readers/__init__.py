@@ -20,19 +20,31 @@ LAYOUTS: dict[str, Layout] = {each.LAYOUT.name: each.LAYOUT for each in _READERS
 _SPEC = re.compile(r"([A-Za-z][\w-]+)(?:/([\w-]+))?:(.+)", re.DOTALL)
 
 
-def find_scenes(spec: str | Path) -> list[Entry]:
-    """The scenes of ``FOLDER``, ``LAYOUT:PATH`` or ``LAYOUT/SPLIT:PATH``, unread. UserError if there are none."""
+def find_scenes(*specs: str | Path) -> list[Entry]:
+    """The scenes of each ``FOLDER``, ``LAYOUT:PATH`` or ``LAYOUT/SPLIT:PATH``, unread.
+
+    UserError where one has none, and where two scenes have one name: rows could not be told apart.
+    """
+    found = [scene for spec in specs for scene in _found(spec)]
+    twice = next((name for name, times in Counter(each.name for each in found).items() if times > 1), None)
+    if twice:
+        where = " and ".join(dict.fromkeys(str(spec) for spec in specs))
+        raise UserError(f"{where}: there is more than one {twice!r}, so name one copy, or rename a scene's folder.")
+    return found
+
+
+def _found(spec: str | Path) -> list[Entry]:
     layout, split, path = _parse(spec)
     if not path.exists():
         raise UserError(f"{path} does not exist: name the folder that holds the set.")
     if layout is folders.LAYOUT and not path.is_dir():
         raise UserError(f"{path} is not a folder: give a folder of scenes, or LAYOUT:{path} of {', '.join(LAYOUTS)}.")
     found = list(layout.find(path, split))
+    if not found and layout is folders.LAYOUT:
+        others = ", ".join(name for name in LAYOUTS if name != layout.name)
+        raise UserError(f"{path} holds no scenes: it should have {layout.holds}; sets are LAYOUT:{path} of {others}.")
     if not found:
         raise UserError(f"{path} holds no scenes of {layout.title}, split {split!r}: it should have {layout.holds}.")
-    twice = next((name for name, times in Counter(each.name for each in found).items() if times > 1), None)
-    if twice:
-        raise UserError(f"{path} holds {twice} more than once: name the folder with one copy of the set.")
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anypan.benchmark.readers.entry import About, Entry, Images, Layout
+from anypan.errors import UserError
 
 
 def entry(folder: Path) -> Entry:
@@ -28,9 +29,9 @@ def _is_scene(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> Images:
-    told = json.loads((folder / "scene.json").read_text()) if (folder / "scene.json").exists() else {}
+    told = _told(folder)
     names = told.get("band_order")
-    bits = re.match(r"\d+", str(told.get("bit_depth", "")))
+    bits = re.match(r"\d{1,2}(?!\d)", str(told.get("bit_depth", "")))
     about = About(
         sensor=str(told.get("sensor", "unknown")),
         bands=tuple(names) if isinstance(names, list) else (),
@@ -43,10 +44,20 @@ def _read(folder: Path) -> Images:
 
 def _sensor(folder: Path) -> str:
     try:
-        told: dict[str, Any] = json.loads((folder / "scene.json").read_text())
-        return str(told.get("sensor", "unknown"))
-    except (OSError, ValueError, AttributeError):
+        return str(_told(folder).get("sensor", "unknown"))
+    except UserError:
         return "unknown"
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    path = folder / "scene.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise UserError(f"{path} is no JSON object: mend it or take it away, a scene needs none.")
+    return told
 
 
 LAYOUT = Layout(
