@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from anypan import wald
+from anypan.errors import UserError
 from anypan.scene import Scene, from_arrays
 
 
@@ -64,5 +65,5 @@ def test_a_reduced_pixel_is_valid_if_all_that_it_covers_is() -> None:
 
 def test_a_scene_that_is_too_small_is_refused() -> None:
     scene = from_arrays(torch.ones(1, 12, 12), torch.ones(1, 3, 3))
-    with pytest.raises(ValueError, match="cannot be reduced"):
+    with pytest.raises(UserError, match="cannot be reduced"):
         wald.degrade(scene)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from anypan.errors import UserError
 from anypan.mtf import Sampling
 from anypan.scene import Scene, from_arrays
 
@@ -16,11 +17,13 @@ def degrade(scene: Scene) -> tuple[Scene, Tensor]:
     Wald, Ranchin and Mangolini, PE&RS 63(6), 1997. The MS is the reference, cropped to whole multiples of the ratio.
     Physical: the PAN is sampled at the MS pixel centres (so a known phase is taken out) and the MS over centred
     areas: the reduced scene has phase 0. Toolbox: both at ``ratio / 2 :: ratio``. Holds the whole scene in memory.
+    Raises UserError for a scene smaller than the ratio.
     """
     patch, ratio = scene.whole(), scene.ratio
     height, width = (n - n % ratio for n in scene.shape)
     if not height or not width:
-        raise ValueError(f"an MS image of {scene.shape} pixels cannot be reduced by {ratio}")
+        size = " x ".join(str(n) for n in scene.shape)
+        raise UserError(f"The MS has {size} pixels and cannot be reduced by {ratio}: give a larger scene.")
     reference = patch.lrms[:, :height, :width]
     pan = scene.sampling.degrade(patch.pan, [scene.gnyq_pan])[:, :height, :width]
     mask = patch.mask_lr[:height, :width]
