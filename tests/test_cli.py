@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -195,6 +196,19 @@ def test_fuse_writes_a_page_when_asked(pair: Path) -> None:
     text = page.read_text()
     assert "MTF-GLP-FS" in text and "D_rho" in text and "http://" not in text.replace("http://www.w3.org", "")
     fails(anypan("fuse", *arguments, "--overwrite", "--report", pair / "missing" / "look.html"), "report", "folder")
+    fails(anypan("fuse", *arguments[:2], pair / "other.tif", "--report", page), "look.html exists")
+    assert page.read_text() == text and not (pair / "other.tif").exists()
+
+
+def test_a_page_never_replaces_an_image(pair: Path) -> None:
+    arguments = (pair / "pan.tif", pair / "ms.tif", pair / "out.tif", "-m", "EXP", "--overwrite")
+    for name in ("pan.tif", "ms.tif", "out.tif", "link.html"):
+        (pair / "link.html").unlink(missing_ok=True)
+        (pair / "link.html").symlink_to(pair / "pan.tif")
+        before = (pair / "pan.tif").read_bytes()
+        fails(anypan("fuse", *arguments, "--report", pair / name), "one of the images")
+        assert (pair / "pan.tif").read_bytes() == before and not (pair / "out.tif").exists()
+    fails(anypan("fuse", *arguments, "--report", pair), "is a folder")
 
 
 # --------------------------------------------------------------------------------------------------------------- judge
@@ -210,6 +224,11 @@ def test_assess_measures_with_and_without_a_reference(pair: Path) -> None:
     assert values["ERGAS"] == 0 and values["Q2n"] == pytest.approx(1) and 0 <= values["D_rho"] <= 1
     fails(anypan("assess", *files[:2], pair / "ms.tif"), "ms.tif")
     fails(anypan("assess", *files[:2], pair / "missing.tif"), "missing.tif")
+    whole = np.ones((4, 4 * MS_SIZE, 4 * MS_SIZE), "float32")
+    elsewhere, nothing = write(pair / "a.tif", whole, left=0.0), write(pair / "b.tif", np.nan * whole)
+    fails(anypan("assess", *files[:2], elsewhere), "a.tif", "off the PAN's grid")
+    fails(anypan("assess", *files[:2], nothing), "b.tif", "no pixels")
+    fails(anypan("assess", *files, "--reference", nothing), "b.tif", "no pixels")
 
 
 def test_benchmark_rows_become_a_page(tmp_path: Path) -> None:
@@ -265,12 +284,16 @@ def test_bad_configurations_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_demo_writes_what_it_promises(tmp_path: Path) -> None:
-    folder = tmp_path / "demo"
+    folder = tmp_path / "my demo"
     result = anypan("demo", folder, "--size", 128, "-m", "MTF-GLP-HPM-R")
     assert result.exit_code == 0, result.output
     names = {"pan.tif", "ms.tif", "reference.tif", "fused.tif", "report.html"}
     assert {file.name for file in folder.iterdir()} == names
-    assert str(folder / "report.html") in result.stderr and "anypan fuse" in result.stderr
+    assert str(folder / "report.html") in result.stderr
+    named = [shlex.split(line) for line in result.stderr.splitlines() if line.startswith("  ") and "YOUR" not in line]
+    assert [line[1] for line in named] == ["fuse", "assess"]
+    for line in named:
+        assert anypan(*line[1:]).exit_code == 0, line
 
 
 # ---------------------------------------------------------------------------------------------------------- bad input
@@ -353,6 +376,8 @@ def test_absurd_dimensions_are_refused(pair: Path) -> None:
         ["--bands", ","],
         ["--sensor", "nonsense"],
         ["--device", "nonsense"],
+        ["--device", "meta"],
+        ["--threads", "99999999999"],
         ["--tile", "0"],
         ["--threads", "0"],
         ["-co", "nonsense"],

@@ -22,6 +22,7 @@ from anypan.scene import Patch, Source
 from anypan.tiles import Tile
 
 File = str | Path
+MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
 
 
 def assess(
@@ -45,9 +46,10 @@ def assess(
         seen = _opened(fused, pair)
         try:
             scene = replace(view, source=_Known(view.source, seen, corner, view.ratio))
-            values = judge(_Rows(seen, *window), scene, _names("fr"))
+            values = _known(judge(_Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
-                values = _against(_opened(reference, pair), seen, window, view.ratio) | values
+                against = _against(_opened(reference, pair), seen, window, view.ratio)
+                values = _known(against, reference) | values
         finally:
             seen.close()
         return values | _facts(pair, sensor)
@@ -62,7 +64,24 @@ def _opened(path: File, pair: Pair) -> Raster:
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
         raise UserError(f"{path} has not the PAN's size and the MS's bands: give the image that was fused from them.")
+    step = ~pair.grid.transform * opened.grid.transform
+    apart = max(max(abs(a - b) for a, b in zip(step * at, at, strict=True)) for at in _corners(opened))
+    if pair.grid.georeferenced and opened.grid.georeferenced and apart > MAX_APART:
+        opened.close()
+        raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give the image that was fused from them.")
     return opened
+
+
+def _corners(image: Raster) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(column, row) of the first and the last corner."""
+    return (0, 0), (image.shape[1], image.shape[0])
+
+
+def _known(values: dict[str, float], path: File) -> dict[str, float]:
+    """The values, unless there is none."""
+    if all(math.isnan(value) for value in values.values()):
+        raise UserError(f"{path} has no pixels to judge that PAN and MS have, too: check its nodata value and mask.")
+    return values
 
 
 def _against(truth: Raster, seen: Raster, window: tuple[int, ...], ratio: int) -> dict[str, float]:

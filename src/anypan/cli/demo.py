@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -15,8 +16,8 @@ _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
 
 Next, in this folder:
-  {anypan} fuse {folder}/pan.tif {folder}/ms.tif {folder}/classical.tif --method MTF-GLP-FS
-  {anypan} assess {folder}/pan.tif {folder}/ms.tif {folder}/fused.tif --reference {folder}/reference.tif
+  {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS
+  {anypan} assess {pan} {ms} {fused} --reference {reference}
   {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html"""
 
 
@@ -46,10 +47,12 @@ def demo(folder: str, method: str, size: int, quiet: bool) -> None:
         done = fuse(pan, ms, out, method, overwrite=True, progress=step)
     note("measuring and drawing", quiet)
     gallery.page(pan, ms, done, Path(folder) / "report.html", made["reference"])  # type: ignore[arg-type]
-    note(_NEXT.format(folder=folder, anypan=_command()).lstrip("\n"), quiet)
+    names = ("pan", "ms", "classical", "fused", "reference")
+    files = {name: shlex.quote(f"{folder}/{name}.tif") for name in names}
+    note(_NEXT.format(folder=folder, anypan=_command(), **files).lstrip("\n"), quiet)
 
 
 def _command() -> str:
     """How the person who reads this can call anypan: by its name if that is found, else by its path."""
     found = Path(sys.argv[0])
-    return "anypan" if shutil.which("anypan") or found.name != "anypan" else os.path.relpath(found)
+    return "anypan" if shutil.which("anypan") or found.name != "anypan" else shlex.quote(os.path.relpath(found))

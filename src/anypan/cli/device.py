@@ -17,7 +17,7 @@ def device_option(_: click.Context, __: click.Parameter, name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with the device
         raise click.BadParameter(f"{name!r} cannot be used on this machine: choose auto or cpu") from error
     return name
@@ -34,7 +34,7 @@ def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
 _DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
 _OPTIONS = (
     click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE),
-    click.option("--threads", type=click.IntRange(1), expose_value=False, callback=_threads, help="CPU threads."),
+    click.option("--threads", type=click.IntRange(1, 1024), expose_value=False, callback=_threads, help="CPU threads."),
 )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -37,7 +37,7 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @working_options
 @click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 @click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT, and the page of --report, if they exist.")
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
 @click.option("--dry-run", is_flag=True, help=_DRY_RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or what was done as JSON.")
@@ -58,7 +58,8 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     """
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
-    _check_page(page)
+    if page:
+        _check_page(page, (pan, *ms, out), options["overwrite"])
     if dry_run or verbose:
         from anypan.fuse import plan
 
@@ -75,10 +76,16 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     _tell(done, **show)
 
 
-def _check_page(page: str | None) -> None:
-    """A page that cannot be written is said before the work, not after it."""
-    if page and not Path(page).absolute().parent.is_dir():
+def _check_page(page: str, images: Sequence[str], overwrite: bool) -> None:
+    """A page that cannot be written is said before the work, not after it; it never replaces an image."""
+    if not os.path.isdir(os.path.dirname(os.path.abspath(page))):
         raise UserError(f"The folder of the report {page} does not exist: create it first.")
+    if os.path.isdir(page):
+        raise UserError(f"The report {page} is a folder: name a file in it.")
+    if os.path.realpath(page) in map(os.path.realpath, images):
+        raise UserError(f"The report {page} is one of the images, too: name another file for it.")
+    if os.path.exists(page) and not overwrite:
+        raise UserError(f"The report {page} exists already: name another file, or pass --overwrite.")
 
 
 def _write_page(pan: str, ms: Sequence[str], done: Any, page: str, options: dict[str, Any]) -> None:
