@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from affine import Affine
-from pairs import NORTH_UP, UTM, landscape, write, write_pair
+from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
 
 from anypan.errors import UserError
 from anypan.fuse import fuse, plan
@@ -81,6 +82,13 @@ def _other_proportions(folder: Path) -> None:
     write(folder / "ms.tif", MS[:, :, :20])
 
 
+def _colours(folder: Path) -> None:
+    write(folder / "pan.tif", (PAN // 4).astype("u1"), NORTH_UP, crs=UTM, photometric="palette")
+    with rasterio.open(folder / "pan.tif", "r+") as file:
+        file.write_colormap(1, {n: (n, 255 - n, 7, 255) for n in range(256)})
+
+
+NO_EARTH = 'LOCAL_CS["a drawing board",UNIT["metre",1]]'
 FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "missing": (lambda folder: (folder / "pan.tif").unlink(), r"pan\.tif does not exist: check"),
     "folder": (lambda folder: (folder / "ms.tif").unlink() or (folder / "ms.tif").mkdir(), r"ms\.tif is a folder"),
@@ -101,6 +109,13 @@ FILES: dict[str, tuple[Callable[[Path], None], str]] = {
     "ratio too low": (_ms(np.ones((1, 70, 80), "u2"), NORTH_UP * Affine.scale(1.3)), r"ms\.tif is 1\.3 pixels"),
     "ratio too high": (_ms(np.ones((1, 8, 9), "u2"), NORTH_UP * Affine.scale(11)), r"ms\.tif is 11 pixels"),
     "complex": (_ms(MS.astype("c8")), r"ms\.tif holds complex64 pixels: convert"),
+    "numbers of colours": (_colours, r"pan\.tif holds indexes of a colour table"),
+    "pixels of no size": (
+        lambda folder: write(folder / "pan.tif", PAN, Affine(0, 0, 5, 0, 0, 5)) and None,
+        "broken geo",
+    ),
+    "pixels of unknown size": (_ms(MS, Affine(np.nan, 0, 5, 0, -2, 5)), r"ms\.tif has a broken geotransform"),
+    "not on earth": (lambda folder: write(folder / "pan.tif", PAN, NORTH_UP, crs=NO_EARTH) and None, "into one CRS"),
     "other proportions": (_other_proportions, r"ms\.tif has other proportions than"),
 }
 
@@ -146,10 +161,23 @@ def test_an_unknown_method_lists_the_known() -> None:
         fuse(PAN, MS, method="magic")
 
 
-@pytest.mark.parametrize("arrays", [(PAN[None], MS), (PAN, MS[0]), (PAN, "ms.tif"), (PAN, MS[:0]), (PAN, MS > 3)])
+NO_ARRAYS = ((PAN.tolist(), MS.tolist()), (None, None), (torch.ones(96, 120), torch.ones(3, 24, 30)), (PAN, list(MS)))
+
+
+@pytest.mark.parametrize(
+    "arrays", [(PAN[None], MS), (PAN, MS[0]), (PAN, "ms.tif"), (PAN, MS[:0]), (PAN, MS > 3), *NO_ARRAYS]
+)
 def test_wrong_arrays_are_one_sentence(arrays: tuple[object, object]) -> None:
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match=r"^[^\n]{,200}\.$"):
         fuse(*arrays, method="EXP")  # type: ignore[arg-type]
+
+
+def test_what_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    files[0].write_bytes(b"")
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UserError, match=r"pan\.tif may not be read"):
+        plan(*files, method="EXP")
 
 
 # --- the output ---
@@ -182,12 +210,23 @@ def test_an_input_is_never_the_output(tmp_path: Path, name: str) -> None:
         ("", "is a folder"),
         ("pan.tif/out.tif", "does not exist"),
         ("/vsimem/a.tif", "plain file"),
+        ("a" * 300, "too long.*name another"),
     ],
 )
 def test_an_impossible_output_is_refused_first(tmp_path: Path, name: str, sentence: str) -> None:
     files = write_pair(tmp_path, PAN, MS)
     with pytest.raises(UserError, match=sentence):
         fuse(*files, name if name.startswith("/") else f"{tmp_path}/{name}", "EXP")
+
+
+@pytest.mark.parametrize("letter", ["a", "é"])
+def test_the_longest_name_will_do(tmp_path: Path, letter: str) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    out = tmp_path / (letter * (255 // len(letter.encode())))
+    fuse(*files, out, "EXP", register=False)
+    assert read(out).shape == (3, 96, 120)
+    with pytest.raises(UserError, match="does not exist"):
+        fuse(f"{out}b", files[1], tmp_path / "other.tif", "EXP")
 
 
 def test_an_unwritable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,3 +147,48 @@ def test_the_pan_keeps_its_rational_polynomials(tmp_path: Path) -> None:
     fuse(*files, tmp_path / "out.tif", "EXP")
     with rasterio.open(tmp_path / "out.tif") as out:
         assert out.rpcs is not None and out.rpcs.samp_scale == 2
+
+
+def test_the_pan_keeps_its_ground_control_points(tmp_path: Path) -> None:
+    from rasterio.control import GroundControlPoint
+
+    files = write(tmp_path / "pan.tif", PAN), write(tmp_path / "ms.tif", MS)
+    corners = [(row, col) for row in (0, PAN.shape[-2]) for col in (0, PAN.shape[-1])]
+    with rasterio.open(files[0], "r+") as file:
+        file.gcps = (
+            [GroundControlPoint(r, c, 500_000 + c, 4_000_000 - r) for r, c in corners],
+            rasterio.CRS.from_epsg(32633),
+        )
+    fuse(*files, tmp_path / "out.tif", "EXP")
+    with rasterio.open(tmp_path / "out.tif") as out:
+        points, crs = out.gcps
+        assert [(p.row, p.col) for p in points] == corners and crs.to_epsg() == 32633
+
+
+def test_a_table_of_greys_is_grey(tmp_path: Path) -> None:
+    """Writers of 8-bit images add it; the values are brightness all the same."""
+    files = write(tmp_path / "pan.tif", (PAN // 4).astype("u1")), tmp_path / "ms.tif"
+    write(files[1], (MS[0] // 4).astype("u1"), photometric="palette")
+    with rasterio.open(files[1], "r+") as file:
+        file.write_colormap(1, {n: (n, n, n, 255) for n in range(256)})
+    fuse(*files, tmp_path / "out.tif", "EXP")
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.colorinterp[0].name == "gray"
+
+
+@pytest.mark.parametrize("driver", ["COG", "GTiff"])
+def test_what_is_invalid_is_said_in_the_one_file(tmp_path: Path, driver: str) -> None:
+    pan, ms = write_pair(tmp_path, PAN.astype("u2"), MS.astype("u2"), offset=(20, 40))
+    fuse(pan, ms, tmp_path / "out.tif", "EXP", creation={"DRIVER": driver}, register=False)
+    assert {file.name for file in tmp_path.iterdir()} == {"pan.tif", "ms.tif", "out.tif"}
+    with rasterio.open(tmp_path / "out.tif") as out:
+        valid = out.dataset_mask() > 0
+    assert valid[20:, 40:].all() and valid.sum() == valid[20:, 40:].size
+
+
+def test_masked_arrays_give_masked_arrays() -> None:
+    hole = np.zeros(PAN.shape, bool)
+    hole[8:16, 8:16] = True
+    fused = fuse(np.ma.MaskedArray(PAN.astype("u2"), hole), MS.astype("u2"), method="EXP")
+    assert isinstance(fused, np.ma.MaskedArray)
+    np.testing.assert_array_equal(fused.mask, np.broadcast_to(hole, fused.shape))

@@ -105,7 +105,11 @@ def pair_of(
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         return pair_of_arrays(pan, ms, bands, sensor, register)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
-        raise UserError("One of PAN and MS is an array, the other a file: give two arrays or files.")
+        raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
+    for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
+        if not isinstance(each, str | PathLike):
+            kind = type(each).__name__
+            raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
     return open_pair(pan, ms, bands, sensor, register, **allowed)
 
 

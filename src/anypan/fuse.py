@@ -35,7 +35,7 @@ def fuse(
 
     Files: ``pan``, one or several ``ms`` files and ``out`` are paths; writes ``out`` on the PAN's grid in the MS's
     pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
-    pixel type, a masked one if the MS is masked; NaN and masked pixels are invalid. Files without ``out`` give an
+    pixel type, a masked one if PAN or MS is masked; NaN and masked pixels are invalid. Files without ``out`` give an
     array, too. ``options`` are the fields of ``Options``. Raises UserError: one sentence on what the caller can mend.
     """
     settings, fit, start = Options(**options), _method(method), time.perf_counter()
@@ -43,7 +43,8 @@ def fuse(
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
             _run(pair, fit, canvas, settings)
-            return canvas.masked if isinstance(ms, np.ma.MaskedArray) else canvas.pixels
+            masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
+            return canvas.masked if masked else canvas.pixels
         path = raster.check_output(out, pair.rasters, settings.overwrite)
         with raster.Writer(path, pair.rasters[0], pair.format, settings.creation, pair.maybe_invalid) as writer:
             _run(pair, fit, writer, settings)

@@ -11,6 +11,8 @@ from rasterio.enums import ColorInterp
 
 from anypan.raster.read import Raster
 
+_PLAIN = {ColorInterp.alpha: ColorInterp.undefined, ColorInterp.palette: ColorInterp.gray}  # what is data after all
+
 
 @dataclass(frozen=True)
 class Format:
@@ -79,7 +81,7 @@ def format_of(raster: Raster) -> Format:
         nodata=_representable(first.nodata, first.dtypes[0]),
         nbits=int(nbits) if nbits else None,
         names=each("descriptions"),
-        colours=tuple(ColorInterp.undefined if c == ColorInterp.alpha else c for c in each("colorinterp")),
+        colours=tuple(_PLAIN.get(c, c) for c in each("colorinterp")),
         tags={k: v for k, v in first.tags().items() if k != "AREA_OR_POINT"},
         band_tags=tuple(_band_tags(raster.datasets[n], b) for n, b in raster.bands),
         scales=each("scales"),

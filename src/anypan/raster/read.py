@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
@@ -139,7 +141,11 @@ def in_crs_of(grid: Grid, other: Grid) -> Grid:
         return Grid(other.shape, other.transform, grid.crs)
     row, col = other.shape[0] / 2, other.shape[1] / 2
     corners = [other.transform * corner for corner in ((col, row), (col + 1, row), (col, row + 1))]
-    xs, ys = transform(other.crs, grid.crs, *(list(values) for values in zip(*corners, strict=True)))[:2]
+    try:
+        xs, ys = transform(other.crs, grid.crs, *(list(values) for values in zip(*corners, strict=True)))[:2]
+    except (CPLE_BaseError, RasterioError) as error:
+        remedy = "bring both files into one CRS"
+        raise UserError(f"There is no way from the CRS of the MS to that of the PAN: {remedy}.") from error
     if not np.isfinite([xs, ys]).all():
         raise UserError("The PAN and the MS lie on different parts of the globe: check that they show the same place.")
     linear = Affine(xs[1] - xs[0], xs[2] - xs[0], xs[0], ys[1] - ys[0], ys[2] - ys[0], ys[0])
@@ -154,7 +160,7 @@ def same_crs(one: Grid, other: Grid) -> bool:
 
 
 def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
-    local = Path(path).exists() and not path.startswith("/vsi")
+    local = os.path.exists(path) and not path.startswith("/vsi")
     if not local and not allow_remote:
         if _REMOTE.match(path):
             raise UserError(
@@ -184,6 +190,8 @@ def _unreadable(path: str, allow_vrt: bool) -> str:
         return f"{path} is a VRT, which can point at any other file: {remedy}."
     if Path(path).is_dir():
         return f"{path} is a folder, not a raster file: name the file in it."
+    if os.path.exists(path) and not os.access(path, os.R_OK):
+        return f"{path} may not be read by you: ask for the permission, or copy it to where you may."
     return (
         f"{path} cannot be read as a raster file: it is damaged or of an unsupported format, so convert it to GeoTIFF."
     )
@@ -206,9 +214,21 @@ def _check(path: str, dataset: Any) -> None:
     if max(dataset.shape) > MAX_SIDE:
         size = " x ".join(f"{n:,}" for n in dataset.shape)
         raise UserError(f"{path} claims {size} pixels: it is damaged, or else cut it into parts.")
+    if any(_indexed(dataset, band) for band in dataset.indexes):
+        remedy = "expand it first, for example with gdal_translate -expand"
+        raise UserError(f"{path} holds indexes of a colour table, no brightness: {remedy}.")
+    if dataset.transform.is_degenerate or not np.isfinite(dataset.transform).all():
+        raise UserError(f"{path} has a broken geotransform, its pixels have no size: mend it, or remove it.")
     block = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
     if block > MAX_BLOCK:
         raise UserError(f"{path} is stored in blocks of {block / 2**30:.1f} GiB: rewrite it as a tiled GeoTIFF.")
+
+
+def _indexed(dataset: Any, band: int) -> bool:
+    """True if the band's values are the numbers of colours; a table in which each is its own grey says nothing."""
+    if dataset.colorinterp[band - 1] != ColorInterp.palette:
+        return False
+    return any(colour[:3] != (number,) * 3 for number, colour in dataset.colormap(band).items())
 
 
 @contextmanager

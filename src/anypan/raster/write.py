@@ -29,6 +29,7 @@ DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
 COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
 GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
 LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half the time of 6, 7 % more bytes
+PREFIX = 40  # letters of the output's name in that of its folder: names are short of 256 bytes
 SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 
@@ -36,6 +37,7 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     """The path, if a new file can be put there; else UserError."""
     out = Path(path)
     folder = out.absolute().parent
+    _check_name(out)
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
     if not folder.is_dir():
@@ -50,6 +52,15 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
     return out
+
+
+def _check_name(out: Path) -> None:
+    """Raise unless the disk can look the name up: it may be too long, or lie where nothing may be seen."""
+    try:
+        out.is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{out} cannot be written ({reason}): name another file.") from error
 
 
 class Canvas:
@@ -85,7 +96,8 @@ class Writer:
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
         self._masked, self._invalid = masked and form.nodata is None, False
-        self._folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.absolute().parent))
+        with _writing(path):
+            self._folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:PREFIX]}.", dir=path.absolute().parent))
         self._draft = self._folder / "draft.tif"
         try:
             with _writing(path):
@@ -122,7 +134,7 @@ class Writer:
 
         ``complete`` says whether the windows covered the whole grid.
         """
-        final = self._folder / self._path.name
+        final = self._folder / "final.tif"
         with _writing(self._path):
             if self._masked and self._form.floating and complete and not self._invalid:
                 self._dataset.nodata = None
@@ -132,11 +144,12 @@ class Writer:
             if complete and not self._invalid:
                 self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
             options = self._creation_options()
-            rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
+            with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
+                rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
             _verify(final)
-        for suffix in SIDECARS:
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        os.replace(final, self._path)
+            for side in filter(os.path.lexists, (f"{self._path}{suffix}" for suffix in SIDECARS)):
+                os.unlink(side)
+            os.replace(final, self._path)
         return self._path.stat().st_size
 
     def _profile(self, like: Raster) -> dict[str, Any]:
@@ -158,6 +171,8 @@ class Writer:
         dataset.update_tags(**{**form.tags, "TIFFTAG_SOFTWARE": "anypan"})
         if source.tags().get("AREA_OR_POINT"):
             dataset.update_tags(AREA_OR_POINT=source.tags()["AREA_OR_POINT"])
+        if source.gcps[0]:
+            dataset.gcps = source.gcps
         if source.rpcs:
             dataset.rpcs = source.rpcs
         for band, (name, tags, unit) in enumerate(zip(form.names, form.band_tags, form.units, strict=True), 1):
