@@ -51,7 +51,7 @@ def close(one: Tensor, other: Tensor, tolerance: float = 1e-8) -> bool:
     return bool((one - other).abs().max() <= tolerance * other.abs().max())
 
 
-NETWORKS = {card.name for card in available()}
+NETWORKS = {card.name for card in available()} | {"anypan-s+"}
 
 
 @pytest.fixture(params=TESTED)

@@ -16,7 +16,7 @@ from anypan import memory, raster
 from anypan.align import Pair, pair_of
 from anypan.errors import UserError
 from anypan.methods.base import Fuser, Method
-from anypan.plan import Options, Plan, Report, plan_of, tile_size
+from anypan.plan import Options, Plan, Report, named, network_of, plan_of, tile_size
 from anypan.scene import Scene
 from anypan.tiles import Tile
 
@@ -38,7 +38,8 @@ def fuse(
     pixel type, a masked one if PAN or MS is masked; NaN and masked pixels are invalid. Files without ``out`` give an
     array, too. ``options`` are the fields of ``Options``. Raises UserError: one sentence on what the caller can mend.
     """
-    settings, fit, start = Options(**options), _method(method), time.perf_counter()
+    settings, start = Options(**options), time.perf_counter()
+    fit = _method(method, settings.best)
     with raster.environment(torch.get_num_threads()), memory.kept(), _open(pan, ms, settings) as pair:
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
@@ -49,7 +50,7 @@ def fuse(
         with raster.Writer(path, pair.rasters[0], pair.format, settings.creation, pair.maybe_invalid) as writer:
             _run(pair, fit, writer, settings)
             size = writer.finish(pair.covers_all)
-    return Report.of(pair, str(path), method, time.perf_counter() - start, size)
+    return Report.of(pair, str(path), named(method, settings), time.perf_counter() - start, size)
 
 
 def _run(pair: Pair, fit: Method, sink: raster.Writer | raster.Canvas, settings: Options) -> None:
@@ -97,7 +98,7 @@ def plan(
 ) -> Plan:
     """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
     settings = Options(**options)
-    _method(method)
+    _method(method, settings.best)
     with raster.environment(), _open(pan, ms, settings) as pair:
         if out is not None:
             raster.check_output(out, pair.rasters, settings.overwrite)
@@ -109,16 +110,18 @@ def _open(pan: File | NDArray[Any], ms: File | Sequence[File] | NDArray[Any], se
     return pair_of(pan, ms, **{name: getattr(settings, name) for name in names})
 
 
-def _method(name: str) -> Method:
+def _method(name: str, best: bool) -> Method:
     from anypan.methods import METHODS  # here, so that a plain import does not load every network
+    from anypan.methods.ensemble import best_of
+    from anypan.methods.neural import neural
 
-    if name.endswith(".safetensors"):
-        from anypan.methods.neural import neural
-
-        return neural(name)
-    if name not in METHODS:
+    if not name.endswith(".safetensors") and name not in METHODS:
         raise UserError(f"No method is called {name!r}: choose one of {', '.join(METHODS)}.")
-    return METHODS[name]
+    if not best:
+        return METHODS[name] if name in METHODS else neural(name)
+    if network_of(name) is None:
+        raise UserError(f"{name} is no network, as 'best' needs: leave it out, or choose a network as the method.")
+    return best_of(neural(name.removesuffix("+")))
 
 
 def _on(fuser: Fuser, device: str) -> tuple[Fuser, str]:

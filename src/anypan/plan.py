@@ -30,6 +30,7 @@ class Options:
 
     ``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
     ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side.
+    ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
     ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
     """
 
@@ -38,6 +39,7 @@ class Options:
     register: bool = True
     device: str = "cpu"
     tile: int | None = None
+    best: bool = False
     overwrite: bool = False
     allow_vrt: bool = False
     allow_remote: bool = False
@@ -100,12 +102,12 @@ def tile_size(scene: Scene, tile: int | None, fuser: object = None) -> int:
 
 def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     """The plan for an aligned pair."""
-    network = _network(method)
+    network = network_of(method)
     bands, size = pair.scene.bands, tile_size(pair.scene, options.tile, network)
     halo, planes = FORMULA if network is None else SMALL if getattr(network, "tile", None) else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     return Plan(
-        method=method,
+        method=named(method, options),
         grid=pair.grid,
         bands=bands,
         dtype=pair.format.dtype,
@@ -120,7 +122,12 @@ def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     )
 
 
-def _network(method: str) -> type[Any] | None:
+def named(method: str, options: Options) -> str:
+    """What the method is called in a report: with a plus if it is the best of 8 ways."""
+    return f"{method.removesuffix('+')}+" if options.best else method
+
+
+def network_of(method: str) -> type[Any] | None:
     """The class of the method's network; of a file, which is not opened for this, any; None of a formula."""
-    named = {card.name: ARCHITECTURES[card.architecture].network for card in available()}
-    return object if method.endswith(".safetensors") else named.get(method)
+    known = {card.name: ARCHITECTURES[card.architecture].network for card in available()}
+    return object if method.endswith(".safetensors") else known.get(method.removesuffix("+"))

@@ -23,6 +23,7 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
+_BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
@@ -33,6 +34,7 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("out", metavar="OUT")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
+@click.option("--best", is_flag=True, help=_BEST)
 @opening_options
 @working_options
 @click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)

@@ -5,6 +5,7 @@ from anypan.methods.base import Fuser, Method
 from anypan.methods.bdsd_pc import bdsd_pc
 from anypan.methods.brovey import brovey, bt_h
 from anypan.methods.consistency import consistent
+from anypan.methods.ensemble import best_of
 from anypan.methods.exp import exp
 from anypan.methods.gs import gs, gsa
 from anypan.methods.hpf import hpf, sfim
@@ -37,3 +38,4 @@ CLASSICAL = tuple(METHODS)
 METHODS["MTF-GLP-FS + consistency"] = consistent(mtf_glp_fs)
 
 METHODS.update({card.name: neural(card.name) for card in available()})
+METHODS["anypan-s+"] = best_of(METHODS["anypan-s"])

@@ -45,12 +45,12 @@ class NeuralFuser:
         """
         height, width = pan.shape[-2:]
         pan, lrms = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None])
-        pan, lrms = _whole_cells(pan, lrms, self.sampling.ratio, self.cell)
+        pan, lrms = whole_cells(pan, lrms, self.sampling.ratio, self.cell)
         fused = self.network(pan, lrms, self.scale, self.gnyq, self.sampling)
         return self.scale.invert(fused)[0, :, :height, :width]
 
 
-def _whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tensor, Tensor]:
+def whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tensor, Tensor]:
     """Repeat the last rows and columns until the PAN grid is a whole number of cells."""
     unit = math.lcm(cell, ratio) // ratio
     below, right = ((-n) % unit for n in lrms.shape[-2:])

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from anypan import wald
 from anypan.errors import UserError
+from anypan.methods.ensemble import TURNS, turned
 from anypan.methods.neural import NeuralFuser
 from anypan.mtf import DenseSampling, Sampling
 from anypan.normalise import Moments, pan_at_ms_scale
@@ -29,7 +30,6 @@ PATCH = 128  # PAN pixels along a side of a patch, as in pretraining, if the sce
 LEAST, LEAST_MS = 32, 8  # PAN and MS pixels along the side of the smallest patch
 REMEMBERED = 8  # parts at full resolution, at most
 JUDGED = 16  # patches that judge, at most
-TURNS = 8  # ways to turn and mirror a square
 KINDS = ("pan", "lrms", "reference")
 
 Sample = tuple[Scene, Tensor]
@@ -99,7 +99,7 @@ class RealPatches:
 
     def batch(self, ways: Iterable[tuple[Place, int]]) -> Batch:
         """The patches at places, each turned as its number says."""
-        cuts = [[_turned(part, turn) for part in self._cut(place)] for place, turn in ways]
+        cuts = [[turned(part, turn) for part in self._cut(place)] for place, turn in ways]
         pan, lrms, reference = (torch.stack(parts) for parts in zip(*cuts, strict=True))
         sampling = DenseSampling(self.ratio, (self.size, self.size), self.phase)
         gnyq, weights = (values.expand(len(pan), -1) for values in (self.gnyq, self.weights))
@@ -176,12 +176,6 @@ def _corners(mask: Tensor, size: int, step: int) -> list[tuple[int, int]]:
         return []
     invalid = torch.nn.functional.max_pool2d((~mask).float()[None, None], size, step)[0, 0]
     return cast(list[tuple[int, int]], [tuple(corner) for corner in torch.nonzero(invalid == 0).tolist()])
-
-
-def _turned(image: Tensor, turn: int) -> Tensor:
-    """One of the 8 ways to turn and mirror (..., n, n)."""
-    image = image.rot90(turn % 4, (-2, -1))
-    return image.flip(-1) if turn >= 4 else image
 
 
 def _pan_weights(patches: list[Patch], gnyq: Tensor, sampling: Sampling) -> Tensor:
