@@ -296,6 +296,10 @@ def test_demo_writes_what_it_promises(tmp_path: Path) -> None:
         assert anypan(*line[1:]).exit_code == 0, line
 
 
+def test_demo_says_where_it_cannot_write(pair: Path) -> None:
+    fails(anypan("demo", pair / "pan.tif", "--size", 64, "-q"), "pan.tif", "name another")
+
+
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from affine import Affine
 from torch import Tensor
 
+from anypan.errors import UserError
 from anypan.grid import Grid
 from anypan.raster import write_array
 from anypan.sensors import find
@@ -26,9 +27,13 @@ def make(folder: str | os.PathLike[str], size: int = SIZE) -> dict[str, Path]:
 
     The same pixels every time. The reference is what the MS sensor would see at the PAN's resolution: only a
     simulated scene has one. Files of these names are replaced. Returns the paths by the names pan, ms, reference.
+    Raises UserError.
     """
     place = Path(folder)
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(f"The folder {folder} cannot be made ({problem.strerror}): name another.") from problem
     sensor = find(SENSOR)
     bands = [band for name in BANDS if (band := sensor.band(name))]
     ground = landscape((OVERSAMPLING * size, OVERSAMPLING * size), SEED, PIXEL / OVERSAMPLING)

@@ -11,7 +11,10 @@ from rasterio.enums import ColorInterp
 
 from anypan.raster.read import Raster
 
-_PLAIN = {ColorInterp.alpha: ColorInterp.undefined, ColorInterp.palette: ColorInterp.gray}  # what is data after all
+_PLAIN: dict[Any, Any] = {
+    ColorInterp.alpha: ColorInterp.undefined,
+    ColorInterp.palette: ColorInterp.gray,
+}  # what is data after all
 
 
 @dataclass(frozen=True)

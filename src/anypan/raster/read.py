@@ -167,6 +167,8 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
                 f"{path} is not a plain file: copy it here, or pass --allow-remote (allow_remote=True in Python)."
             )
         raise UserError(f"{path} does not exist: check the path.")
+    if local and not os.path.isfile(path) and not os.path.isdir(path):
+        raise UserError(f"{path} is a pipe or a device: write the image to a file first.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         dataset = _first_to_open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)

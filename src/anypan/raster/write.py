@@ -232,7 +232,7 @@ def _checked(options: Mapping[str, str]) -> dict[str, str]:
 def _check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.absolute().parent).free
     if free < 2 * size:
-        needed = f"{2 * size / 2**30:.1f} GiB free, it has {free / 2**30:.1f}"
+        needed = f"{2 * size / 2**20:,.1f} MiB free, it has {free / 2**20:,.1f}"
         raise UserError(f"The disk of {path} needs {needed}: free some space or write elsewhere.")
 
 
