@@ -256,13 +256,13 @@ def roofline(dots: Mapping[str, Point], named: Mapping[str, Point], bounds: Poin
     }
     peak, bandwidth = map(math.log10, bounds)
     least = math.floor(min(up for _, up in places.values()))
-    spans = ((0.0, 3.0), (least, max(least + 3.0, math.floor(peak) + 1.0)))  # whole decades, three at least
+    spans = ((0.0, 3.0), (least, max(least + 2.0, math.floor(peak) + 1.0)))  # whole decades, of speed two at least
 
     def at(across: float, up: float) -> Point:
         return _along(across, spans[0], LEFT, WIDTH - RIGHT), _along(up, spans[1], HEIGHT - BOTTOM, TOP)
 
     roof = [at(0.0, bandwidth), at(peak - bandwidth, peak), at(3.0, peak)]
-    body = _frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: 10**exponent)
+    body = _frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: float(f"{10**exponent:.2g}"))
     body += f"<path class=ideal d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in roof)}'/>"
     taken: list[tuple[float, float, float, float]] = []
     for name, place in places.items():
