@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from anypan.benchmark import prepare
 from anypan.benchmark.readers.entry import Entry
 from anypan.dataset import SOURCES, TILE, Source
+from anypan.methods.ensemble import TURNS, turned
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation, Run
@@ -46,10 +47,9 @@ class Pool:
 
     def _window(self, tile: int, rng: torch.Generator) -> Tensor:
         top, left = torch.randint(0, TILE - self.patch + 1, (2,), generator=rng).tolist()
-        turn = int(torch.randint(0, 8, (), generator=rng))
+        turn = int(torch.randint(0, TURNS, (), generator=rng))
         window = self.tiles[tile, :, top : top + self.patch, left : left + self.patch].float() / 255
-        window = window.rot90(turn % 4, (-2, -1))
-        return window.flip(-1) if turn >= 4 else window
+        return turned(window, turn)
 
     def state(self) -> Tensor:
         return torch.zeros(1, 1, dtype=torch.int64)

@@ -45,9 +45,9 @@ def methods(as_json: bool) -> None:
     from anypan.weights import available
 
     networks = {card.name: card.summary for card in available()}
-    kinds = dict.fromkeys(CLASSICAL, "classical") | dict.fromkeys(networks, "network") | {"anypan-s+": "network"}
+    kinds = dict.fromkeys(CLASSICAL, "classical") | dict.fromkeys(networks, "network")
     rows = [
-        (name, kinds.get(name, "baseline"), networks.get(name) or _first_line(method))
+        (name, kinds.get(name.removesuffix("+"), "baseline"), networks.get(name) or _first_line(method))
         for name, method in METHODS.items()
     ]
     headers = ("name", "kind", "what")
