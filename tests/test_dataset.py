@@ -16,12 +16,11 @@ import torch
 from PIL import Image
 
 from anypan.dataset import SOURCES, Mixture, Stream
-from anypan.dataset.hyperspectral import header_wavelengths, through
+from anypan.dataset.hyperspectral import header_wavelengths
 from anypan.dataset.pixels import Broken
 from anypan.dataset.source import Names, Sample, Source
 from anypan.dataset.webdataset import expand
 from anypan.errors import UserError
-from anypan.sensors import Band
 from anypan.train import read_config
 
 
@@ -213,17 +212,19 @@ def test_a_geotiff_without_near_infrared_gets_a_stand_in_and_its_brightest_becom
 NM = np.arange(400.0, 1051.0, 10.0)
 
 
-def test_cubes_become_bands_through_response_curves(tmp_path):
+def test_cubes_come_with_all_their_channels_and_what_is_small_is_mirrored(tmp_path):
     place = np.random.default_rng(2).uniform(0.5, 1, (1, 100, 120))
     cube = (place * (1 + (NM > 700))[:, None, None] * 1000).astype(np.uint16)  # twice as bright beyond 700 nm
+    cube[5] = 0
     file = io.BytesIO()
     np.savez(file, cube=cube, wavelength_nm=NM)
     pack(tmp_path / "cubes.tar", {"one.npz": file.getvalue()})
     put(tmp_path / "folder" / "one.npz", file.getvalue())
     for path in ("cubes.tar", "folder"):
         ((tile,),) = samples(SOURCES["hyperspectral"](path=str(tmp_path / path))).values()
-        assert tile.shape == (4, 256, 256) and np.abs(tile[0, :100, :120] / 65535 * 0.997 - place[0]).max() < 0.01
-        assert np.array_equal(tile[:, 100:200], tile[:, 99::-1])  # continued by its mirror image
+        assert np.array_equal(tile.wavelengths, np.delete(NM, 5)) and tile.pixels.shape == (65, 256, 256)
+        assert np.abs(tile.pixels[:, :100, :120] / 65535 * 0.997 - place).max() < 0.01
+        assert np.array_equal(tile.pixels[:, 100:200], tile.pixels[:, 99::-1])  # continued by its mirror image
 
 
 def test_an_envi_cube_and_a_geotiff_of_named_bands_agree(tmp_path):
@@ -242,24 +243,15 @@ def test_an_envi_cube_and_a_geotiff_of_named_bands_agree(tmp_path):
         file.descriptions = [f"{n:.1f} nm" for n in NM[::5]]
     ((one,),) = samples(SOURCES["hyperspectral"](path=str(tmp_path / "envi"))).values()
     ((two,),) = samples(SOURCES["hyperspectral"](path=str(tmp_path / "tif"))).values()
-    assert np.array_equal(one, two)
+    assert np.array_equal(one.pixels, two.pixels) and np.allclose(one.wavelengths, two.wavelengths)
     assert header_wavelengths(text) == pytest.approx(list(NM[::5]))
 
 
-def test_weights_of_a_cube_are_those_of_the_response(tmp_path):
-    narrow, wide = Band("narrow", 540, 560), Band("wide", 500, 600)
-    weights = through(NM, [narrow, wide])
-    assert weights.sum(1) == pytest.approx([1, 1])
-    assert weights @ NM == pytest.approx([550, 550], abs=0.5)
-    with pytest.raises(Exception, match="do not cover swir"):
-        through(NM, [Band("swir", 1600, 1700)])
-
-
-def test_a_sensor_gives_four_of_its_bands(tmp_path):
-    np.savez(tmp_path / "a.npz", cube=np.random.default_rng(4).integers(1, 4095, (66, 100, 100)), wavelength_nm=NM)
-    ((tile,),) = samples(SOURCES["hyperspectral"](path=str(tmp_path), sensor="WV2")).values()
-    ((other,),) = samples(SOURCES["hyperspectral"](path=str(tmp_path))).values()
-    assert tile.shape == other.shape and not np.array_equal(tile, other)
+@pytest.mark.parametrize("nm, word", [(NM + 500, "900 to 1550 nm do not cover"), (NM[:-1], "65 wavelengths .* 66")])
+def test_a_cube_that_sees_no_pan_or_lacks_a_wavelength_is_broken(tmp_path, nm, word):
+    np.savez(tmp_path / "a.npz", cube=np.ones((66, 64, 64)), wavelength_nm=nm)
+    with pytest.raises(Broken, match=word):
+        samples(SOURCES["hyperspectral"](path=str(tmp_path)))
 
 
 def test_the_spectrometers_cubes_at_hand_are_read(shared):

@@ -1,4 +1,4 @@
-"""Imaging spectrometers' cubes, seen through the response curves of bands."""
+"""Imaging spectrometers' cubes, with all of their channels."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 
 from anypan.dataset.archive import opened
 from anypan.dataset.geotiff import LOOKS, WHITE, refuse
-from anypan.dataset.landscapes import CAMERA
 from anypan.dataset.pixels import TILE, Broken, corners, cut, deep
 from anypan.dataset.source import Names, Sample, Source, files_below, found
 from anypan.errors import UserError
 from anypan.raster import Raster, environment, open_raster
-from anypan.sensors import Band, find
-from anypan.simulate.spectra import WAVELENGTHS, responses
+from anypan.simulate.cubes import Cube
 
 CUBES = (".npz", ".hdr", ".tif", ".tiff")
-REACH = 0.5  # share of a band's response that a cube has to cover
+PAN = (450.0, 800.0)  # nm, the widest usual
+REACH = 0.5  # share of it that a cube has to cover
 Array = NDArray[np.float64]
 
 
@@ -35,13 +34,14 @@ Array = NDArray[np.float64]
 class Hyperspectral(Source):
     """Cubes below ``path`` or in a tar: ENVI, GeoTIFF, or npz with ``cube`` (B, H, W) and ``wavelength_nm`` (B,).
 
-    The wavelengths of a GeoTIFF are ``wavelengths_nm``, or the numbers in its band names. The four bands are a
-    camera's; with ``sensor`` four of that sensor's in the order of its file, others for each image. Images smaller
-    than a tile but not than ``smallest`` are continued by their mirror image. Each band's 99.5 % quantile becomes 1.
+    The wavelengths of a GeoTIFF are ``wavelengths_nm``, or the numbers in its band names. Images smaller than a tile
+    but not than ``smallest`` are continued by their mirror image. The 99.5 % quantile of each channel becomes 1;
+    channels without light are left out.
     """
 
+    spectral = True
+
     path: str
-    sensor: str = ""
     wavelengths_nm: tuple[float, ...] = ()
     smallest: int = 64
 
@@ -65,16 +65,19 @@ class Hyperspectral(Source):
     def _key(self, part: str) -> str:
         return os.path.relpath(part, self.path).replace(os.sep, "/") if part != self.path else os.path.basename(part)
 
-    def _npz(self, key: str, load: Any) -> Iterator[NDArray[np.uint16]]:
+    def _npz(self, key: str, load: Any) -> Iterator[Cube]:
         try:
             with np.load(io.BytesIO(load()), allow_pickle=False) as file:
                 cube, wavelengths = file["cube"].astype(np.float32), file["wavelength_nm"].astype(np.float64)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise Broken(str(error)) from error
-        weights = through(wavelengths, self._bands(key, wavelengths))
-        bands = np.einsum("cb,bhw->chw", weights, cube)
-        white = np.quantile(bands.reshape(len(bands), -1), WHITE, axis=1)
-        return cut(self._mirrored(deep(bands / np.maximum(white, 1e-9)[:, None, None])))
+        _check(wavelengths, len(cube))
+        yield from self._tiles(cube, np.quantile(cube.reshape(len(cube), -1), WHITE, axis=1), wavelengths)
+
+    def _tiles(self, cube: NDArray[Any], white: Array, wavelengths: Array) -> Iterator[Cube]:
+        lit = white > 0
+        image = self._mirrored(deep(cube[lit] / white[lit, None, None]))
+        return (Cube(tile, wavelengths[lit]) for tile in cut(image))
 
     def _mirrored(self, image: NDArray[np.uint16]) -> NDArray[np.uint16]:
         short = [max(0, TILE - size) for size in image.shape[1:]]
@@ -88,35 +91,22 @@ class Hyperspectral(Source):
             with environment():
                 raster = open_raster([_pixels_of(part)])
                 wavelengths = self._wavelengths(part, raster)
-                weights = through(wavelengths, self._bands(key, wavelengths))
-                white = _white(raster, weights)
+                white = _white(raster)
         except (UserError, Broken) as error:
             yield Sample(key, partial(refuse, str(error)))
             return
         with closing(raster):
             for window in _windows_of(raster):
                 name = f"{key}@{window[0]},{window[1]}"
-                yield Sample(name, partial(self._read, raster, window, weights, white))
+                yield Sample(name, partial(self._read, raster, window, white, wavelengths))
 
-    def _read(self, raster: Raster, window: tuple[int, ...], weights: Array, white: Array) -> list[NDArray[np.uint16]]:
+    def _read(self, raster: Raster, window: tuple[int, ...], white: Array, wavelengths: Array) -> list[Cube]:
         try:
             with environment():
                 pixels, valid = raster.read(*window)
         except UserError as error:
             raise Broken(str(error)) from error
-        if not valid.all() or not (white > 0).all():
-            return []
-        image = np.einsum("cb,bhw->chw", weights, pixels) / white[:, None, None]
-        return list(cut(self._mirrored(deep(image))))
-
-    def _bands(self, key: str, wavelengths: Array) -> Sequence[Band]:
-        if not self.sensor:
-            return CAMERA
-        every = [band for band in find(self.sensor).bands if _covered(wavelengths, band) >= REACH]
-        if len(every) < 4:
-            raise Broken(f"it covers {len(every)} bands of {self.sensor}, and four are needed")
-        chosen = np.random.default_rng(list(key.encode())).choice(len(every), 4, replace=False)
-        return [every[number] for number in sorted(chosen)]
+        return list(self._tiles(pixels, white, wavelengths)) if valid.all() and white.any() else []
 
     def _wavelengths(self, part: str, raster: Raster) -> Array:
         if part.lower().endswith(".hdr"):
@@ -124,36 +114,27 @@ class Hyperspectral(Source):
         else:
             named = [re.search(r"\d+\.?\d*", name or "") for name in raster.datasets[0].descriptions]
             found_there = list(self.wavelengths_nm) or [float(match[0]) for match in named if match]
-        if len(found_there) != len(raster.bands):
-            raise Broken(f"{len(found_there)} wavelengths are known for its {len(raster.bands)} bands")
-        return np.array(found_there)
+        return _check(np.array(found_there), len(raster.bands))
 
 
-def through(wavelengths: Array, bands: Sequence[Band]) -> Array:
-    """(C, B) weights that turn a cube's B channels (centres in nm) into bands; each row sums to 1.
-
-    Raises Broken for a band that the cube covers by less than half.
-    """
-    for band in bands:
-        if _covered(wavelengths, band) < REACH:
-            raise Broken(f"its {wavelengths.min():.0f} to {wavelengths.max():.0f} nm do not cover {band.name}")
-    width = np.abs(np.gradient(wavelengths))
-    curves = np.stack([np.interp(wavelengths, WAVELENGTHS, curve, 0, 0) * width for curve in responses(bands)])
-    return curves / curves.sum(1, keepdims=True)
+def _check(wavelengths: Array, count: int) -> Array:
+    """The same; Broken if they are not those of ``count`` channels that see at least half of what a PAN does."""
+    if wavelengths.shape != (count,):
+        raise Broken(f"{wavelengths.size} wavelengths are known for its {count} bands")
+    low, high = wavelengths.min(), wavelengths.max()
+    if not min(high, PAN[1]) - max(low, PAN[0]) >= REACH * (PAN[1] - PAN[0]):
+        raise Broken(f"its {low:.0f} to {high:.0f} nm do not cover half of a PAN's {PAN[0]:.0f} to {PAN[1]:.0f} nm")
+    return wavelengths
 
 
-def _covered(wavelengths: Array, band: Band) -> float:
-    """Share of a band between its half-maximum limits that a cube reaches."""
-    low, high = max(wavelengths.min(), band.low_nm), min(wavelengths.max(), band.high_nm)
-    return max(0.0, high - low) / (band.high_nm - band.low_nm)
-
-
-def _white(raster: Raster, weights: Array) -> Array:
-    """(C,) 99.5 % quantiles of the bands over windows spread over the cube."""
+def _white(raster: Raster) -> Array:
+    """(B,) 99.5 % quantiles of the channels over windows spread over the cube."""
     every = _windows_of(raster)
     looks = (raster.read(*every[n * len(every) // LOOKS]) for n in range(LOOKS))
-    values = [weights @ pixels[:, valid] for pixels, valid in looks if valid.any()]
-    return np.quantile(np.concatenate(values, 1), WHITE, axis=1) if values else np.zeros(len(weights))
+    values = [pixels[:, valid] for pixels, valid in looks if valid.any()]
+    return (
+        np.quantile(np.concatenate(values, 1), WHITE, axis=1).astype(float) if values else np.zeros(len(raster.bands))
+    )
 
 
 def _windows_of(raster: Raster) -> list[tuple[int, int, int, int]]:

@@ -8,23 +8,26 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 from numpy.typing import NDArray
 
 from anypan.dataset.pixels import IMAGES
 from anypan.errors import UserError
+from anypan.simulate.cubes import Cube
+
+Tile = NDArray[Any] | Cube  # (4, 256, 256), uint8 or uint16; or all channels of a cube
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image: ``read()`` gives its tiles (4, 256, 256), uint8 or uint16, or raises Broken.
+    """One image: ``read()`` gives its tiles, or raises Broken.
 
     It may be called only until the next sample is asked for: archives are read from front to back.
     """
 
     key: str
-    read: Callable[[], Iterable[NDArray[Any]]]
+    read: Callable[[], Iterable[Tile]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Source:
     ``keys`` and ``held_out`` are regular expressions that are searched in an image's key (its name within the source):
     the one chooses images, the other those that only validation sees.
     """
+
+    spectral: ClassVar[bool] = False  # its tiles are cubes
 
     weight: float = 1.0
     keys: str = ""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anypan.dataset.pixels import Broken
-from anypan.dataset.source import Sample, Source
+from anypan.dataset.source import Sample, Source, Tile
 from anypan.errors import UserError
 
 MOST_BROKEN = 0.01  # share of an epoch's images
 PATIENCE = 1000  # images before a share within an epoch is believed
-Tile = NDArray[Any]
 
 
 @dataclass
@@ -69,7 +66,7 @@ class Stream:
         return len(self._tiles or ()) + len(self._coming)
 
     def take(self) -> Tile:
-        """The next tile (4, 256, 256), uint8 or uint16. Raises UserError: no images, or more than 1 % broken."""
+        """The next tile. Raises UserError: no images, or more than 1 % broken."""
         if self._tiles is None:
             self._fill()
         assert self._tiles is not None

@@ -7,8 +7,8 @@ so one that is switched off leaves the others as they were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,9 +17,11 @@ from anypan.mtf import DenseSampling
 from anypan.scene import Scene, from_arrays
 from anypan.simulate import bands as spectral
 from anypan.simulate import blur, geometry, noise
+from anypan.simulate.cubes import Cube, Exposure, expose
 from anypan.simulate.curves import CAMERA, draw_curves
-from anypan.simulate.random import Branches, Random
-from anypan.simulate.recipe import EFFECTS, History, Simulation
+from anypan.simulate.draw import Draw, Frame
+from anypan.simulate.random import Branches
+from anypan.simulate.recipe import History, Simulation
 
 __all__ = ["Batch", "Simulation", "simulate", "simulate_batch"]
 
@@ -38,78 +40,21 @@ class Batch:
     history: History
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What all scenes of a batch have in common; ``own`` is the MS's ratio before it is resampled."""
-
-    ratio: int
-    own: float
-    bands: int
-    reduction: int
-    kernel: str
-
-
-@dataclass(frozen=True)
-class Draw:
-    """One batch being drawn: settings, streams, and what was done so far."""
-
-    settings: Simulation
-    streams: Branches
-    scenes: int
-    hits: dict[str, Tensor] = field(default_factory=dict)
-    facts: dict[str, Tensor] = field(default_factory=dict)
-
-    def note(self, name: str, hit: Tensor) -> Tensor:
-        """Remember which scenes an effect befell."""
-        if bool(hit.any()):
-            self.hits[name] = hit.reshape(-1).bool().cpu()
-        return hit
-
-    def hit(self, name: str, rng: Random) -> Tensor:
-        """(G,) booleans on the CPU: the scenes that the effect befalls by its share."""
-        share = getattr(self.settings, EFFECTS[name].share)
-        if share <= 0 or share >= 1:
-            return torch.full((self.scenes,), share >= 1)
-        return rng.chance(share, self.scenes).bool().cpu()
-
-    def some(
-        self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object, part: str = ""
-    ) -> Tensor:
-        """The image (G, ...) with ``effect(image, rng, *parameters)`` on a share of its scenes."""
-        label = f"{name} {part}".strip()
-        rng = self.streams[label]
-        hit = self.hit(name, rng)
-        if not bool(hit.any()):
-            return image
-        if getattr(self.settings, EFFECTS[name].share) < 1:
-            self.note(label, hit)
-        if bool(hit.all()):
-            return effect(image, rng, *parameters)
-        chosen = hit.nonzero()[:, 0].to(image.device)
-        return image.index_copy(0, chosen, effect(image[chosen], rng, *parameters))
-
-    def own(self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object) -> Tensor:
-        """``effect(image, rng, *parameters)``, which draws its share itself; noted where it changed the first row."""
-        changed = effect(image, self.streams[name], *parameters)
-        self.note(name, (changed[..., 0, :] - image[..., 0, :]).abs().flatten(1).amax(1) > 1e-5)
-        return changed
-
-
 def simulate_batch(
     images: Tensor,
     rng: torch.Generator,
     config: Simulation | None = None,
-    wavelengths: Sequence[float] | None = None,
+    cubes: Mapping[int, Sequence[Cube]] | None = None,
 ) -> Batch:
     """Simulate from (G, K, C, S, S) in 0..1, on their device: G scenes, each seen by its own sensor, of K patches.
 
-    ``wavelengths`` (nm) of the channels let bands be made through response curves; red, green, blue (and near
-    infrared) of a camera need none.
+    The channels are a camera's: red, green, blue and near infrared. ``cubes``: scenes of K tiles of narrow bands, to be
+    seen through response curves, in place of the images of that number.
     """
     c = (config or Simulation()).effective()
     draw = Draw(c, Branches(rng, images.device), len(images))
     frame = _frame(draw)
-    ground, fine_pan, weights = _ground(images, frame, draw, wavelengths)
+    ground, fine_pan, weights = _ground(images, cubes or {}, frame, draw)
     pan, reference = _observe(fine_pan, ground, frame, draw)
     lrms, told, sampling = _observe_ms(reference, frame, draw)
     pan, lrms = _record(pan, c.snr_pan, draw, "PAN"), _record(lrms, c.snr_ms, draw, "MS")
@@ -142,14 +87,16 @@ def _frame(draw: Draw) -> Frame:
 
 
 def _ground(
-    images: Tensor, frame: Frame, draw: Draw, wavelengths: Sequence[float] | None
+    images: Tensor, cubes: Mapping[int, Sequence[Cube]], frame: Frame, draw: Draw
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Bands (G, K, B, S, S) and PAN (G, K, 1, S, S) of the ground, both fine, and the PAN's weights (G, B)."""
-    c = draw.settings
+    c, channels = draw.settings, images.shape[2]
+    exposure = expose(images, cubes, frame.bands, draw.streams["cubes"], c.curve_shift)
+    images = exposure.images
     images = draw.some("turn", draw.some("zoom", images, geometry.zoom, c.zoom), geometry.turn)
     images = geometry.crop(images, draw.streams["crop"], frame.ratio, frame.reduction)
     images = draw.some("texture", images, spectral.add_texture)
-    mixture, curved, seen = _mixture(images.shape[2], frame.bands, draw, wavelengths)
+    mixture, curved, seen = _mixture(channels, frame.bands, draw, exposure)
     bands = spectral.mix_bands(images, mixture)
     bands = draw.some("high-pass filtering", bands, spectral.high_pass, c.keep)
     bands = draw.some("colour jitter", bands, spectral.bend)
@@ -159,7 +106,10 @@ def _ground(
     weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
     weights = torch.where(curved, seen, weights)
     draw.note("unseen bands", (weights == 0).any(1))
-    pan = draw.own("hidden light", spectral.mix_pan(bands, weights), spectral.add_hidden, c.hidden, bands)
+    pan = spectral.mix_pan(bands, weights)
+    if cubes:
+        pan = pan + spectral.mix_bands(images, exposure.apart)
+    pan = draw.own("hidden light", pan, spectral.add_hidden, c.hidden, bands)
     pan = draw.own("PAN curve", pan.clamp(min=spectral.FLOOR), spectral.bend_pan, c.bent_pan)
     return _shuffled(bands, pan, weights, draw)
 
@@ -174,9 +124,7 @@ def _shuffled(bands: Tensor, pan: Tensor, weights: Tensor, draw: Draw) -> tuple[
     return bands, pan, weights
 
 
-def _mixture(
-    channels: int, bands: int, draw: Draw, wavelengths: Sequence[float] | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def _mixture(channels: int, bands: int, draw: Draw, exposure: Exposure) -> tuple[Tensor, Tensor, Tensor]:
     """Weights (G, B, C) of the bands; which scenes (G, 1) take them from response curves; the PAN's weights there."""
     c, g = draw.settings, draw.scenes
     rng = draw.streams["bands generation"]
@@ -185,14 +133,15 @@ def _mixture(
         mixed, spectral.mixtures(channels, bands, rng, g), spectral.plain(channels, bands).to(rng.device)
     )
     rng = draw.streams["response curves"]
-    curved = draw.note("response curves", draw.hit("response curves", rng)).to(rng.device)[:, None]
-    if not bool(curved.any()):
-        return weights, curved, torch.zeros(g, bands, device=rng.device)
-    centres = wavelengths or CAMERA[:channels]
-    if len(centres) != channels:
-        raise ValueError(f"{channels} channels need their {channels} wavelengths, not {len(centres)}")
-    through, seen = draw_curves(g, bands, centres, rng, c.curve_shift)
-    return torch.where(curved[..., None], through, weights), curved, seen
+    curved, seen = draw.hit("response curves", rng).to(rng.device)[:, None], torch.zeros(g, bands, device=rng.device)
+    if bool(curved.any()):
+        if channels > len(CAMERA):
+            raise ValueError(f"{channels} channels are no camera's: give them as cubes, with their wavelengths")
+        through, seen = draw_curves(g, bands, CAMERA[:channels], rng, c.curve_shift)
+        weights = torch.where(curved[..., None], through, weights)
+    weights, curved, seen = exposure.instead(weights, curved, seen)
+    draw.note("response curves", curved)
+    return weights, curved, seen
 
 
 def _observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:

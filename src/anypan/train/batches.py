@@ -55,8 +55,8 @@ class Simulated:
     def draw(self, step: int) -> Batch:
         rank, world = self.share
         rng = torch.Generator().manual_seed((self.o.seed * 10**6 + step) * world + rank)
-        tiles = self.mixture.draw(self.o.scenes * self.o.patches, rng).to(self.device)
-        return simulate_batch(tiles.unflatten(0, (self.o.scenes, self.o.patches)), rng, self.simulation)
+        pictures, cubes = self.mixture.draw_scenes(self.o.scenes, self.o.patches, rng)
+        return simulate_batch(pictures.to(self.device), rng, self.simulation, cubes)
 
     def state(self) -> Tensor:
         return self.mixture.state()
@@ -69,27 +69,28 @@ class Simulated:
 
 
 class HeldOut:
-    """The batches of validation, always the same: the first held-out tiles, in memory as 8 bits a value.
+    """The batches of validation, always the same and in memory: of the first held-out tiles, pictures as 8 bits.
 
     ``broken``: the held-out images that could not be read.
     """
 
     def __init__(self, mixture: Mixture, o: Optimisation, simulation: Simulation) -> None:
-        self.o, self.simulation = o, simulation
-        draws = (mixture.draw(o.scenes * o.patches, self._rng(n)) for n in range(o.validation_batches))
-        self.tiles = [(255 * tiles).round().to(torch.uint8) for tiles in draws]
+        self.batches: list[Batch] = []
+        for number in range(o.validation_batches):
+            pictures, cubes = mixture.draw_scenes(o.scenes, o.patches, _rng(number))
+            pictures = (255 * pictures).round().to(torch.uint8).float() / 255
+            self.batches.append(simulate_batch(pictures, _rng(number), simulation, cubes))
         self.broken = mixture.broken()
 
     def draw(self, step: int) -> Batch:
-        tiles = self.tiles[step].float() / 255
-        patches = tiles.unflatten(0, (self.o.scenes, self.o.patches))
-        return simulate_batch(patches, self._rng(step), self.simulation)
+        return self.batches[step]
 
     def __len__(self) -> int:
-        return len(self.tiles)
+        return len(self.batches)
 
-    def _rng(self, step: int) -> torch.Generator:
-        return torch.Generator().manual_seed(HELD_OUT_SEED + step)
+
+def _rng(step: int) -> torch.Generator:
+    return torch.Generator().manual_seed(HELD_OUT_SEED + step)
 
 
 def training_batches(config: Config, share: tuple[int, int] = (0, 1), device: torch.device | str = "cpu") -> Simulated:
