@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up; a room imports from the rooms below it and from itself.
 LAYERS = (
     {"errors"},
-    {"grid", "fill", "memory"},
+    {"grid", "fill", "memory", "bounds"},
     {"raster", "sensors"},
     {"tiles", "mtf"},
     {"normalise"},
@@ -31,7 +31,7 @@ LAYERS = (
     {"__init__", "__main__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-WITHOUT_TORCH = {"errors", "grid", "fill", "memory", "sensors", "raster", "report"}
+WITHOUT_TORCH = {"errors", "bounds", "grid", "fill", "memory", "sensors", "raster", "report"}
 ONLY_IN = {"rasterio": {"raster"}, "click": {"cli"}, "rich": {"cli"}}
 NEVER = {"pickle", "scipy", "matplotlib"}
 UNFINISHED = ("todo", "fixme", "xxx", "notimplementederror", "placeholder", "dummy")

@@ -114,7 +114,7 @@ def test_nothing_is_judged_on_a_scene_or_a_left_out_sensor_that_it_learnt_from(
         (TOML.replace('["EXP"]', '["EXP", "EXQ"]'), "knows no 'EXQ'"),
         (TOML.replace('["EXP"]', '["EXP", "EXP"]'), "twice"),
         (TOML.replace("PanNet", "PanNett"), "knows no 'PanNett'"),
-        (TOML.replace("features", "featurse"), "do not fit"),
+        (TOML.replace("features", "featurse"), "unknown key 'featurse'"),
         (TOML.replace("side = 96", "side = -1"), "negative"),
         (TOML.replace("steps = 1", "steps = 0"), "no end"),
         (TOML.replace("[random]\nPanNet", "other"), "unknown key 'other'"),

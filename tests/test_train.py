@@ -14,6 +14,7 @@ from anypan.dataset import Stream
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
 from anypan.train import (
+    Config,
     Optimisation,
     Run,
     build,
@@ -155,6 +156,51 @@ def test_a_wrong_configuration_is_named(folder, line, word):
     path.write_text(f'out = "o"\narchitecture = "anypan-s"\nmodel = {{}}\n{line}\n')
     with pytest.raises(UserError, match=word):
         read_config(path)
+
+
+TABLES = {
+    "": ["buffer = 0", "buffer = -5"],
+    "[model]": ["trunk = 0", "band = -1", "blocks = 0", "steps = -1", "bases = 1000000", "trunk = 1.5", "colour = 1"],
+    "[train]": [
+        *("steps = -1", "minutes = -5", "warmup = -1", "decay = 0", "decay = 3", "rate = 0", "rate = 1e9", "clip = 0"),
+        *("weight_decay = -0.1", "ema = 2", "ema = -1", "scenes = 0", "scenes = 1000000", "patches = -1", "seed = -1"),
+        *("log_every = 0", "validate_every = -1", "validation_batches = 0", "threads = -1"),
+        "seed = 100000000000000000000",
+    ],
+    "[simulation]": [
+        *("bands = { 0 = 1.0 }", "reductions = { 0 = 1.0 }", "bits = { 0 = 1.0 }", "ratios = { 1000000 = 1.0 }"),
+        *("pan_gain = [0.0, 0.0]", "ms_gain = [0.2, 2.0]", "aliased_gain = 3", "anisotropy = [0.0, 0.0]", "noisy = 2"),
+        *("smear = [-1, 1]", "displacement = -1", "snr_pan = [0, 0]", "exotic_level = [0, 0]", "unsaturated = [-1, 1]"),
+        *("stripe_depth = [0, 0]", "quality = [0, 50]", "zoom = [0, 1]", "curve_shift = -5", "keep = [0.5, 2e9]"),
+        *("haze = [-1, 1]", "striped = nan", "families = { gaussian = 0.0 }", "families = { grey = 1.0 }"),
+    ],
+}
+
+
+@pytest.mark.parametrize("table, line", [(table, line) for table, lines in TABLES.items() for line in lines])
+def test_a_number_that_no_run_can_have_is_one_sentence_that_names_its_key(tmp_path, table, line):
+    path = tmp_path / "wrong.toml"
+    end = "" if line.startswith(("steps = -1", "minutes")) and table == "[train]" else "[train]\nsteps = 1\n"
+    lines = f"{line}\n{end}" if table != "[train]" else f"[train]\n{line}\n{end.removeprefix('[train]')}"
+    path.write_text(f'out = "o"\narchitecture = "anypan-s"\n{"" if table == "[train]" else table}\n{lines}')
+    with pytest.raises(UserError) as refused:
+        pretrain(path, say=lambda said: None)
+    sentence = str(refused.value)
+    assert line.split(" = ")[0] in sentence and ": " in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    "name, sizes",
+    [
+        ("anypan-t", {"heads": 7}),
+        ("PanFormer", {"features": 60, "heads": 8}),
+        ("Pan-Mamba", {"window": 3}),
+        ("PNN", {"bands": 0}),
+    ],
+)
+def test_sizes_that_do_not_fit_one_another_are_said_before_the_run(name, sizes):
+    with pytest.raises(UserError, match=r"do not fit it \(|out of range"):
+        build(Config(out="", architecture=name, model=sizes))
 
 
 def test_a_missing_shard_is_named(folder):

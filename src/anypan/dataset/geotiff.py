@@ -9,11 +9,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anypan.bounds import Bounds
 from anypan.dataset.pixels import TILE, Broken, corners, deep, stand_in
 from anypan.dataset.source import Names, Sample, Source, files_below, found
 from anypan.errors import UserError
@@ -32,6 +33,8 @@ class GeoTiffs(Source):
     by default the file's first four, three or one. ``white``: the pixel value that becomes 1; by default 255 in 8-bit
     files and the 99.5 % quantile in others. A key is the file's path in the folder and the window: ``a.tif@256,0``.
     """
+
+    limits: ClassVar[dict[str, Bounds]] = {"white": Bounds()}
 
     path: str
     bands: tuple[int, ...] = ()

@@ -10,12 +10,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anypan.bounds import Bounds
 from anypan.dataset.archive import opened
 from anypan.dataset.geotiff import LOOKS, WHITE, refuse
 from anypan.dataset.pixels import TILE, Broken, corners, cut, deep
@@ -39,7 +40,8 @@ class Hyperspectral(Source):
     channels without light are left out.
     """
 
-    spectral = True
+    spectral: ClassVar[bool] = True
+    limits: ClassVar[dict[str, Bounds]] = {"smallest": Bounds(1, TILE), "wavelengths_nm": Bounds(300, 3000)}
 
     path: str
     wavelengths_nm: tuple[float, ...] = ()

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from anypan.bounds import Bounds
 from anypan.dataset.pixels import TILE, cut
 from anypan.dataset.source import Names, Sample, Source
 from anypan.errors import UserError
@@ -30,17 +32,21 @@ class Landscapes(Source):
 
     Without ``held_out`` the last tenth is held out."""
 
+    limits: ClassVar[dict[str, Bounds]] = {
+        "count": Bounds(1, 10**7),
+        "size": Bounds(TILE, 8192),
+        "gsd": Bounds(0.05, 10),
+        "seed": Bounds(0, 2**31 - 1),
+    }
+
     count: int
     size: int = 1024
     gsd: tuple[float, ...] = (0.25, 0.5, 1.0)
     seed: int = 1000
 
     def parts(self) -> Sequence[str]:
-        if self.count < 1 or self.size < TILE or min(self.gsd, default=0) <= 0:
-            raise UserError(
-                f"Landscapes with count = {self.count}, size = {self.size}, gsd = {list(self.gsd)} cannot be rendered: "
-                f"give a count of 1 or more, a size of {TILE} or more, and metres above 0."
-            )
+        if not self.gsd:
+            raise UserError("Landscapes have an empty gsd: give the size of a pixel in metres, as gsd = [0.5].")
         return Names(str(number) for number in range(self.count))
 
     @property

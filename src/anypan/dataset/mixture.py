@@ -38,8 +38,6 @@ class Mixture:
         if not used:
             what = "has held-out images: set held_out" if sources else "is named: add [[sources]]"
             raise UserError(f"No source {what} in the configuration.")
-        if min(source.weight for source in used) <= 0:
-            raise UserError("A source has a weight that is not positive: leave it out instead.")
         room = max(2, buffer // len(used))
         rooms = [max(2, room // CUBE) if source.spectral else room for source in used]
         self.streams = [Stream(s, (seed, n), rooms[n], held_out, share) for n, s in enumerate(used)]

@@ -36,9 +36,7 @@ class SkyScript(Source):
 
     def _rows(self) -> Iterator[str]:
         file = Path(self.path, self.index)
-        conditions = [
-            _condition(one) for one in ([self.where] if isinstance(self.where, Mapping | str) else self.where)
-        ]
+        conditions = [_condition(one) for one in (self.where if isinstance(self.where, tuple) else [self.where])]
         if not file.is_file():
             raise UserError(f"The table {file} does not exist: set index to a CSV file of SkyScript in {self.path}.")
         try:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, overload
 
 from numpy.typing import NDArray
 
+from anypan.bounds import Bounds
 from anypan.dataset.pixels import IMAGES
 from anypan.errors import UserError
 from anypan.simulate.cubes import Cube
@@ -39,6 +40,7 @@ class Source:
     """
 
     spectral: ClassVar[bool] = False  # its tiles are cubes
+    limits: ClassVar[dict[str, Bounds]] = {}  # what the numbers of its own may be
 
     weight: float = 1.0
     keys: str = ""
@@ -47,6 +49,8 @@ class Source:
     def __post_init__(self) -> None:
         pattern(self.keys, "keys of a source")
         pattern(self.held_out, "held_out of a source")
+        for name, bounds in {"weight": Bounds(0, above=True), **self.limits}.items():
+            bounds.check(f"{name} of the source {self.name}", getattr(self, name))
 
     @property
     def name(self) -> str:

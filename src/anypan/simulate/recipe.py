@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from anypan.bounds import Bounds
 from anypan.errors import UserError
 from anypan.simulate.blur import KERNELS
 from anypan.simulate.noise import NOISES
@@ -68,12 +69,43 @@ DEGRADATIONS: dict[str, Effect] = {
 EFFECTS = AUGMENTATIONS | DEGRADATIONS
 
 
+GAIN = Bounds(0.01, 0.95)
+LIMITS: dict[str, Bounds] = {
+    "ratios": Bounds(2, 6),
+    "bands": Bounds(1, 64),
+    "reductions": Bounds(1, 8),
+    "bits": Bounds(1, 16),
+    "pan_gain": GAIN,
+    "reference_gain": GAIN,
+    "ms_gain": GAIN,
+    "wide_gain": GAIN,
+    "overstated_gain": GAIN,
+    "table_gain": GAIN,
+    "aliased_reference": GAIN,
+    "aliased_gain": GAIN,
+    "anisotropy": Bounds(1, 4),
+    "smear": Bounds(0, 8),
+    "displacement": Bounds(0, 8),
+    "snr_pan": Bounds(1, 10**6),
+    "snr_ms": Bounds(1, 10**6),
+    "exotic_level": Bounds(0, 1, above=True),
+    "stripe_depth": Bounds(0, 1, above=True),
+    "unsaturated": Bounds(0, 1),
+    "quality": Bounds(1, 100),
+    "zoom": Bounds(0.25, 4),
+    "curve_shift": Bounds(0, 200),
+    "keep": Bounds(0, 1),
+    "haze": Bounds(0, 10),
+}
+"""What the numbers of a Simulation may be that are no shares; of a table of weights, its keys."""
+
+
 @dataclass(frozen=True)
 class Simulation:
     """Ranges that the simulator draws from; gains are responses at the Nyquist frequency of their grid.
 
-    ``off`` holds names of AUGMENTATIONS and DEGRADATIONS. Raises UserError for unknown names and for ratios beyond 2..6
-    or shares beyond 0..1.
+    ``off`` holds names of AUGMENTATIONS and DEGRADATIONS. Raises UserError for unknown names, for shares beyond
+    0..1 and for what is beyond its LIMITS.
     """
 
     ratios: dict[int, float] = field(default_factory=lambda: {4: 0.55, 2: 0.3, 3: 0.1, 6: 0.05})
@@ -144,8 +176,8 @@ class Simulation:
         _known("off", self.off, EFFECTS)
         _known("kernels", self.kernels, KERNELS)
         _known("families", self.families, NOISES)
-        if not all(2 <= ratio <= 6 for ratio in self.ratios):
-            raise UserError(f"The simulation's ratios are {list(self.ratios)}: choose whole numbers from 2 to 6.")
+        for name, bounds in LIMITS.items():
+            bounds.check(f"{name} in [simulation]", getattr(self, name))
         for name in {effect.share for effect in EFFECTS.values()} - {"families"}:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value <= 1:

@@ -9,10 +9,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from anypan.bounds import Bounds
 from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
 from anypan.errors import UserError
 from anypan.simulate.sample import Simulation
+
+COUNT = Bounds(1, 10**6)
+LIMITS: dict[str, Bounds] = {
+    "steps": Bounds(0, 10**9),
+    "minutes": Bounds(0, 10**6),
+    "warmup": Bounds(0, 10**6),
+    "decay": Bounds(0, 1, above=True),
+    "rate": Bounds(0, 1, above=True),
+    "weight_decay": Bounds(0, 1),
+    "clip": Bounds(0, above=True),
+    "ema": Bounds(0, 1),
+    "scenes": Bounds(1, 1024),
+    "patches": Bounds(1, 1024),
+    "seed": Bounds(0, 2**31 - 1),
+    "log_every": COUNT,
+    "validate_every": COUNT,
+    "validation_batches": Bounds(1, 10**4),
+    "threads": Bounds(0, 1024),
+}
+"""What the numbers of an Optimisation may be."""
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -60,6 +81,9 @@ class Config:
     simulation: Simulation = field(default_factory=Simulation)
     start: str = ""  # weight file to start from
 
+    def __post_init__(self) -> None:
+        Bounds(1, 10**9).check("buffer", self.buffer)
+
 
 def read_config(path: str | Path) -> Config:
     """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands)."""
@@ -88,16 +112,14 @@ def table(file: Path) -> dict[str, Any]:
 
 def check(o: Optimisation) -> Optimisation:
     """The same; UserError for values that no run can have."""
-    if o.steps <= 0 and o.minutes <= 0:
-        raise UserError("The run has no end: set steps or minutes in [train].")
     if o.precision not in PRECISIONS:
         raise UserError(f"There is no precision '{o.precision}': choose {', '.join(PRECISIONS)}.")
     for expression in o.freeze:
         pattern(expression, "freeze in [train]")
-    positive = ("warmup", "decay", "rate", "scenes", "patches", "log_every", "validate_every", "validation_batches")
-    for name in positive:
-        if getattr(o, name) <= 0:
-            raise UserError(f"{name} = {getattr(o, name)} in [train] is not positive: give a number above 0.")
+    for name, bounds in LIMITS.items():
+        bounds.check(f"{name} in [train]", getattr(o, name))
+    if not (o.steps or o.minutes):
+        raise UserError("The run has no end: set steps or minutes in [train].")
     return o
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from anypan.bounds import Bounds
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
+from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train.batches import held_out_batches, training_batches
-from anypan.train.config import Config, check, read_config
+from anypan.train.config import Config, built, check, read_config
 from anypan.train.loop import CHECKPOINT, Say, train
+from anypan.train.objective import batch_loss
 from anypan.train.run import Run
 from anypan.train.team import joined
 from anypan.weights import load, save
 
 WEIGHTS = "weights.safetensors"
+SIZES = {"steps": Bounds(0, 64), "margin": Bounds(0, 256), "window": Bounds(1, 256)}
+SIZE = Bounds(1, 1024)  # of networks, all others
 
 
 def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> Path:
@@ -62,14 +68,26 @@ def build(config: Config) -> tuple[torch.nn.Module, Any]:
         raise UserError(f"There is no architecture '{config.architecture}': choose {', '.join(ARCHITECTURES)}.")
     torch.manual_seed(config.train.seed)
     architecture = ARCHITECTURES[config.architecture]
+    settings = built(architecture.config, config.model, Path(f"[model] of {config.architecture}"))
+    for name, size in dataclasses.asdict(settings).items():
+        SIZES.get(name, SIZE).check(f"{name} in [model]", size)
     try:
-        settings = architecture.config(**config.model)
         network = architecture.network(settings)
+        _try(network)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"The sizes of {config.architecture} do not fit it ({error}): correct its keys.") from error
     if config.start:
         begin_from(network, load(config.start))
     return network, settings
+
+
+def _try(network: torch.nn.Module) -> None:
+    """A step without learning, on a little image: some sizes do not fit one another, which is only found out there."""
+    rng = torch.Generator().manual_seed(0)
+    simulation = Simulation(ratios={4: 1.0}, bands={4: 1.0}, reductions={2: 1.0})
+    batch = simulate_batch(torch.rand(1, 1, 4, 64, 64, generator=rng), rng, simulation)
+    batch_loss(network, batch).backward()
+    network.zero_grad()
 
 
 def begin_from(network: torch.nn.Module, former: torch.nn.Module) -> None:
