@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up; a room imports from the rooms below it and from itself.
 LAYERS = (
     {"errors"},
-    {"grid", "fill", "memory", "bounds"},
+    {"grid", "fill", "memory", "bounds", "device"},
     {"raster", "sensors"},
     {"tiles", "mtf"},
     {"normalise"},

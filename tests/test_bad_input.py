@@ -158,6 +158,28 @@ def test_unknown_names_list_the_known(option: dict[str, object]) -> None:
         fuse(PAN, MS, method="EXP", **option)
 
 
+@pytest.mark.parametrize(
+    "option", [{"device": "nonsense"}, {"device": "meta"}, {"device": "cpu:"}, {"tile": 0}, {"tile": -5}, {"tile": 15}]
+)
+def test_a_device_or_tile_that_cannot_be_is_one_sentence(option: dict[str, object]) -> None:
+    for run in (fuse, plan):
+        with pytest.raises(UserError, match=rf"^[^\n]*{next(iter(option))}[^\n]*\.$"):
+            run(PAN, MS, method="EXP", **option)
+
+
+@pytest.mark.parametrize("creation", [{"COMPRESS": "NONSENSE"}, {"COMPRES": "LZW"}, {"DRIVER": "PNG"}])
+def test_a_plan_says_which_creation_options_would_be_refused_and_writes_nothing(
+    tmp_path: Path, creation: dict[str, str]
+) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    before = sorted(tmp_path.iterdir())
+    for run in (plan, fuse):
+        with pytest.raises(UserError, match=r"NONSENSE|COMPRES|PNG"):
+            run(*files, tmp_path / "out.tif", "EXP", creation=creation)
+    assert plan(*files, tmp_path / "out.tif", "EXP", creation={"COMPRESS": "ZSTD"}).ratio == 4
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_an_unknown_method_lists_the_known() -> None:
     with pytest.raises(UserError, match=r"magic.*MTF-GLP"):
         fuse(PAN, MS, method="magic")

@@ -21,6 +21,7 @@ from anypan.mtf import DenseSampling
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train import ALONE, Optimisation, Run, joined, pretrain, rate_at, read_config
 from anypan.train.loop import train
+from anypan.train.run import _compiling
 from anypan.weights import load
 
 SMALL = {"trunk": 8, "band": 8, "blocks": 1, "bases": 2}
@@ -280,18 +281,17 @@ def test_what_no_run_can_have_is_said(options, word):
         Run(network(), Optimisation(**options))
 
 
-def test_what_the_compiler_cannot_do_is_said(monkeypatch):
-    failure = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
-
-    def compiled(net, **options):
-        def forward(*inputs):
-            raise failure("too hard\nand a long story")
-
-        return forward
-
-    monkeypatch.setattr(torch, "compile", compiled)
-    with pytest.raises(UserError, match=r"\(too hard\): take compile out"):
+def test_compiling_is_refused_on_a_cpu_before_any_time_is_spent():
+    with pytest.raises(UserError, match=r"compile in .* on a CPU"):
         trained(1, compile=True)
+
+
+def test_what_the_compiler_cannot_do_is_said():
+    failure = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+    with pytest.raises(UserError, match=r"\(too hard\): take compile out"), _compiling(Optimisation(compile=True)):
+        raise failure("too hard\nand a long story")
+    with pytest.raises(RuntimeError, match="too hard"), _compiling(Optimisation()):
+        raise failure("too hard")
 
 
 def test_in_bfloat16_the_physics_stays_in_float32_and_the_loss_near():

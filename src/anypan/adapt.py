@@ -17,6 +17,7 @@ from torch import nn
 
 from anypan import __version__, raster
 from anypan.align import Pair, pair_of
+from anypan.device import check_device
 from anypan.errors import UserError
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
@@ -53,6 +54,9 @@ class Options:
     allow_vrt: bool = False
     allow_remote: bool = False
     progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,8 @@ def plan(
     _method(method, settings.best)
     with raster.environment(), _open(pan, ms, settings) as pair:
         if out is not None:
-            raster.check_output(out, pair.rasters, settings.overwrite)
+            path = raster.check_output(out, pair.rasters, settings.overwrite)
+            raster.check_creation(path, pair.format, settings.creation)
         return plan_of(pair, method, settings)
 
 

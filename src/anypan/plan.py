@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from anypan.align import Pair
+from anypan.bounds import Bounds
+from anypan.device import check_device
 from anypan.grid import Grid
 from anypan.models import ARCHITECTURES
 from anypan.models.anypan_s import CELL  # cores begin at whole cells, as the networks need
@@ -29,7 +31,8 @@ class Options:
     """How fuse() goes about it.
 
     ``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
-    ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side.
+    ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side, at
+    least 16. A ``device`` or ``tile`` that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
     ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
     """
@@ -45,6 +48,11 @@ class Options:
     allow_remote: bool = False
     creation: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        if self.tile is not None:
+            Bounds(16).check("tile", self.tile)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from anypan.raster.read import (
     resampled,
     same_crs,
 )
-from anypan.raster.write import Canvas, Writer, check_output
+from anypan.raster.write import Canvas, Writer, check_creation, check_output
 
 __all__ = [
     "CACHE",
@@ -20,6 +20,7 @@ __all__ = [
     "Format",
     "Raster",
     "Writer",
+    "check_creation",
     "check_output",
     "environment",
     "format_of",

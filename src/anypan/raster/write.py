@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import rasterio
@@ -54,6 +55,17 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     return out
 
 
+def check_creation(path: Path, form: Format, options: Mapping[str, str]) -> None:
+    """UserError where the creation options are wrong: GDAL only warns, and at the end of the work. No file is made."""
+    wanted, trial = _creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
+    size = {"width": BLOCK, "height": BLOCK, "count": len(form.names), "dtype": form.dtype}
+    with _writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
+        rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
+        rasterio.shutil.delete(trial)
+        if said:
+            raise OSError(said[0])
+
+
 def _check_name(out: Path) -> None:
     """Raise unless the disk can look the name up: it may be too long, or lie where nothing may be seen."""
     try:
@@ -92,7 +104,8 @@ class Writer:
 
     def __init__(self, path: Path, like: Raster, form: Format, options: Mapping[str, str], masked: bool) -> None:
         self._path, self._form = path, form
-        self._options = _checked(options)
+        check_creation(path, form, options)
+        self._options = _creation_options(form, options)
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
         self._masked, self._invalid = masked and form.nodata is None, False
@@ -101,7 +114,6 @@ class Writer:
         self._draft = self._folder / "draft.tif"
         try:
             with _writing(path):
-                self._try_options()
                 self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
                 self._describe(like)
         except BaseException:
@@ -143,7 +155,7 @@ class Writer:
                 raise OSError("the draft is short")
             if complete and not self._invalid:
                 self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
-            options = self._creation_options()
+            options = dict(self._options)
             with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
                 rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
             _verify(final)
@@ -182,22 +194,6 @@ class Writer:
                 dataset.set_band_unit(band, unit)
             dataset.update_tags(band, **tags)
 
-    def _try_options(self) -> None:
-        """Raise at once where the creation options are wrong: GDAL only warns, and at the end of the work."""
-        options, trial = self._creation_options(), self._folder / "trial.tif"
-        form = {"count": len(self._form.names), "dtype": self._form.dtype}
-        with rasterio.open("", "w+", driver="MEM", width=BLOCK, height=BLOCK, **form) as blank, _warnings() as said:
-            rasterio.shutil.copy(blank, trial, driver=options.pop("DRIVER"), **options)
-        trial.unlink()
-        if said:
-            raise OSError(said[0])
-
-    def _creation_options(self) -> dict[str, str]:
-        special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[self._options["DRIVER"]]
-        nbits = {"NBITS": str(self._form.nbits)} if self._form.nbits else {}
-        level = {} if "COMPRESS" in self._options else LEVELS[self._options["DRIVER"]]
-        return DEFAULTS | special | level | nbits | self._options
-
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
@@ -220,13 +216,18 @@ def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...
     return rows, cols
 
 
-def _checked(options: Mapping[str, str]) -> dict[str, str]:
-    checked = {key.upper(): str(value) for key, value in options.items()}
+def _creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str]:
+    """All of GDAL's creation options: the defaults, the bits of the format, what is asked for, and the DRIVER."""
+    asked = {key.upper(): str(value) for key, value in options.items()}
     names = {"COG": "COG", "GTIFF": "GTiff"}
-    driver = checked.get("DRIVER", "COG")
+    driver = asked.get("DRIVER", "COG")
     if driver.upper() not in names:
         raise UserError(f"The output cannot be written as {driver}: choose DRIVER=COG or DRIVER=GTiff.")
-    return checked | {"DRIVER": names[driver.upper()]}
+    driver = names[driver.upper()]
+    special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[driver]
+    nbits = {"NBITS": str(form.nbits)} if form.nbits else {}
+    level = {} if "COMPRESS" in asked else LEVELS[driver]
+    return DEFAULTS | special | level | nbits | asked | {"DRIVER": driver}
 
 
 def _check_space(path: Path, size: int) -> None:

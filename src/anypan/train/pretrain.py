@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from anypan.bounds import Bounds
+from anypan.device import check_device
 from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Simulation, simulate_batch
@@ -34,6 +35,7 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
     """
     config = read_config(config_path)
     check(config.train)
+    check_device(device)
     if config.train.threads:
         torch.set_num_threads(config.train.threads)
     folder = Path(config_path).parent / config.out

@@ -46,6 +46,8 @@ class Run:
         self, network: nn.Module, o: Optimisation, device: str | torch.device = "cpu", team: Team = ALONE
     ) -> None:
         self.o, self.device, self.team = check(o), torch.device(device), team
+        if o.compile and self.device.type == "cpu":  # minutes for every shape of a batch, and longer for all at once
+            raise UserError("compile in [train] takes longer on a CPU than it saves: take it out, or train on a GPU.")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         team.share(self.network.state_dict().values())
         self.trained = _thaw(self.network, o.freeze)
