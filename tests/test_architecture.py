@@ -22,6 +22,7 @@ LAYERS = (
     {"align"},
     {"weights", "simulate", "wald", "metrics"},
     {"methods", "dataset", "losses", "plan"},
+    {"uncertainty"},
     {"fuse"},
     {"benchmark", "report"},
     {"demo", "gallery", "train"},

@@ -127,15 +127,15 @@ def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tenso
     lrms (N, B, h, w), pan_lr (N, 1, h, w), slope (N, B). The gain is the regression on the PAN in windows of 5 x 5
     pixels, drawn to the scene's ``slope`` where the PAN is flat (a ridge); the likeness is the correlation there.
     """
-    mean, pan_mean = _box(lrms, WINDOW), _box(pan_lr, WINDOW)
-    covariance = _box(lrms * pan_lr, WINDOW) - mean * pan_mean
-    power = (_box(pan_lr**2, WINDOW) - pan_mean**2).clamp(min=0)
-    own = (_box(lrms**2, WINDOW) - mean**2).clamp(min=0)
+    mean, pan_mean = box_mean(lrms, WINDOW), box_mean(pan_lr, WINDOW)
+    covariance = box_mean(lrms * pan_lr, WINDOW) - mean * pan_mean
+    power = (box_mean(pan_lr**2, WINDOW) - pan_mean**2).clamp(min=0)
+    own = (box_mean(lrms**2, WINDOW) - mean**2).clamp(min=0)
     gains = (covariance + LOCAL_RIDGE * slope[..., None, None]) / (power + LOCAL_RIDGE)
     likeness = covariance / torch.sqrt((own + LOCAL_NOISE) * (power + LOCAL_NOISE))
-    return _box(gains, SMOOTHED), _box(likeness, SMOOTHED)
+    return box_mean(gains, SMOOTHED), box_mean(likeness, SMOOTHED)
 
 
-def _box(image: Tensor, size: int) -> Tensor:
+def box_mean(image: Tensor, size: int) -> Tensor:
     """Mean over size x size pixels, borders replicated."""
     return F.avg_pool2d(F.pad(image, (size // 2,) * 4, mode="replicate"), size, 1)

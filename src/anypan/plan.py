@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ class Options:
     ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side, at
     least 16. A ``device`` or ``tile`` that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
+    ``uncertainty``: a second output, with half-widths for each pixel and band (uncertainty.py).
     ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
     """
 
@@ -43,6 +45,7 @@ class Options:
     device: str = "cpu"
     tile: int | None = None
     best: bool = False
+    uncertainty: str | PathLike[str] | None = None
     overwrite: bool = False
     allow_vrt: bool = False
     allow_remote: bool = False
@@ -70,12 +73,14 @@ class Report:
     seconds: float
     size: int
     notes: tuple[str, ...]
+    uncertainty: str | None = None
 
     @classmethod
-    def of(cls, pair: Pair, output: str, method: str, seconds: float, size: int) -> Report:
-        """The report on a finished output."""
+    def of(cls, pair: Pair, outputs: Sequence[str], method: str, seconds: float, size: int) -> Report:
+        """The report on finished ``outputs``: the fused image, and half-widths if there are any."""
         found = pair.scene.ratio, pair.shift, pair.confidence, pair.registered
-        return cls(output, method, pair.grid, pair.scene.bands, *found, seconds, size, pair.notes)
+        output, aside = outputs[0], outputs[1] if len(outputs) > 1 else None
+        return cls(output, method, pair.grid, pair.scene.bands, *found, seconds, size, pair.notes, aside)
 
 
 @dataclass(frozen=True)

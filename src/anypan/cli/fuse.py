@@ -24,8 +24,10 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
+_UNCERTAINTY = "Also write how far each pixel and band may be off: half-widths that hold about 68 % of the truth."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
+_OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 
 
@@ -35,11 +37,12 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("out", metavar="OUT")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
 @click.option("--best", is_flag=True, help=_BEST)
+@click.option("--uncertainty", metavar="FILE", help=_UNCERTAINTY)
 @opening_options
 @working_options
 @click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 @click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
-@click.option("--overwrite", is_flag=True, help="Replace OUT, and the page of --report, if they exist.")
+@click.option("--overwrite", is_flag=True, help=_OVERWRITE)
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
 @click.option("--dry-run", is_flag=True, help=_DRY_RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or what was done as JSON.")
@@ -56,12 +59,13 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
       anypan fuse B8.TIF B4.TIF B3.TIF B2.TIF rgb.tif
       anypan fuse pan.tif ms.tif fused.tif --dry-run
       anypan fuse pan.tif ms.tif fused.tif --method MTF-GLP-FS --report look.html
+      anypan fuse pan.tif ms.tif fused.tif --uncertainty halfwidths.tif
       anypan fuse pan.tif ms.tif fused.tif --tile 512 -co COMPRESS=ZSTD
     """
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
     if page:
-        _check_page(page, (pan, *ms, out), options["overwrite"])
+        _check_page(page, (pan, *ms, out, *filter(None, [options["uncertainty"]])), options["overwrite"])
     if dry_run or verbose:
         from anypan.fuse import plan
 
@@ -116,7 +120,8 @@ def _lines(found: Any) -> list[str]:
         f"shift    {dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if found.registered else 'not '}corrected",
     ]
     if hasattr(found, "output"):
-        return [*lines, f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s"]
+        lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")
+        return [*lines, *([f"beside   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
     memory = f"memory   about {_bytes(found.memory)} for {found.tiles} tiles"
     return [
         *lines,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -71,15 +72,11 @@ def neural(name: str | Path) -> Method:
 
 def fitted(network: Any, scene: Scene) -> NeuralFuser:
     """The network with the statistics of the scene."""
-    sampling = BlockSampling(scene.ratio, _centre(scene.sampling))
+    sampling = block_sampling(scene)
     measured = measure_gain(replace(scene, sampling=sampling))
     gnyq = effective_gnyq(scene.gnyq, measured)
-    moments = []
-    for patch in scene.blocks():
-        pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
-        moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
     told = torch.tensor([gnyq])
-    scale = Moments.total(moments).scale().stacked()
+    scale = scale_of(scene, gnyq, sampling)
     scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
     cell = getattr(network, "cell", CELL)
     unit = math.lcm(cell, scene.ratio)
@@ -87,9 +84,22 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     return NeuralFuser(network, scale, told, sampling, halo, cell, getattr(network, "tile", None))
 
 
-def _centre(sampling: Sampling) -> tuple[float, float]:
-    """The toolbox convention has its MS samples at ratio * i + ratio / 2, half a pixel past the centre."""
-    return (0.5, 0.5) if sampling.convention == "toolbox" else sampling.phase
+def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:
+    """The statistics of a scene, stacked, with the PAN taken to MS scale by the gains ``gnyq``."""
+    moments = []
+    for patch in scene.blocks():
+        pan_lr = patch.core(pan_at_ms_scale(patch.pan, gnyq, sampling))
+        moments.append(Moments.of(patch.core(patch.lrms), pan_lr, patch.core(patch.mask_lr)))
+    return Moments.total(moments).scale().stacked()
+
+
+def block_sampling(scene: Scene) -> BlockSampling:
+    """The scene's sampling by products with small matrices, which equals it to rounding.
+
+    The toolbox convention has its MS samples at ratio * i + ratio / 2, half a pixel past the centre.
+    """
+    phase = (0.5, 0.5) if scene.sampling.convention == "toolbox" else scene.sampling.phase
+    return BlockSampling(scene.ratio, phase)
 
 
 def _loaded(name: str) -> Any:

@@ -1,7 +1,7 @@
 """Rasters in and out: the only package that touches raster files."""
 
 from anypan.raster.array import write_array, write_plain
-from anypan.raster.format import Format, format_of
+from anypan.raster.format import Format, format_of, halfwidths_of
 from anypan.raster.read import (
     CACHE,
     Raster,
@@ -24,6 +24,7 @@ __all__ = [
     "check_output",
     "environment",
     "format_of",
+    "halfwidths_of",
     "in_crs_of",
     "in_memory",
     "open_raster",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,21 @@ class Format:
         if self.floating:
             return float(np.nextafter(np.dtype(self.dtype).type(self.nodata), np.dtype(self.dtype).type(0.5)))
         return self.nodata + 1 if self.nodata < self.limits[1] else self.nodata - 1
+
+
+def halfwidths_of(form: Format, share: float) -> Format:
+    """That of a file with half-widths in the units of another's bands: float32, NaN where invalid."""
+    count = len(form.names)
+    return replace(
+        form,
+        dtype="float32",
+        nodata=None,
+        nbits=None,
+        names=tuple(f"half-width of {name or f'band {n}'}" for n, name in enumerate(form.names, 1)),
+        colours=(ColorInterp.gray, *(ColorInterp.undefined,) * (count - 1)),
+        tags=form.tags | {"HALFWIDTH_SHARE": str(share)},
+        offsets=(0.0,) * count,
+    )
 
 
 def format_of(raster: Raster) -> Format:

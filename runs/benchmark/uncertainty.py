@@ -1,0 +1,109 @@
+"""How many pixels' truths lie within the half-widths of --uncertainty, on real scenes at reduced resolution.
+
+python runs/benchmark/uncertainty.py SCENES [--method NAME ...] [--side 1024] [--out results/uncertainty.jsonl]
+python runs/benchmark/uncertainty.py [--check]    rewrite the table of docs/uncertainty.md from the rows, or check it
+
+The scene that is judged is reduced once and its MS is the truth. What is calibrated on is that scene reduced once more:
+the truth has no part in it. ``within 1``, ``2`` and ``3``: the share of pixels and bands whose error is at most so many
+half-widths. ``worst over best``: the mean error of the fifth with the largest half-widths over that of the fifth with
+the smallest, band by band; 1 would say nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from anypan.benchmark import find_scenes, prepare
+from anypan.errors import UserError
+from anypan.fuse import fuse_scene
+from anypan.methods import METHODS
+from anypan.report import read
+from anypan.report.documents import filled, renew
+from anypan.report.rows import mean
+from anypan.uncertainty import doubtful
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS, PAGE = ROOT / "results" / "uncertainty.jsonl", ROOT / "docs" / "uncertainty.md"
+TIMES = (1, 2, 3)
+COLUMNS = (*(f"within {times}" for times in TIMES), "worst over best")
+PARTS = 5
+
+Row = dict[str, Any]
+
+
+def main() -> int:
+    """Judge and add rows, or make the table; exit status 1 if --check finds it out of date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenes", nargs="?", help="a folder of scenes; without it the table is made")
+    parser.add_argument("--method", nargs="+", default=["anypan-s", "MTF-GLP-FS"], choices=METHODS, metavar="NAME")
+    parser.add_argument("--side", type=int, default=2048, help="PAN pixels of a scene's middle (%(default)s)")
+    parser.add_argument("--out", type=Path, default=ROWS)
+    parser.add_argument("--check", action="store_true")
+    wanted = parser.parse_args()
+    if not wanted.scenes:
+        return renew(pages(), wanted.check, "python runs/benchmark/uncertainty.py")
+    for entry in find_scenes(wanted.scenes):
+        for row in judged(dataclasses.replace(entry, side=wanted.side), wanted.method):
+            with wanted.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+            print(json.dumps(row), flush=True)
+    return 0
+
+
+def judged(entry: Any, methods: Sequence[str]) -> Iterator[Row]:
+    """A row for each method; one with ``error`` if the scene is too small."""
+    case = prepare(entry, "rr")
+    for name in methods:
+        row: Row = {"cell": "uncertainty", "method": name, "protocol": "rr"}
+        row |= {key: case.facts[key] for key in ("scene", "sensor", "ratio", "bands")}
+        try:
+            yield row | _figures(fuse_scene(case.scene, doubtful(METHODS[name])(case.scene)), case)
+        except UserError as problem:
+            yield row | {"error": str(problem)}
+
+
+def _figures(found: torch.Tensor, case: Any) -> Row:
+    fused, widths = found.chunk(2)
+    mask = case.against.mask if case.against.mask is not None else torch.ones(fused.shape[1:], dtype=torch.bool)
+    error, widths = (fused - case.against.image).abs()[:, mask], widths[:, mask]
+    shares = [float((error <= times * widths).double().mean()) for times in TIMES]
+    order = widths.argsort(1)
+    parts = error.gather(1, order).chunk(PARTS, 1)
+    contrast = float((parts[-1].mean(1) / parts[0].mean(1)).mean())
+    values = dict(zip(COLUMNS, [*shares, contrast], strict=True))
+    return {key: round(value, 4) for key, value in values.items()}
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """docs/uncertainty.md, and what it should hold."""
+    rows = read([ROWS], ("scene", "method"), "benchmark")
+    yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "uncertainty", lambda method: table(rows, method))
+
+
+def table(rows: Sequence[Row], method: str) -> str:
+    """A line a sensor (means over its scenes) and one of the means over sensors."""
+    mine = [row for row in rows if row["method"] == method and "error" not in row]
+    lines = [f"| sensor | scenes | {' | '.join(COLUMNS)} |", "|---" * (2 + len(COLUMNS)) + "|"]
+    for sensor in sorted({row["sensor"] for row in mine}):
+        own = [row for row in mine if row["sensor"] == sensor]
+        lines.append(_line(sensor, len(own), [fmean(row[name] for row in own) for name in COLUMNS]))
+    means = [found.value for name in COLUMNS if (found := mean(mine, name))]
+    return "\n".join([*lines, _line("mean over sensors", len(mine), means)]) + "\n"
+
+
+def _line(name: str, count: int, values: Sequence[float]) -> str:
+    shares = [f"{100 * value:.0f} %" for value in values[:-1]]
+    return f"| {name} | {count} | {' | '.join(shares)} | {values[-1]:.1f} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

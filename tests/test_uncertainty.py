@@ -1,0 +1,159 @@
+"""Half-widths: laws of their pattern and size, tile by tile the same, and the file that fuse() writes beside."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import torch
+from click.testing import CliRunner
+from pairs import landscape, read, write_pair
+
+import anypan
+from anypan import uncertainty
+from anypan.cli import cli
+from anypan.errors import UserError
+from anypan.fuse import fuse_scene
+from anypan.methods import METHODS
+from anypan.report import documents
+from anypan.scene import ArraySource, from_arrays
+from anypan.uncertainty import SHARE, Gauge, calibrated, doubtful
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+CLASSICAL, NETWORK = "MTF-GLP-FS", "anypan-s"
+
+
+def pair(folder, rows=480, cols=512, **profile):
+    """The paths of a PAN and its MS in whole numbers, a corner of the PAN being 0."""
+    pan, ms = (image.astype("uint16") for image in landscape(rows, cols))
+    pan[:40, :40] = 0
+    return write_pair(folder, pan, ms, **profile)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """PAN of 480 x 512 pixels with an MS a quarter as fine."""
+    pan, lrms = map(torch.from_numpy, landscape(480, 512))
+    return from_arrays(pan[None], lrms)
+
+
+@pytest.mark.parametrize("name", [CLASSICAL, NETWORK])
+def test_the_stated_share_of_the_reduced_scene_is_held_in_every_band(scene, name):
+    ((reduced, truth),) = uncertainty._reduced(scene)
+    patch, fused = reduced.whole(), fuse_scene(reduced, METHODS[name](reduced))
+    gauge = replace(Gauge.of(reduced), factors=calibrated(METHODS[name], scene))
+    held = (fused - truth).abs() <= gauge.halfwidths(patch.pan, patch.lrms, fused)
+    assert held[:, 8:-8, 8:-8].double().mean((1, 2)).tolist() == pytest.approx([SHARE] * len(held), abs=0.01)
+
+
+@pytest.mark.parametrize("gain", [0.01, 300.0])
+def test_halfwidths_have_the_units_of_the_bands(scene, gain):
+    patch = scene.whole()
+    scaled = replace(scene, source=ArraySource(gain * patch.pan, gain * patch.lrms, patch.mask))
+    one, other = (fuse_scene(each, doubtful(METHODS[CLASSICAL])(each)).chunk(2)[1] for each in (scene, scaled))
+    assert torch.allclose(gain * one, other, rtol=1e-2)
+
+
+def test_they_are_wider_where_the_bands_do_not_follow_the_pan_and_where_more_is_injected():
+    (pan, lrms), (_, other) = (map(torch.from_numpy, landscape(256, 256, seed=seed)) for seed in (1, 2))
+    lrms[:, :, 32:] = other[:, :, 32:]  # on the right side nothing is alike
+    scene = from_arrays(pan[None], lrms)
+    gauge, exp = Gauge.of(scene), scene.sampling.expand(lrms)
+    widths = gauge.halfwidths(pan[None], lrms, exp)
+    assert widths[:, 40:-40, 168:-40].mean() > 1.2 * widths[:, 40:-40, 40:88].mean()
+    detail = 5 * torch.randn(exp.shape, generator=torch.Generator().manual_seed(1))
+    assert bool((gauge.halfwidths(pan[None], lrms, exp + detail) > widths).all())
+
+
+@pytest.mark.parametrize("name", [CLASSICAL, NETWORK])
+def test_tiles_make_no_difference_and_the_image_is_that_of_the_plain_method(scene, name):
+    fuser = doubtful(METHODS[name])(scene)
+    whole, tiled = (fuse_scene(scene, fuser, tile) for tile in (None, 128))
+    assert torch.allclose(whole, tiled, rtol=1e-3, atol=1e-4 * float(whole.std()))
+    assert torch.equal(whole.chunk(2)[0], fuse_scene(scene, METHODS[name](scene)))
+
+
+def test_nothing_beyond_the_halo_reaches_a_pixel(scene):
+    fuser, patch = doubtful(METHODS[CLASSICAL])(scene), scene.whole()
+    before = fuser(patch.pan, patch.lrms)
+    pan, lrms = patch.pan.clone(), patch.lrms.clone()
+    pan[..., :40] += 50.0
+    lrms[..., :10] -= 50.0
+    after = fuser(pan, lrms)
+    assert torch.equal(before[..., 40 + fuser.halo :], after[..., 40 + fuser.halo :])
+    assert not torch.equal(before[..., 40:44], after[..., 40:44])
+
+
+def test_a_second_file_holds_them(tmp_path):
+    pan, ms = pair(tmp_path, nodata=0)
+    plain, out, aside = (tmp_path / f"{name}.tif" for name in ("plain", "out", "aside"))
+    anypan.fuse(pan, ms, plain)
+    done = anypan.fuse(pan, ms, out, uncertainty=aside)
+    assert done.uncertainty == str(aside) and plain.read_bytes() == out.read_bytes()
+    with rasterio.open(aside) as dataset, rasterio.open(out) as image:
+        assert (dataset.count, dataset.dtypes[0], dataset.shape) == (image.count, "float32", image.shape)
+        assert (dataset.transform, dataset.crs) == (image.transform, image.crs)
+        assert dataset.descriptions[0].startswith("half-width of ") and dataset.tags()["HALFWIDTH_SHARE"] == str(SHARE)
+    widths = read(aside)
+    assert np.isnan(widths[:, :30, :30]).all() and np.nanmin(widths) > 0 and np.isfinite(widths).mean() > 0.9
+
+
+def test_the_command_says_where_they_are_and_calibrates_by_the_best_of_eight_ways_too(tmp_path):
+    pan, ms = pair(tmp_path)
+    told = [str(path) for path in (pan, ms, tmp_path / "out.tif", "--best", "--uncertainty", tmp_path / "aside.tif")]
+    done = CliRunner().invoke(cli, ["fuse", *told, "--json", "-q"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["uncertainty"] == str(tmp_path / "aside.tif") and (tmp_path / "aside.tif").is_file()
+
+
+@pytest.mark.parametrize(
+    ("aside", "words"),
+    [("out.tif", "is the output, too"), ("pan.tif", "one of the inputs"), ("gone/a.tif", "does not exist"),
+     ("old.tif", "exists already")],
+)  # fmt: skip
+def test_a_file_that_cannot_be_theirs_is_said_before_the_work(tmp_path, aside, words):
+    pan, ms = pair(tmp_path)
+    (tmp_path / "old.tif").write_text("old")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=words):
+        anypan.fuse(pan, ms, tmp_path / "out.tif", uncertainty=tmp_path / aside)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_scene_too_small_to_calibrate_on_is_said_and_nothing_is_written(tmp_path):
+    pan, ms = pair(tmp_path, 120, 160)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match="too small to measure its uncertainty on: its MS has 30 x 40 pixels"):
+        anypan.fuse(pan, ms, tmp_path / "out.tif", uncertainty=tmp_path / "aside.tif")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_arrays_need_a_file_for_them():
+    pan, lrms = landscape(480, 512)
+    with pytest.raises(UserError, match="name an output file"):
+        anypan.fuse(pan, lrms, uncertainty="aside.tif")
+
+
+@pytest.fixture
+def page(monkeypatch):
+    monkeypatch.syspath_prepend(RUNS / "benchmark")
+    monkeypatch.delitem(sys.modules, "uncertainty", raising=False)
+    import uncertainty as page
+
+    return page
+
+
+def test_the_table_counts_each_sensor_once(page):
+    row = {"method": "m", "within 2": 0.9, "within 3": 1.0, "worst over best": 2.0}
+    rows = [row | {"sensor": sensor, "within 1": share} for sensor, share in (("A", 0.5), ("A", 0.7), ("B", 0.8))]
+    rows.append({"method": "m", "sensor": "C", "error": "too small"})
+    lines = page.table(rows, "m").splitlines()
+    assert lines[2:] == ["| A | 2 | 60 % | 90 % | 100 % | 2.0 |", "| B | 1 | 80 % | 90 % | 100 % | 2.0 |",
+                         "| mean over sensors | 3 | 70 % | 90 % | 100 % | 2.0 |"]  # fmt: skip
+
+
+def test_the_published_page_is_up_to_date(page):
+    assert not documents.stale(page.pages()), "run python runs/benchmark/uncertainty.py"
