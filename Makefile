@@ -34,6 +34,7 @@ check: $(INSTALLED)
 	$(BIN)/python runs/paper/page.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python benchmarks/speed.py --check
+	$(BIN)/python runs/benchmark/uncertainty.py --check
 
 bench: $(INSTALLED)
 	@mkdir -p work
