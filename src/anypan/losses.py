@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 1.1
+TEXTURE_WEIGHT = 1.3
 CONSISTENCY_WEIGHT = 0.15
-ANGLE_WEIGHT = 0.08
+ANGLE_WEIGHT = 0.09
 UNFILTERED = 0.6  # a gain above it is that of an MS decimated without a low-pass
 NORMAL = 0.8  # L1 over L2 of a normal distribution
 WINDOW = 4  # pixels along a side of the windows of local correlation
