@@ -29,6 +29,7 @@ from anypan.weights import load, save
 
 ROOM = 4  # tiles read for each that is kept
 PAPER_BLUR = {"light": 1.0}
+MIXED = ("natural", "remote-sensing")
 
 
 class Pool:
@@ -113,8 +114,7 @@ def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: 
     if cell.stage in ("A", "C"):
         names = study.no_pretraining[cell.source] if cell.stage == "A" else (study.one_shot["scenes"][cell.adapted],)
         return real_scenes([scenes[name] for name in names if name in scenes], pixels, o)
-    tiles = torch.cat([_tiles(name, study, work) for name in ("natural", "remote-sensing")]) \
-        if cell.source == BOTH else _tiles(cell.source, study, work)  # fmt: skip
+    tiles = source_tiles(cell.source, study, work)
     if cell.images:
         tiles = tiles[torch.randperm(len(tiles), generator=torch.Generator().manual_seed(cell.seed))[: cell.images]]
     return Pool(tiles, study.patch, o, _simulation(cell, study))
@@ -123,6 +123,11 @@ def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: 
 def _simulation(cell: Cell, study: Study) -> Simulation:
     changed: dict[str, Any] = {"off": cell.off} | ({"kernels": PAPER_BLUR} if cell.change == LIGHT else {})
     return Simulation(**{**study.simulation, **changed})
+
+
+def source_tiles(source: str, study: Study, work: Path) -> Tensor:
+    """(n, 4, 256, 256) uint8: the images of one of SOURCES."""
+    return torch.cat([_tiles(name, study, work) for name in (MIXED if source == BOTH else (source,))])
 
 
 def _tiles(name: str, study: Study, work: Path) -> Tensor:
