@@ -17,6 +17,7 @@ from anypan import uncertainty
 from anypan.cli import cli
 from anypan.errors import UserError
 from anypan.fuse import fuse_scene
+from anypan.gallery import HALFWIDTHS
 from anypan.methods import METHODS
 from anypan.report import documents
 from anypan.scene import ArraySource, from_arrays
@@ -104,9 +105,12 @@ def test_a_second_file_holds_them(tmp_path):
 def test_the_command_says_where_they_are_and_calibrates_by_the_best_of_eight_ways_too(tmp_path):
     pan, ms = pair(tmp_path)
     told = [str(path) for path in (pan, ms, tmp_path / "out.tif", "--best", "--uncertainty", tmp_path / "aside.tif")]
+    told += ["--report", str(tmp_path / "look.html")]
     done = CliRunner().invoke(cli, ["fuse", *told, "--json", "-q"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["uncertainty"] == str(tmp_path / "aside.tif") and (tmp_path / "aside.tif").is_file()
+    page = (tmp_path / "look.html").read_text(encoding="utf-8")
+    assert HALFWIDTHS in page and str(tmp_path / "aside.tif") in page
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,7 @@ from anypan.sensors import GENERIC, SENSORS, match
 COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the result
 File = str | PathLike[str]
 ADDED = "added to EXP"
+HALFWIDTHS = "half-widths, mean of the bands"
 WINDOW = 2048  # PAN pixels along a side that a page shows
 PICTURED = 768  # the same, for each scene of a benchmark
 TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
@@ -156,6 +158,9 @@ def page(
         truth = None if reference is None else _read(reference, corner, images["EXP"])
         scores = {name: _scores(image, scene, truth) for name, image in images.items()}
         seen = look(scene, scene.whole().pan[0], images, truth)
+        if done.uncertainty:
+            widths = _read(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
+            seen = replace(seen, layers={**seen.layers, HALFWIDTHS: Layer(widths.numpy(), "own")})
         return fusion_page(Path(html), seen, _facts(done, images["EXP"]), scores, described())
 
 
@@ -192,6 +197,7 @@ def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
     return {
         "method": done.method,
         "output": done.output,
+        **({"half-widths": done.uncertainty} if done.uncertainty else {}),
         "grid": f"{cols} x {rows} pixels, ratio {done.ratio}{part}",
         "bands": ", ".join(done.bands),
         "shift": f"{dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if done.registered else 'not '}corrected",
