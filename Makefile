@@ -32,6 +32,7 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 	$(BIN)/python runs/docs.py --check
 	$(BIN)/python runs/paper/page.py --check
+	$(BIN)/python runs/paper/parts_page.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python benchmarks/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
