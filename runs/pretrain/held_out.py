@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--ratios", type=int, nargs="+", default=[4, 2])
     wanted = parser.parse_args()
     config = read_config(wanted.config)
-    tiles = list(_tiles(config, wanted.batches))
+    tiles = list(held_out_tiles(config, wanted.batches))
     print(f"| weights | ratio | {' | '.join(COLUMNS)} |\n|---|---|{'---|' * len(COLUMNS)}")
     for name in wanted.weights:
         network = load(name).eval()
@@ -51,7 +51,7 @@ def main() -> None:
             print(f"| {name} | {ratio} | {' | '.join(f'{value:.3f}' for value in values)} |", flush=True)
 
 
-def _tiles(config: Config, batches: int) -> Iterator[Tensor]:
+def held_out_tiles(config: Config, batches: int) -> Iterator[Tensor]:
     mixture = Mixture(config.sources, 1, BUFFER, held_out=True)
     for number in range(batches):
         yield mixture.draw(SCENES * PATCHES, torch.Generator().manual_seed(number)).unflatten(0, (SCENES, PATCHES))
