@@ -33,7 +33,7 @@ check: $(INSTALLED)
 	$(BIN)/python runs/docs.py --check
 	$(BIN)/python runs/paper/page.py --check
 	$(BIN)/python runs/paper/parts_page.py --check
-	$(BIN)/python runs/paper/prediction.py --check
+	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python benchmarks/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check

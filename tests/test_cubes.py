@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runs_of_training import rows
+from runs_of_training import configure, rows
 
 from anypan.dataset import SOURCES, Mixture
 from anypan.dataset.source import Sample, Source
@@ -184,6 +184,5 @@ def test_a_run_on_cubes_learns_validates_and_goes_on(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)).save(tmp_path / "cubes/a.png")
     said = []
     for steps in (2, 3):
-        (tmp_path / "c.toml").write_text(TOML.format(steps=steps))
-        pretrain(tmp_path / "c.toml", say=said.append)
+        pretrain(configure(tmp_path, TOML, steps=steps), say=said.append)
     assert [row["step"] for row in rows(tmp_path)] == [1, 2, 3] and "resumed at step 2" in said

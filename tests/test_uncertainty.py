@@ -135,6 +135,15 @@ def test_a_scene_too_small_to_calibrate_on_is_said_and_nothing_is_written(tmp_pa
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_the_plan_counts_them_and_the_help_names_their_share(tmp_path):
+    paths = *map(str, pair(tmp_path)), str(tmp_path / "out.tif")
+    planned = CliRunner().invoke(cli, ["fuse", *paths, "--uncertainty", str(tmp_path / "aside.tif"), "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert planned.stdout.splitlines()[-1] == "beside   3 MiB of half-widths before compression"
+    assert "half-widths" not in CliRunner().invoke(cli, ["fuse", *paths, "--dry-run"]).stdout
+    assert f"{SHARE:.0%}".replace("%", " %") in CliRunner().invoke(cli, ["fuse", "--help"]).stdout
+
+
 def test_arrays_need_a_file_for_them():
     pan, lrms = landscape(480, 512)
     with pytest.raises(UserError, match="name an output file"):

@@ -1,6 +1,6 @@
 """How many pixels' truths lie within the half-widths of --uncertainty, on real scenes at reduced resolution.
 
-python runs/benchmark/uncertainty.py SCENES [--method NAME ...] [--side 1024] [--out results/uncertainty.jsonl]
+python runs/benchmark/uncertainty.py SCENES [--method NAME ...] [--side 1024] [--out results/uncertainty/scenes.jsonl]
 python runs/benchmark/uncertainty.py [--check]    rewrite the table of docs/uncertainty.md from the rows, or check it
 
 The scene that is judged is reduced once and its MS is the truth. What is calibrated on is that scene reduced once more:
@@ -32,7 +32,7 @@ from anypan.report.rows import mean
 from anypan.uncertainty import doubtful
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS, PAGE = ROOT / "results" / "uncertainty.jsonl", ROOT / "docs" / "uncertainty.md"
+ROWS, PAGE = ROOT / "results" / "uncertainty" / "scenes.jsonl", ROOT / "docs" / "uncertainty.md"
 TIMES = (1, 2, 3)
 COLUMNS = (*(f"within {times}" for times in TIMES), "worst over best")
 PARTS = 5
@@ -63,7 +63,7 @@ def judged(entry: Any, methods: Sequence[str]) -> Iterator[Row]:
     """A row for each method; one with ``error`` if the scene is too small."""
     case = prepare(entry, "rr")
     for name in methods:
-        row: Row = {"cell": "uncertainty", "method": name, "protocol": "rr"}
+        row: Row = {"method": name, "protocol": "rr"}
         row |= {key: case.facts[key] for key in ("scene", "sensor", "ratio", "bands")}
         try:
             yield row | _figures(fuse_scene(case.scene, doubtful(METHODS[name])(case.scene)), case)

@@ -129,11 +129,15 @@ def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tenso
     """
     mean, pan_mean = box_mean(lrms, WINDOW), box_mean(pan_lr, WINDOW)
     covariance = box_mean(lrms * pan_lr, WINDOW) - mean * pan_mean
-    power = (box_mean(pan_lr**2, WINDOW) - pan_mean**2).clamp(min=0)
-    own = (box_mean(lrms**2, WINDOW) - mean**2).clamp(min=0)
+    power, own = local_variance(pan_lr, pan_mean), local_variance(lrms, mean)
     gains = (covariance + LOCAL_RIDGE * slope[..., None, None]) / (power + LOCAL_RIDGE)
     likeness = covariance / torch.sqrt((own + LOCAL_NOISE) * (power + LOCAL_NOISE))
     return box_mean(gains, SMOOTHED), box_mean(likeness, SMOOTHED)
+
+
+def local_variance(image: Tensor, mean: Tensor) -> Tensor:
+    """Around each pixel, in windows of 5 x 5, of which ``mean`` holds the means."""
+    return (box_mean(image**2, WINDOW) - mean**2).clamp(min=0)
 
 
 def box_mean(image: Tensor, size: int) -> Tensor:

@@ -85,7 +85,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Plan:
-    """What fuse() would do: ``memory`` resident and ``size`` of the output before compression, in bytes."""
+    """What fuse() would do: ``memory`` resident, ``size`` and ``aside`` of image and half-widths as such, in bytes."""
 
     method: str
     grid: Grid
@@ -98,6 +98,7 @@ class Plan:
     tiles: int
     memory: int
     size: int
+    aside: int
     notes: tuple[str, ...]
 
 
@@ -119,6 +120,7 @@ def plan_of(pair: Pair, method: str, options: Options) -> Plan:
     bands, size = pair.scene.bands, tile_size(pair.scene, options.tile, network)
     halo, planes = FORMULA if network is None else SMALL if getattr(network, "tile", None) else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
+    values = math.prod(pair.grid.shape) * len(bands)
     return Plan(
         method=named(method, options),
         grid=pair.grid,
@@ -130,7 +132,8 @@ def plan_of(pair: Pair, method: str, options: Options) -> Plan:
         registered=pair.registered,
         tiles=math.prod(math.ceil(n / size) for n in pair.scene.shape),
         memory=BASE + CACHE + 4 * planes * (len(bands) + 1) * side**2,
-        size=math.prod(pair.grid.shape) * len(bands) * np.dtype(pair.format.dtype).itemsize,
+        size=values * np.dtype(pair.format.dtype).itemsize,
+        aside=0 if options.uncertainty is None else values * np.dtype(np.float32).itemsize,
         notes=pair.notes,
     )
 

@@ -23,7 +23,7 @@ from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
 from anypan.models.anypan_s import CELL
 from anypan.mtf import BlockSampling, DenseSampling, Sampling
-from anypan.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, box_mean, local_regression, pan_at_ms_scale
+from anypan.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, box_mean, local_regression, local_variance, pan_at_ms_scale
 from anypan.scene import Scene
 
 SHARE = 0.68  # of the pixels, whose truth lies within the half-width
@@ -76,7 +76,7 @@ def evidence(
     width = _width(sampling.ratio)
     around = box_mean(box_mean((fused - sampling.expand(lrms)) ** 2, width), width).clamp(min=0).sqrt()
     likeness = local_regression(lrms, pan_at_ms_scale(pan, gnyq, sampling), slope)[1].clamp(-1, 1)
-    power = (box_mean(lrms**2, WINDOW) - box_mean(lrms, WINDOW) ** 2).clamp(min=0)
+    power = local_variance(lrms, box_mean(lrms, WINDOW))
     unlike = box_mean(power * (1 - likeness**2), SMOOTHED).clamp(min=0).sqrt()
     return around, F.interpolate(unlike, scale_factor=sampling.ratio, mode="bilinear")
 

@@ -24,7 +24,7 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
-_UNCERTAINTY = "Also write how far each pixel and band may be off: half-widths that hold about 68 % of the truth."
+_UNCERTAINTY = "Also write how far each pixel may be off: half-widths that held 68 % of this scene's errors, reduced."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
@@ -65,7 +65,8 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
     if page:
-        _check_page(page, (pan, *ms, out, *filter(None, [options["uncertainty"]])), options["overwrite"])
+        images = [name for name in (pan, *ms, out, options["uncertainty"]) if name]
+        _check_page(page, images, options["overwrite"])
     if dry_run or verbose:
         from anypan.fuse import plan
 
@@ -122,13 +123,12 @@ def _lines(found: Any) -> list[str]:
     if hasattr(found, "output"):
         lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")
         return [*lines, *([f"beside   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
-    memory = f"memory   about {_bytes(found.memory)} for {found.tiles} tiles"
-    return [
-        *lines,
+    lines += [
         f"method   {found.method}",
-        memory,
+        f"memory   about {_bytes(found.memory)} for {found.tiles} tiles",
         f"size     {_bytes(found.size)} of {found.dtype} before compression",
     ]
+    return [*lines, *([f"beside   {_bytes(found.aside)} of half-widths before compression"] if found.aside else [])]
 
 
 def _bytes(count: float) -> str:

@@ -69,7 +69,7 @@ DEGRADATIONS: dict[str, Effect] = {
 EFFECTS = AUGMENTATIONS | DEGRADATIONS
 
 
-GAIN = Bounds(0.01, 0.95)
+GAIN, SHARE = Bounds(0.01, 0.95), Bounds(0, 1)
 LIMITS: dict[str, Bounds] = {
     "ratios": Bounds(2, 6),
     "bands": Bounds(1, 64),
@@ -179,9 +179,7 @@ class Simulation:
         for name, bounds in LIMITS.items():
             bounds.check(f"{name} in [simulation]", getattr(self, name))
         for name in {effect.share for effect in EFFECTS.values()} - {"families"}:
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise UserError(f"The simulation's {name} is {value}: it is a share, so give a number from 0 to 1.")
+            SHARE.check(f"{name} in [simulation]", getattr(self, name))
 
     def effective(self) -> Simulation:
         """The same with the share of everything that is off at 0."""

@@ -1,10 +1,10 @@
 """How well figures on held-out simulated pairs predict those on real scenes: rank correlations over the study's runs.
 
-python runs/paper/prediction.py --work FOLDER [--cells PATTERN ...]    judge the study's weights on simulated pairs
-python runs/paper/prediction.py [--check]                              rewrite the tables of docs/pretraining.md
+python runs/pretrain/prediction.py --work FOLDER [--cells PATTERN ...]    judge the study's weights on simulated pairs
+python runs/pretrain/prediction.py [--check]                              rewrite the tables of docs/pretraining.md
 
 The runs are the study's B cells (study.py), whose weights lie in ``--work`` and whose rows on scenes in
-results/paper.jsonl; pairs and figures are those of runs/pretrain/held_out.py.
+results/paper.jsonl; pairs and figures are those of held_out.py.
 """
 
 from __future__ import annotations
@@ -13,21 +13,25 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from held_out import COLUMNS, TRUTHFUL, held_out_tiles, judged
 from numpy.typing import NDArray
 
 from anypan.report import read
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
+from anypan.train import read_config
+from anypan.weights import load
 
 Row = Mapping[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 ROWS, PAGE = ROOT / "results" / "prediction" / "study.jsonl", ROOT / "docs" / "pretraining.md"
-RECIPE = ROOT / "runs" / "pretrain" / "anypan-s.toml"
+RECIPE = Path(__file__).with_name("anypan-s.toml")
 RATIOS = (4, 2)
 AGAINST = {"error": "ERGAS", "D_rho": "D_rho", "residual": "R-ERGAS", "detail transfer": "detail transfer (low)"}
 LEFT_OUT = "*/pan-mamba/*"  # too slow on a CPU
@@ -42,7 +46,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     wanted = parser.parse_args()
     if not wanted.work:
-        return renew(pages(), wanted.check, "python runs/paper/prediction.py")
+        return renew(pages(), wanted.check, "python runs/pretrain/prediction.py")
     done = {row["cell"] for row in (read([ROWS], ("cell",), "study") if ROWS.is_file() else [])}
     for path in sorted(wanted.work.glob("B_*.safetensors")):
         cell = path.stem.rsplit("-", 1)[0].replace("_", "/")
@@ -57,14 +61,6 @@ def main() -> int:
 
 def simulated(weights: str, batches: int) -> dict[str, float]:
     """The figures of held_out.py by name and ratio, as "error, 4"."""
-    sys.path.insert(0, str(RECIPE.parent))
-    from dataclasses import replace
-
-    from held_out import COLUMNS, TRUTHFUL, held_out_tiles, judged
-
-    from anypan.train import read_config
-    from anypan.weights import load
-
     config, network, found = read_config(RECIPE), load(weights).eval(), {}
     tiles = list(held_out_tiles(config, batches))
     for ratio in RATIOS:
