@@ -23,7 +23,16 @@ from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
 from anypan.models.anypan_s import CELL
 from anypan.mtf import BlockSampling, DenseSampling, Sampling
-from anypan.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, box_mean, local_regression, local_variance, pan_at_ms_scale
+from anypan.normalise import (
+    REGRESSION_REACH,
+    SMOOTHED,
+    WINDOW,
+    Scale,
+    box_mean,
+    local_regression,
+    local_variance,
+    pan_at_ms_scale,
+)
 from anypan.scene import Scene
 
 SHARE = 0.68  # of the pixels, whose truth lies within the half-width
