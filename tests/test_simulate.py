@@ -162,7 +162,7 @@ def test_an_unknown_name_or_share_is_refused_with_what_is_known():
         Simulation(off=("strips",))
     with pytest.raises(UserError, match="light"):
         Simulation(kernels={"heavy": 1.0})
-    with pytest.raises(UserError, match="striped in .* is 3, "):
+    with pytest.raises(UserError, match=r"striped in .* is 3, "):
         Simulation(striped=3)
 
 
