@@ -14,7 +14,7 @@ from anypan.normalise import Moments, pan_at_ms_scale
 NAMES = sorted(ARCHITECTURES)
 SMALL: dict[str, dict[str, Any]] = {
     "anypan-s": {"trunk": 8, "band": 8, "blocks": 1, "bases": 2},
-    "anypan-l": {"trunk": 8, "band": 8, "blocks": 2, "bases": 2},
+    "anypan-b": {"trunk": 8, "band": 8, "blocks": 2, "bases": 2},
     "anypan-t": {"trunk": 8, "band": 8, "blocks": 3, "bases": 2, "heads": 2, "window": 4},
     "anypan-m": {"trunk": 8, "band": 8, "blocks": 3, "bases": 2, "inner": 8, "state": 2, "window": 4},
     "PNN": {"first": 8, "second": 8},

@@ -58,6 +58,14 @@ def test_a_network_for_four_bands_does_the_same_in_every_group():
         assert torch.equal(whole[:, 4:], network(pan, lrms[:, 3:], *rest)[:, 1:])
 
 
+def test_anypan_b_begins_as_anypan_s():
+    small, large, inputs = load("anypan-s"), ARCHITECTURES["anypan-b"].network(), inputs_of(4, 4, (8, 8))
+    lacking = large.load_state_dict(small.state_dict(), strict=False)
+    assert not lacking.unexpected_keys and all(key.startswith("blocks.") for key in lacking.missing_keys)
+    with torch.inference_mode():
+        assert torch.equal(small(*inputs), large(*inputs))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns(name):
     network = network_of(name)

@@ -265,7 +265,7 @@ def test_weights_of_another_architecture_lend_the_tensors_that_fit(folder):
     path.write_text(TOML.format(steps=1, every=1))
     former, _ = build(read_config(path))
     save(folder / "s.safetensors", former.state_dict(), "anypan-s", former.config)
-    text = TOML.format(steps=1, every=1).replace('"anypan-s"', '"anypan-l"').replace("blocks = 1", "blocks = 2")
+    text = TOML.format(steps=1, every=1).replace('"anypan-s"', '"anypan-b"').replace("blocks = 1", "blocks = 2")
     path.write_text('start = "s.safetensors"\n' + text)
     config = read_config(path)
     network, _ = build(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=7)))
