@@ -2,28 +2,32 @@
 
 python runs/paper/page.py            rewrite what lies between <!-- paper:NAME --> and <!-- /paper -->, and the plots
 python runs/paper/page.py --check    change nothing; exit 1 and name the files that are out of date
+
+A NAME that begins with "long-" shows results/paper-long.jsonl, cells of the same study at ten times its budget.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cells import read as read_study
 from figures import PLOTS
-from tables import TABLES, Results
+from tables import TABLES, Results, Row
 
 from anypan.report import read
 from anypan.report.documents import filled, main
 from anypan.report.plots import standalone
 
 ROOT = Path(__file__).resolve().parents[2]
-WIDE = "plot-"
+WIDE, LONG = "plot-", "long-"
 
 
-def block(name: str, results: Results) -> str:
+def block(name: str, results: Results, longer: Results) -> str:
     """What stands between the marks of a name; KeyError for one that neither TABLES nor PLOTS has."""
+    if name.startswith(LONG):
+        return block(name.removeprefix(LONG), longer, longer)
     if not name.startswith(WIDE):
         return TABLES[name](results)
     kind = name.removeprefix(WIDE)
@@ -32,14 +36,17 @@ def block(name: str, results: Results) -> str:
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     """Every file that depends on the study's rows, and what it should hold."""
-    rows = root / "results" / "paper.jsonl"
     study = read_study(root / "runs" / "paper" / "study.toml")
-    results = Results(read([rows], ("cell",), "study") if rows.is_file() else [], study)
+    results, longer = (Results(_rows(root / "results" / f"{name}.jsonl"), study) for name in ("paper", "paper-long"))
     page = root / "docs" / "paper.md"
-    yield page, filled(page.read_text(encoding="utf-8"), "paper", lambda name: block(name, results))
+    yield page, filled(page.read_text(encoding="utf-8"), "paper", lambda name: block(name, results, longer))
     for kind, plot in PLOTS.items():
         if drawn := plot(results):
             yield root / "docs" / "images" / f"paper-{kind}.svg", standalone(drawn)
+
+
+def _rows(path: Path) -> Sequence[Row]:
+    return read([path], ("cell",), "study") if path.is_file() else []
 
 
 if __name__ == "__main__":
