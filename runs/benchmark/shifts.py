@@ -44,13 +44,13 @@ def main() -> None:
         if case.facts["degraded"] or min(case.scene.shape) < 2 * BLOCK:
             continue
         about = {key: case.facts[key] for key in ("scene", "sensor", "ratio")}
-        for row in (*_blocks(case.scene), *_bands(case.scene)):
+        for row in (*by_blocks(case.scene), *by_bands(case.scene)):
             with wanted.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(about | row) + "\n")
         print(f"{about['scene']} done", flush=True)
 
 
-def _blocks(scene: Scene) -> Iterator[Row]:
+def by_blocks(scene: Scene) -> Iterator[Row]:
     """One row: the mean over the blocks whose shift is sure."""
     rows = [row for tile in scene.tiles(BLOCK) if min(tile.height, tile.width) == BLOCK
             for row in [_gained(scene.of(scene.read(tile)))] if row["confidence"] >= CONFIDENT]  # fmt: skip
@@ -59,7 +59,8 @@ def _blocks(scene: Scene) -> Iterator[Row]:
         yield {"part": "blocks", "count": len(rows), "spread": spread, "gain": fmean(row["gain"] for row in rows)}
 
 
-def _bands(scene: Scene) -> Iterator[Row]:
+def by_bands(scene: Scene) -> Iterator[Row]:
+    """A row for each band alone."""
     for band, name in enumerate(scene.bands):
         yield {"part": name} | _gained(select(scene, [band]))
 
