@@ -59,6 +59,16 @@ def test_tiles_do_not_show(name: str) -> None:
     assert (whole - tiled).abs().max() <= 1e-4 * whole.abs().max()
 
 
+def test_whole_numbers_are_the_same_whatever_tile_and_threads() -> None:
+    pan, ms = (image.astype("u2") for image in landscape(384, 512))
+    threads, found = torch.get_num_threads(), []
+    for count, tile in ((threads, None), (1, 128), (2, 200)):
+        torch.set_num_threads(count)
+        found.append(fuse(pan, ms, tile=tile))
+    torch.set_num_threads(threads)
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
+
+
 def test_a_pair_of_arrays_is_the_scene_of_the_same_arrays() -> None:
     scene = from_arrays(torch.from_numpy(PAN)[None], torch.from_numpy(MS))
     fused = fuse_scene(scene, METHODS["EXP"](scene))
