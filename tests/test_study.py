@@ -230,7 +230,9 @@ def test_the_document_is_up_to_date() -> None:
 def test_the_document_has_every_table_and_all_rows_of_the_checklist() -> None:
     text = (ROOT / "docs" / "paper.md").read_text()
     named = set(re.findall(r"<!-- paper:(\S+) -->", text))
-    assert named == set(tables.TABLES) | {f"plot-{name}" for name in figures.PLOTS}
+    longer = {name for name in named if name.startswith(page.LONG)}
+    assert named - longer == set(tables.TABLES) | {f"plot-{name}" for name in figures.PLOTS}
+    assert {name.removeprefix(page.LONG) for name in longer} < set(tables.TABLES)
     checklist = re.findall(r"^\| (\d+) \| (.+) \| (.+) \| (.+) \|$", text, re.MULTILINE)
     assert [int(number) for number, *_ in checklist] == list(range(1, 26))
     for *_, modules, _ in checklist:
