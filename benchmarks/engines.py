@@ -8,14 +8,15 @@ Engines that are not installed are left out: pip install onnx onnxruntime openvi
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import io
 import json
 import os
-import time
 from collections.abc import Callable
 
 import torch
+from roofline import Bench
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -45,7 +46,7 @@ class Blocks(nn.Module):
 def torch_engine(blocks: Blocks, trunk: Tensor, bands: Tensor, threads: int) -> Engine:
     """The blocks as they run in ``fuse``: channels last, in place."""
     torch.set_num_threads(threads)
-    own = load("anypan-s").blocks.to(memory_format=torch.channels_last)
+    own = copy.deepcopy(blocks.blocks).to(memory_format=torch.channels_last)
     start = [each.to(memory_format=torch.channels_last) for each in (trunk, bands)]
 
     def run() -> Features:
@@ -95,23 +96,13 @@ def openvino_engine(blocks: Blocks, trunk: Tensor, bands: Tensor, threads: int) 
 ENGINES = {"torch": torch_engine, "onnxruntime": onnxruntime_engine, "openvino": openvino_engine}
 
 
-def best(run: Engine) -> tuple[float, Features]:
-    """Least seconds after a first run that does not count, and the result."""
-    found, seconds = run(), []
-    for _ in range(REPEATS):
-        begun = time.perf_counter()
-        found = run()
-        seconds.append(time.perf_counter() - begun)
-    return min(seconds), found
-
-
 def main() -> None:
     """Print a JSON line an engine."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--side", type=int, default=560, help="cells along a side")
     given, generator = parser.parse_args(), torch.Generator().manual_seed(0)
-    blocks = Blocks().eval()
+    blocks, bench = Blocks().eval(), Bench((), given.threads, None)
     first = blocks.blocks[0]
     trunk = torch.randn(1, first.first.in_channels, given.side, given.side, generator=generator)
     bands = torch.randn(BANDS, first.own.in_channels, given.side, given.side, generator=generator)
@@ -122,8 +113,9 @@ def main() -> None:
         for name, engine in ENGINES.items():
             if not importlib.util.find_spec(name):
                 continue
-            seconds, found = best(engine(blocks, trunk, bands, given.threads))
-            apart = float((found[1] - expected).abs().max() / expected.abs().max())
+            run = engine(blocks, trunk, bands, given.threads)
+            seconds = bench.best(run, REPEATS)
+            apart = float((run()[1] - expected).abs().max() / expected.abs().max())
             said = {"engine": name, "threads": given.threads, "gmacs": round(work / seconds / 1e9, 1), "apart": apart}
             print(json.dumps(said), flush=True)
 

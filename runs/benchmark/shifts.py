@@ -4,7 +4,7 @@ python runs/benchmark/shifts.py SCENES [--out results/registration/scenes.jsonl]
 
 Real pairs are reduced by Wald's protocol, their PAN sampled at the phase of the whole scene's shift or at that of the
 part alone: blocks of 64 x 64 MS pixels with all bands, then all of the scene with one band. Both ways are fused by
-MTF-GLP-FS and judged against the same MS: ``gain`` is the ratio of the root mean square errors, ``shift`` what the
+MTF-GLP-FS and judged against the same MS: ``gain`` is the ratio of the ERGAS, ``shift`` what the
 part is off by beyond the scene, in PAN pixels, ``confidence`` how sure that is (0 to 1).
 """
 
@@ -18,12 +18,12 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from anypan import wald
 from anypan.benchmark import find_scenes, prepare
 from anypan.fuse import fuse_scene
 from anypan.methods import METHODS
+from anypan.metrics import Reference, judge
 from anypan.registration import CONFIDENT, measure_shift
 from anypan.scene import Scene, from_arrays, select
 
@@ -74,14 +74,12 @@ def _gained(scene: Scene) -> Row:
 
 @torch.inference_mode()
 def _error(scene: Scene, phase: tuple[float, float]) -> float:
-    """Root mean square error, each band's relative to its mean, away from the borders."""
+    """ERGAS away from the borders."""
     patch = scene.whole()
     moved = from_arrays(patch.pan, patch.lrms, scene.gnyq, scene.gnyq_pan, phase, mask=patch.mask)
     reduced, reference = wald.degrade(moved)
-    fused: Tensor = fuse_scene(reduced, METHOD(reduced))
-    inner = slice(EDGE, -EDGE)
-    wrong = (fused - reference)[:, inner, inner].square().mean((1, 2))
-    return float((wrong / reference.mean((1, 2)) ** 2).mean().sqrt())
+    fused, truth = (image[:, EDGE:-EDGE, EDGE:-EDGE] for image in (fuse_scene(reduced, METHOD(reduced)), reference))
+    return judge(fused, Reference(truth, scene.ratio, peak=1.0), ["ERGAS"])["ERGAS"]
 
 
 if __name__ == "__main__":

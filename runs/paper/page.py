@@ -24,10 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDE, LONG = "plot-", "long-"
 
 
-def block(name: str, results: Results, longer: Results) -> str:
+def block(name: str, results: Results) -> str:
     """What stands between the marks of a name; KeyError for one that neither TABLES nor PLOTS has."""
-    if name.startswith(LONG):
-        return block(name.removeprefix(LONG), longer, longer)
     if not name.startswith(WIDE):
         return TABLES[name](results)
     kind = name.removeprefix(WIDE)
@@ -39,7 +37,8 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     study = read_study(root / "runs" / "paper" / "study.toml")
     results, longer = (Results(_rows(root / "results" / f"{name}.jsonl"), study) for name in ("paper", "paper-long"))
     page = root / "docs" / "paper.md"
-    yield page, filled(page.read_text(encoding="utf-8"), "paper", lambda name: block(name, results, longer))
+    shown = lambda name: block(name.removeprefix(LONG), longer if name.startswith(LONG) else results)  # noqa: E731
+    yield page, filled(page.read_text(encoding="utf-8"), "paper", shown)
     for kind, plot in PLOTS.items():
         if drawn := plot(results):
             yield root / "docs" / "images" / f"paper-{kind}.svg", standalone(drawn)
