@@ -35,12 +35,12 @@ check: $(INSTALLED)
 	$(BIN)/python runs/paper/parts_page.py --check
 	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
-	$(BIN)/python benchmarks/speed.py --check
+	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
 
 bench: $(INSTALLED)
 	@mkdir -p work
-	$(BIN)/python benchmarks/roofline.py --out work/speed.jsonl
+	$(BIN)/python speed/roofline.py --out work/speed.jsonl
 
 study: $(INSTALLED)
 	$(BIN)/python runs/paper/study.py runs/paper/study.toml --out results/paper.jsonl

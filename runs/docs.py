@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from anypan.errors import UserError
 from anypan.methods import CLASSICAL
 from anypan.metrics import METRICS
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest
+from anypan.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}

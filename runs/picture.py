@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import anypan
-from anypan.demo import make
-from anypan.gallery import rgb
+from anypan.judging.gallery import rgb
 from anypan.report.pictures import GAMMA, limits, signed_limits, stretch
+from anypan.simulate.demo import make
 
 SIDE, GAP, TITLE = 400, 8, 30
 CORNER = (200, 560)  # of the part that is shown: houses, trees, a car park and a field's edge

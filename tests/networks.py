@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from anypan.models import ARCHITECTURES
-from anypan.mtf import Sampling
-from anypan.normalise import Moments, pan_at_ms_scale
+from anypan.optics.mtf import Sampling
+from anypan.optics.normalise import Moments, pan_at_ms_scale
 
 NAMES = sorted(ARCHITECTURES)
 SMALL: dict[str, dict[str, Any]] = {

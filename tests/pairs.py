@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from affine import Affine
 from numpy.typing import NDArray
 
-from anypan.mtf import Sampling
+from anypan.optics.mtf import Sampling
 
 UTM = "EPSG:32633"
 NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)  # PAN pixels of 0.5 m

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pairs import landscape
 
-from anypan.mtf import Sampling
-from anypan.sensors import SENSORS
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import SENSORS
 
 SIDE = 96  # PAN pixels of a reduced scene: enough for the toolbox's cut and a block
 Scene = dict[str, NDArray[np.float64]]

@@ -15,12 +15,12 @@ from networks import NAMES, network_of
 from pairs import landscape, read, write_pair
 
 import anypan
+from anypan.api import fuse_scene
 from anypan.cli import cli
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
-from anypan.scene import from_arrays
+from anypan.pair.scene import from_arrays
+from anypan.runtime.errors import UserError
 from anypan.train import Optimisation, Run
 from anypan.train.real import InTurn, Judging, RealPatches, remembered
 from anypan.weights import load, save, stored
@@ -72,8 +72,8 @@ def changed(one, other):
 def test_a_patch_s_ms_is_its_reference_degraded_however_it_is_turned(monkeypatch, in_blocks, phase):
     pan, ms = landscape(384, 256, phase=phase)
     if in_blocks:
-        monkeypatch.setattr("anypan.scene.FIT_PIXELS", 6000)
-        monkeypatch.setattr("anypan.scene.FIT_BLOCK", 32)
+        monkeypatch.setattr("anypan.pair.scene.FIT_PIXELS", 6000)
+        monkeypatch.setattr("anypan.pair.scene.FIT_BLOCK", 32)
     patches = RealPatches(scene_of(pan, ms, phase=phase), SIX)
     assert (len(patches.samples) > 1) == in_blocks
     batch = patches.draw(0)
@@ -136,7 +136,7 @@ def test_large_scenes_are_remembered_in_a_few_parts_spread_over_them(monkeypatch
 def test_steps_learn_from_the_reduced_scene_and_from_the_memory_of_the_scene_in_turn(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        importlib.import_module("anypan.adapt"), "InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes)
+        importlib.import_module("anypan.train.adapt"), "InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes)
     )
     anypan.adapt(*landscape(128, 128), tmp_path / "own.safetensors", steps=1, register=False)
     learnt, kept = ([patch.mask.shape for patch, _ in patches.samples] for patches in seen)

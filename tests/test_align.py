@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from pairs import NORTH_UP, UTM, landscape, write, write_pair
 
 from anypan import raster
-from anypan.align import open_pair, pair_of_arrays
-from anypan.errors import UserError
-from anypan.grid import Grid
-from anypan.mtf import Sampling, sigma_for
-from anypan.registration import measure_shift
-from anypan.tiles import Tile
+from anypan.geometry.grid import Grid
+from anypan.geometry.tiles import Tile
+from anypan.optics.mtf import Sampling, sigma_for
+from anypan.pair.align import open_pair, pair_of_arrays
+from anypan.pair.registration import measure_shift
+from anypan.runtime.errors import UserError
 
 PAN, MS = landscape(128, 160)
 

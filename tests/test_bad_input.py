@@ -18,8 +18,8 @@ import torch
 from affine import Affine
 from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
 
-from anypan.errors import UserError
-from anypan.fuse import fuse, plan
+from anypan.api import fuse, plan
+from anypan.runtime.errors import UserError
 
 PAN, MS = (image.astype("u2") for image in landscape(96, 120))
 MS_GRID = NORTH_UP * Affine.scale(4)
@@ -276,7 +276,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, limit: int) -> None
     pan, ms = rng.integers(0, 60000, (480, 480)).astype("u2"), rng.integers(0, 60000, (1, 120, 120)).astype("u2")
     files = write_pair(tmp_path, pan, ms)
     script = (
-        "import resource, signal, sys; from anypan.fuse import fuse; from anypan.errors import UserError\n"
+        "import resource, signal, sys; from anypan.api import fuse; from anypan.runtime.errors import UserError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         "try: fuse(*sys.argv[1:], method='EXP', creation={'COMPRESS': 'NONE'})\n"

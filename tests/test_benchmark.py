@@ -10,16 +10,16 @@ import pytest
 import rasterio
 import torch
 
-from anypan import wald
-from anypan.align import open_pair
-from anypan.benchmark import assess, find_scenes, judge_case, named_methods, prepare, run, write_rows
-from anypan.benchmark.crop import Crop, covered
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
+from anypan.api import fuse_scene
+from anypan.geometry.tiles import Tile
+from anypan.judging import assess, find_scenes, judge_case, named_methods, prepare, run, write_rows
 from anypan.methods import METHODS
 from anypan.metrics import METRICS, q2n, sam
-from anypan.scene import ArraySource, from_arrays
-from anypan.tiles import Tile
+from anypan.pair import wald
+from anypan.pair.align import open_pair
+from anypan.pair.crop import Crop, covered
+from anypan.pair.scene import ArraySource, from_arrays
+from anypan.runtime.errors import UserError
 
 RATIO, BANDS = 4, 3
 EXP = {"EXP": METHODS["EXP"]}

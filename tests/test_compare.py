@@ -12,16 +12,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from anypan.benchmark import MODES, prepare, run, selfcheck
-from anypan.benchmark.readers import find_scenes
 from anypan.cli import cli
-from anypan.errors import UserError
+from anypan.judging import MODES, prepare, run, selfcheck
+from anypan.judging.readers import find_scenes
 from anypan.methods import METHODS
 from anypan.metrics import METRICS
 from anypan.metrics.unipan import unipan, whole_q
+from anypan.pair.scene import from_arrays
 from anypan.report import beside, compare, published
 from anypan.report.compare import holm, interval, mean_ranks, quantile, sign_flip
-from anypan.scene import from_arrays
+from anypan.runtime.errors import UserError
 
 KNOWN = {"ERGAS": (0.0, "lower", ""), "Q2n": (1.0, "higher", ""), "gain": (1.0, "nearest", "")}
 
@@ -202,7 +202,7 @@ def test_a_broken_ruler_fails_the_selfcheck(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_golden_values_are_those_of_an_independent_implementation() -> None:
-    from anypan.benchmark.selfcheck import GOLDEN, PEAK, RATIO, golden_pair
+    from anypan.judging.selfcheck import GOLDEN, PEAK, RATIO, golden_pair
 
     other = independent()
     one, two = other.fused()

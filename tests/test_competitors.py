@@ -14,13 +14,13 @@ import pytest
 import rasterio
 import torch
 
-from anypan.benchmark import contenders, find_scenes, judge_case, opened, prepare, run, write_inputs, write_rows
-from anypan.benchmark.contenders import Own
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
+from anypan.api import fuse_scene
+from anypan.judging import contenders, find_scenes, judge_case, opened, prepare, run, write_inputs, write_rows
+from anypan.judging.contenders import Own
 from anypan.methods import METHODS
 from anypan.metrics import METRICS
-from anypan.scene import from_arrays
+from anypan.pair.scene import from_arrays
+from anypan.runtime.errors import UserError
 
 RATIO, BANDS = 4, 3
 PROGRAMS = Path(__file__).parent / "competitors"

@@ -11,8 +11,8 @@ from runs_of_training import configure, rows
 
 from anypan.dataset import SOURCES, Mixture
 from anypan.dataset.source import Sample, Source
-from anypan.errors import UserError
-from anypan.sensors import find
+from anypan.optics.sensors import find
+from anypan.runtime.errors import UserError
 from anypan.simulate.bands import mix_bands, mix_pan
 from anypan.simulate.cubes import Cube, expose
 from anypan.simulate.random import Random

@@ -20,7 +20,7 @@ from anypan.dataset.hyperspectral import header_wavelengths
 from anypan.dataset.pixels import Broken
 from anypan.dataset.source import Names, Sample, Source
 from anypan.dataset.webdataset import expand
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 from anypan.train import read_config
 
 

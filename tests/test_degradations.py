@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from anypan.align import pair_of_arrays
-from anypan.sensors import SENSORS, Band, find
+from anypan.optics.sensors import SENSORS, Band, find
+from anypan.pair.align import pair_of_arrays
 from anypan.simulate import bands as spectral
 from anypan.simulate import blur, geometry, noise
 from anypan.simulate.curves import CAMERA, band_weights, draw_curves, interpolation, seen_by_pan

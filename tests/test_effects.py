@@ -5,7 +5,7 @@ import test_degradations as one_image
 import test_simulate as batches
 import torch
 
-from anypan.mtf import DenseSampling
+from anypan.optics.mtf import DenseSampling
 from anypan.simulate import bands as spectral
 from anypan.simulate import sample
 from anypan.simulate.noise import NOISES

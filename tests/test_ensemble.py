@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from pairs import landscape, write_pair
 
 import anypan
+from anypan.api import fuse_scene
 from anypan.cli import cli
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
 from anypan.methods import METHODS
 from anypan.methods.ensemble import TURNS, Ensemble, turned, turned_back, turned_phase
-from anypan.mtf import Sampling
-from anypan.scene import from_arrays
+from anypan.optics.mtf import Sampling
+from anypan.pair.scene import from_arrays
+from anypan.runtime.errors import UserError
 
 PHASE = (0.3, -0.6)
 

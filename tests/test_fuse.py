@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
 from rio_cogeo import cog_validate
 
-from anypan.align import pair_of_arrays
-from anypan.fuse import fuse, fuse_scene, plan
+from anypan.api import fuse, fuse_scene, plan
 from anypan.methods import CLASSICAL, METHODS
-from anypan.scene import from_arrays
+from anypan.pair.align import pair_of_arrays
+from anypan.pair.scene import from_arrays
 
 PAN, MS = landscape(96, 120)
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from anypan.gain import effective_gnyq, measure_gain, measure_gains
-from anypan.mtf import DenseSampling, Sampling
-from anypan.scene import from_arrays
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.pair.gain import effective_gnyq, measure_gain, measure_gains
+from anypan.pair.scene import from_arrays
 
 
 def scene_made_with(gnyq, ratio=4, told=0.3, noise=0.0):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from anypan import gallery
+from anypan.judging import gallery
 from anypan.metrics import Reference, judge
-from anypan.scene import from_arrays
-from anypan.wald import degrade
+from anypan.pair.scene import from_arrays
+from anypan.pair.wald import degrade
 
 
 def scene(bands=4, side=32):

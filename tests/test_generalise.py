@@ -14,15 +14,19 @@ import torch
 from click.testing import CliRunner
 
 import anypan
-from anypan.adapt import ONE_SHOT
-from anypan.benchmark import find_scenes, prepare
-from anypan.benchmark.readers import Entry
 from anypan.cli import cli
-from anypan.demo import make
-from anypan.errors import UserError
-from anypan.gallery import described
-from anypan.generalise import Generalisation, cells, generalise, read_protocol, run, sensors, sensors_of
+from anypan.judging import find_scenes, prepare
+from anypan.judging import generalise as run
+from anypan.judging import unseen as sensors
+from anypan.judging.gallery import described
+from anypan.judging.generalise import generalise
+from anypan.judging.protocol import Generalisation, read_protocol
+from anypan.judging.readers import Entry
+from anypan.judging.unseen import cells, sensors_of
 from anypan.report.generalisation import card
+from anypan.runtime.errors import UserError
+from anypan.simulate.demo import make
+from anypan.train.adapt import ONE_SHOT
 from anypan.weights import stored
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from anypan.methods import METHODS
-from anypan.scene import Scene, from_arrays
+from anypan.pair.scene import Scene, from_arrays
 
 GAINS = {"qb": ((0.34, 0.32, 0.30, 0.22), 0.15), "wv2": ((0.35,) * 7 + (0.27,), 0.11)}
 REDUCED = ("AWLP", "BDSD-PC", "BT-H", "GSA", "MTF-GLP-CBD", "MTF-GLP-FS", "MTF-GLP-HPM", "MTF-GLP-HPM-R")

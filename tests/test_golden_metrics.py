@@ -10,12 +10,12 @@ import rasterio
 import torch
 from torch import Tensor
 
-from anypan import wald
 from anypan.methods import METHODS
 from anypan.metrics import cc, ergas, judge, psnr, q, q2n, sam, scc
 from anypan.metrics.resize import reduce_bicubic
-from anypan.mtf import Sampling
-from anypan.scene import Scene, from_arrays
+from anypan.optics.mtf import Sampling
+from anypan.pair import wald
+from anypan.pair.scene import Scene, from_arrays
 
 GAINS = {"qb": ((0.34, 0.32, 0.30, 0.22), 0.15), "wv2": ((0.35,) * 7 + (0.27,), 0.11)}
 RR = ("Q2n", "Qavg", "SAM", "ERGAS", "SCC")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anypan.normalise import pan_at_ms_scale
+from anypan.optics.normalise import pan_at_ms_scale
 from anypan.simulate.sample import Simulation
 
 FOLDER = Path(__file__).resolve().parents[1] / "runs" / "pretrain"

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from anypan import demo
-from anypan.errors import UserError
-from anypan.mtf import Sampling
-from anypan.sensors import SENSORS, Band, find
-from anypan.simulate import spectra
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import SENSORS, Band, find
+from anypan.runtime.errors import UserError
+from anypan.simulate import demo, spectra
 from anypan.simulate.landscape import landscape, scene_bands
 from anypan.simulate.render import recorded, render
 from anypan.simulate.texture import fractal, smooth

@@ -2,8 +2,8 @@
 
 import torch
 
-from anypan.losses import consistency_loss
-from anypan.normalise import local_regression
+from anypan.optics.normalise import local_regression
+from anypan.train.losses import consistency_loss
 
 
 def test_local_regression_finds_local_gains():

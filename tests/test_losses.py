@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anypan.losses import angle_loss, fusion_loss, texture_loss
+from anypan.train.losses import angle_loss, fusion_loss, texture_loss
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import sys
 import pytest
 import torch
 
-from anypan import memory
+from anypan.runtime import memory
 
 SIZE = 2**28  # bytes, more than glibc would keep by itself
 _RUN = f"""
 import json, resource
 from pathlib import Path
 import torch
-from anypan import memory
+from anypan.runtime import memory
 
 def faults(size):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from anypan.methods import CLASSICAL, METHODS, Fuser
-from anypan.methods.bdsd_pc import nonnegative
-from anypan.methods.brovey import HAZE
-from anypan.mtf import Sampling
-from anypan.plan import tile_size
-from anypan.scene import Scene, from_arrays, select
+from anypan.methods.classical.bdsd_pc import nonnegative
+from anypan.methods.classical.brovey import HAZE
+from anypan.optics.mtf import Sampling
+from anypan.options import tile_size
+from anypan.pair.scene import Scene, from_arrays, select
 from anypan.weights import available
 
 torch.set_num_threads(1)

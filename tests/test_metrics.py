@@ -13,7 +13,7 @@ from anypan.metrics.d_rho import local_correlation
 from anypan.metrics.detail import EXPLAINED, HIGH, LOW
 from anypan.metrics.strips import spans
 from anypan.metrics.windows import blocks, box_sum
-from anypan.scene import Scene, from_arrays
+from anypan.pair.scene import Scene, from_arrays
 
 PEAK = 1000.0
 RR = [name for name, metric in METRICS.items() if metric.kind == "rr"]

@@ -9,11 +9,11 @@ import torch
 from networks import NAMES, SMALL, inputs_of, network_of
 from torch.utils.flop_counter import FlopCounterMode
 
-from anypan.fuse import fuse_scene
+from anypan.api import fuse_scene
 from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES, scan
 from anypan.models.fixed import group_starts
-from anypan.scene import from_arrays
+from anypan.pair.scene import from_arrays
 from anypan.weights import load, save
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "networks.md"

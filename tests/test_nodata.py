@@ -11,7 +11,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pairs import NORTH_UP, UTM, landscape, write
 
-from anypan.fuse import fuse
+from anypan.api import fuse
 from anypan.methods import METHODS
 
 PAN, MS = (image.astype("u2") for image in landscape(240, 200, seed=3))

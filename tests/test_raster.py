@@ -16,9 +16,9 @@ from rasterio.enums import ColorInterp
 from rio_cogeo import cog_validate
 
 from anypan import raster
-from anypan.errors import UserError
-from anypan.fill import Filled, fill, reach
-from anypan.grid import Grid, Lattice, lattice_of, place
+from anypan.geometry.grid import Grid, Lattice, lattice_of, place
+from anypan.pair.fill import Filled, fill, reach
+from anypan.runtime.errors import UserError
 
 OFFSETS = st.floats(-40, 40, allow_nan=False)
 SIZES = st.integers(1, 60)

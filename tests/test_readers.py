@@ -17,12 +17,12 @@ from pairs import landscape, write, write_pair
 from published import SIDE, full, last, reduced, write_mat, write_mat73, write_stack
 from torch.utils.data import random_split
 
-from anypan.benchmark import find_scenes, prepare, run
-from anypan.benchmark.readers import LAYOUTS, Layout, mat, panbench
 from anypan.cli import cli
-from anypan.errors import UserError
+from anypan.judging import find_scenes, prepare, run
+from anypan.judging.readers import LAYOUTS, Layout, mat, panbench
 from anypan.methods import METHODS
-from anypan.sensors import SENSORS
+from anypan.optics.sensors import SENSORS
+from anypan.runtime.errors import UserError
 
 EXP = {"EXP": METHODS["EXP"]}
 

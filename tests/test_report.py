@@ -14,7 +14,6 @@ import pytest
 from browser import browse
 from PIL import Image
 
-from anypan.errors import UserError
 from anypan.report import (
     Layer,
     Look,
@@ -33,6 +32,7 @@ from anypan.report import (
     viewer,
     write,
 )
+from anypan.runtime.errors import UserError
 
 _FILE = Path(__file__).parents[1] / "runs" / "docs.py"
 _SPEC = importlib.util.spec_from_file_location("docs", _FILE)

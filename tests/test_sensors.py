@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from anypan import sensors
-from anypan.errors import UserError
-from anypan.sensors import GENERIC, SENSORS, find, gains
+from anypan.optics import sensors
+from anypan.optics.sensors import GENERIC, SENSORS, find, gains
+from anypan.runtime.errors import UserError
 
 
 @pytest.mark.parametrize("sensor", SENSORS.values(), ids=SENSORS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from pairs import landscape
 
-from anypan.scene import from_arrays, select
+from anypan.pair.scene import from_arrays, select
 
 FOLDER = Path(__file__).resolve().parents[1] / "runs" / "benchmark"
 sys.path.insert(0, str(FOLDER))

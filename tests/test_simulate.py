@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
+from anypan.runtime.errors import UserError
 from anypan.simulate.bands import add_texture, bend, draw_pan_weights, mix_pan, mixtures, vary_gain
 from anypan.simulate.blur import KERNELS
 from anypan.simulate.random import Random

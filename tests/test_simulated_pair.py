@@ -12,9 +12,9 @@ from PIL import Image
 
 from anypan.cli import cli
 from anypan.cli import simulate as verb
-from anypan.errors import UserError
-from anypan.mtf import Sampling
-from anypan.sensors import find
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import find
+from anypan.runtime.errors import UserError
 from anypan.simulate import sheet
 from anypan.simulate.curves import CAMERA
 from anypan.simulate.pair import blind, observe, read_picture

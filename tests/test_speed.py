@@ -9,7 +9,7 @@ import pytest
 
 from anypan.report import documents
 
-FOLDER = Path(__file__).parents[1] / "benchmarks"
+FOLDER = Path(__file__).parents[1] / "speed"
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_plot_puts_the_roof_where_bandwidth_meets_the_peak(speed, rows):
 
 
 def test_the_published_page_is_up_to_date(speed):
-    assert not documents.stale(speed.wanted(FOLDER.parent)), "run python benchmarks/speed.py"
+    assert not documents.stale(speed.wanted(FOLDER.parent)), "run python speed/speed.py"
 
 
 def test_stages_add_up(tmp_path, monkeypatch):

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from anypan.benchmark.readers.entry import Entry
-from anypan.errors import UserError
+from anypan.judging.readers.entry import Entry
 from anypan.report import documents
 from anypan.report.plots import standalone
+from anypan.runtime.errors import UserError
 from anypan.simulate.noise import NOISES
 from anypan.simulate.recipe import EFFECTS
 from anypan.train import Optimisation

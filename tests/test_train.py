@@ -11,8 +11,8 @@ from PIL import Image
 from runs_of_training import rows
 
 from anypan.dataset import Stream
-from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
+from anypan.runtime.errors import UserError
 from anypan.train import (
     Config,
     Optimisation,

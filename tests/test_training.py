@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from runs_of_training import rows
 
-from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
-from anypan.mtf import DenseSampling
+from anypan.optics.mtf import DenseSampling
+from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train import ALONE, Optimisation, Run, joined, pretrain, rate_at, read_config
 from anypan.train.loop import train

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from anypan.cli import cli
-from anypan.errors import UserError
 from anypan.report import training_page
 from anypan.report.plots import curves, thinned
+from anypan.runtime.errors import UserError
 
 
 def log(folder, count=30, loss=1.0, **more):

@@ -13,15 +13,14 @@ from click.testing import CliRunner
 from pairs import landscape, read, write_pair
 
 import anypan
-from anypan import uncertainty
+from anypan.api import fuse_scene
 from anypan.cli import cli
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
-from anypan.gallery import HALFWIDTHS
-from anypan.methods import METHODS
+from anypan.judging.gallery import HALFWIDTHS
+from anypan.methods import METHODS, uncertainty
+from anypan.methods.uncertainty import SHARE, Gauge, calibrated, doubtful
+from anypan.pair.scene import ArraySource, from_arrays
 from anypan.report import documents
-from anypan.scene import ArraySource, from_arrays
-from anypan.uncertainty import SHARE, Gauge, calibrated, doubtful
+from anypan.runtime.errors import UserError
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
 CLASSICAL, NETWORK = "MTF-GLP-FS", "anypan-s"

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from anypan import wald
-from anypan.errors import UserError
-from anypan.scene import Scene, from_arrays
+from anypan.pair import wald
+from anypan.pair.scene import Scene, from_arrays
+from anypan.runtime.errors import UserError
 
 
 def ramps(bands: int, height: int, width: int) -> Tensor:

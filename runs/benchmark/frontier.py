@@ -17,10 +17,10 @@ from pathlib import Path
 
 from table import summarise
 
-from anypan.errors import UserError
 from anypan.report import read
 from anypan.report.documents import renew
 from anypan.report.plots import scatter, standalone
+from anypan.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = ROOT / "results" / "frontier" / "anypan-s.jsonl"

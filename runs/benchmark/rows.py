@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from anypan.benchmark import MODES, PROTOCOLS, contenders, find_scenes, run, write_rows
+from anypan.judging import MODES, PROTOCOLS, contenders, find_scenes, run, write_rows
 from anypan.methods import METHODS
 
 

@@ -19,13 +19,13 @@ from typing import Any
 
 import torch
 
-from anypan import wald
-from anypan.benchmark import find_scenes, prepare
-from anypan.fuse import fuse_scene
+from anypan.api import fuse_scene
+from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
 from anypan.metrics import Reference, judge
-from anypan.registration import CONFIDENT, measure_shift
-from anypan.scene import Scene, from_arrays, select
+from anypan.pair import wald
+from anypan.pair.registration import CONFIDENT, measure_shift
+from anypan.pair.scene import Scene, from_arrays, select
 
 OUT = Path(__file__).resolve().parents[2] / "results" / "registration" / "scenes.jsonl"
 METHOD, BLOCK, EDGE = METHODS["MTF-GLP-FS"], 64, 4

@@ -22,14 +22,14 @@ from typing import Any
 
 import torch
 
-from anypan.benchmark import find_scenes, prepare
-from anypan.errors import UserError
-from anypan.fuse import fuse_scene
+from anypan.api import fuse_scene
+from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
+from anypan.methods.uncertainty import doubtful
 from anypan.report import read
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
-from anypan.uncertainty import doubtful
+from anypan.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS, PAGE = ROOT / "results" / "uncertainty" / "scenes.jsonl", ROOT / "docs" / "uncertainty.md"

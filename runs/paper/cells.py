@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from anypan.adapt import TUNINGS
-from anypan.errors import UserError
 from anypan.methods import CLASSICAL
 from anypan.models import ARCHITECTURES
+from anypan.runtime.errors import UserError
 from anypan.simulate.noise import NOISES
 from anypan.simulate.recipe import EFFECTS
+from anypan.train.adapt import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH, "landscapes")

@@ -18,8 +18,8 @@ from rendered import render_scenes
 from torch import Tensor
 
 from anypan import __version__
-from anypan.benchmark import Case, find_scenes, prepare
-from anypan.benchmark.readers.entry import Entry, Protocol
+from anypan.judging import Case, find_scenes, prepare
+from anypan.judging.readers.entry import Entry, Protocol
 from anypan.methods.base import Method
 from anypan.metrics import judge
 

@@ -25,13 +25,12 @@ from judging import judged, rows_of, scenes_of
 from torch import Tensor, nn
 from training import Pool, source_tiles
 
-from anypan import losses
 from anypan.methods.neural import fitted
 from anypan.models import anypan_s
 from anypan.models.anypan_s import AnypanS, Config
-from anypan.mtf import Sampling
+from anypan.optics.mtf import Sampling
 from anypan.simulate.sample import Simulation
-from anypan.train import Optimisation, Run, objective
+from anypan.train import Optimisation, Run, losses, objective
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = ROOT / "results" / "parts.jsonl"

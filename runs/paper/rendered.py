@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from anypan.demo import make
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
+from anypan.simulate.demo import make
 
 SENSORS = ("GF2", "WV2")
 SIZE, GROWTH = 256, 64  # PAN pixels along a side of the first scene of a sensor; how much larger the second is

@@ -24,11 +24,11 @@ from cells import Cell, Study, cells, cost, read
 from judging import about, judged, rows_of, scenes_of
 from training import train
 
-from anypan.benchmark.readers.entry import Entry
-from anypan.errors import UserError
+from anypan.judging.readers.entry import Entry
 from anypan.methods import METHODS
 from anypan.methods.base import Method
 from anypan.methods.neural import neural
+from anypan.runtime.errors import UserError
 from anypan.train import Diverged
 
 Row = dict[str, Any]

@@ -10,9 +10,9 @@ from typing import Any
 
 from cells import SOURCES, Cell, Study, cells
 
-from anypan.adapt import TUNINGS
 from anypan.methods import CLASSICAL
 from anypan.report.rows import mean
+from anypan.train.adapt import TUNINGS
 
 Row = Mapping[str, Any]
 COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", "detail transfer (low)": "→1", "D_rho": "↓", "R-ERGAS": "↓"}

@@ -17,9 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from anypan.benchmark import prepare
-from anypan.benchmark.readers.entry import Entry
 from anypan.dataset import SOURCES, TILE, Source
+from anypan.judging import prepare
+from anypan.judging.readers.entry import Entry
 from anypan.methods.ensemble import TURNS, turned
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Batch, Simulation, simulate_batch

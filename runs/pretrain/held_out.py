@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.dataset import Mixture
-from anypan.losses import local_correlation
-from anypan.normalise import Scale, pan_at_ms_scale
+from anypan.optics.normalise import Scale, pan_at_ms_scale
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Config, read_config
+from anypan.train.losses import local_correlation
 from anypan.train.objective import scene_scale
 from anypan.weights import load
 

@@ -16,10 +16,10 @@ from held_out import BORDER, BUFFER, PATCHES, SCENES
 from torch import Tensor
 
 from anypan.dataset import Mixture
+from anypan.methods.uncertainty import EVIDENCE, FLOOR, SHARE, evidence
 from anypan.simulate.sample import simulate_batch
 from anypan.train import read_config
 from anypan.train.objective import scene_scale
-from anypan.uncertainty import EVIDENCE, FLOOR, SHARE, evidence
 from anypan.weights import load
 
 DRAWN = 150  # pixels of a patch and band

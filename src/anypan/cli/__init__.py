@@ -10,7 +10,7 @@ import click
 
 from anypan import __version__
 from anypan.cli import adapt, benchmark, compare, demo, fuse, generalise, judge, lists, pretrain, simulate
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 EXIT_USER, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 130, 143
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

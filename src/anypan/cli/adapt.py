@@ -44,7 +44,7 @@ def adapt(pan: str, ms: tuple[str, ...], out: str, as_json: bool, quiet: bool, *
       anypan fuse pan.tif ms.tif fused.tif --method mine.safetensors
       anypan adapt pan.tif ms.tif -o mine.safetensors --tuning freeze --seconds 60
     """
-    from anypan.adapt import adapt as run
+    from anypan.train.adapt import adapt as run
 
     with progress("adapting", quiet or as_json) as step:
         done = run(pan, ms, out, progress=step, **options)

@@ -57,7 +57,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, se
       anypan compare rows.jsonl --against MTF-GLP-FS
       anypan report rows.jsonl --scenes scenes -o report
     """
-    from anypan.benchmark import MODES, find_scenes
+    from anypan.judging import MODES, find_scenes
 
     if selfcheck:
         _selfcheck()
@@ -81,7 +81,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, se
 def _judge(
     scenes: Sequence[Any], names: Sequence[str], protocols: Sequence[Any], resume: bool, quiet: bool, **options: Any
 ) -> None:
-    from anypan.benchmark import contenders, opened, run
+    from anypan.judging import contenders, opened, run
     from anypan.methods import METHODS
 
     rivals = contenders(names or METHODS, options["timeout"], options["seed"])
@@ -101,7 +101,7 @@ def _judge(
 
 def _selfcheck() -> None:
     """Print pass or fail for each check; exit with 1 if one fails."""
-    from anypan.benchmark import selfcheck
+    from anypan.judging import selfcheck
 
     checks = list(selfcheck())
     said = {True: "pass", False: "FAIL"}
@@ -114,7 +114,7 @@ def _selfcheck() -> None:
 
 
 def _export(scenes: Sequence[Any], protocols: Sequence[Any], mode: Any, root: Path) -> None:
-    from anypan.benchmark import prepare, write_inputs
+    from anypan.judging import prepare, write_inputs
 
     for scene in scenes:
         for protocol in scene.offers(protocols):

@@ -36,9 +36,9 @@ def demo(folder: str, method: str, size: int, quiet: bool) -> None:
       anypan demo
       anypan demo look --method MTF-GLP-FS
     """
-    from anypan import gallery
-    from anypan.demo import make
-    from anypan.fuse import fuse
+    from anypan.api import fuse
+    from anypan.judging import gallery
+    from anypan.simulate.demo import make
 
     note("rendering a landscape and what a satellite sees of it", quiet)
     made = make(folder, size)

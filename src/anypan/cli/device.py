@@ -10,7 +10,7 @@ import click
 
 def device_option(_: click.Context, __: click.Parameter, name: str) -> str:
     """The device called ``name`` if torch can use it here; "auto" takes a GPU if there is one."""
-    from anypan.device import check_device
+    from anypan.runtime.device import check_device
 
     if name == "auto":
         import torch

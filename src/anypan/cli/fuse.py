@@ -12,7 +12,7 @@ import click
 from anypan.cli.console import note, print_json, progress
 from anypan.cli.device import working_options
 from anypan.cli.opening import OPENING, opening_options
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 
 def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -68,13 +68,13 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
         images = [name for name in (pan, *ms, out, options["uncertainty"]) if name]
         _check_page(page, images, options["overwrite"])
     if dry_run or verbose:
-        from anypan.fuse import plan
+        from anypan.api import plan
 
         planned = plan(pan, ms, out, **options)
         if dry_run:
             return _tell(planned, **show)
         note("\n".join(_lines(planned)), show["quiet"])
-    from anypan.fuse import fuse as run
+    from anypan.api import fuse as run
 
     with progress("fusing", show["quiet"] or show["as_json"]) as step:
         done = run(pan, ms, out, progress=step, **options)
@@ -96,7 +96,7 @@ def _check_page(page: str, images: Sequence[str], overwrite: bool) -> None:
 
 
 def _write_page(pan: str, ms: Sequence[str], done: Any, page: str, options: dict[str, Any]) -> None:
-    from anypan import gallery
+    from anypan.judging import gallery
 
     gallery.page(pan, ms, done, page, **{name: options[name] for name in OPENING})
 

@@ -25,6 +25,6 @@ def generalise(protocol: str, out: str, device: str, quiet: bool) -> None:
       anypan generalise runs/generalisation/development.toml -o matrix
       anypan report matrix/rows.jsonl -o matrix
     """
-    from anypan.generalise import generalise as run
+    from anypan.judging.generalise import generalise as run
 
     click.echo(run(protocol, out, device, say=lambda line: note(line, quiet)))

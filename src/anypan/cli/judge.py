@@ -33,7 +33,7 @@ def assess(
       anypan assess pan.tif ms.tif fused.tif
       anypan assess pan.tif ms.tif fused.tif --reference truth.tif --json
     """
-    from anypan.benchmark import assess as measure
+    from anypan.judging import assess as measure
     from anypan.metrics import METRICS
 
     values = measure(pan, list(ms), fused, reference, sensor, not no_register)
@@ -67,7 +67,7 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
       anypan report rows.jsonl --scenes scenes --tables -o report
       anypan report runs/first runs/second
     """
-    from anypan.gallery import described, fusible, pictures
+    from anypan.judging.gallery import described, fusible, pictures
     from anypan.methods import CLASSICAL
     from anypan.report import is_run, read, training_page, write
 

@@ -67,7 +67,7 @@ def sensors(as_json: bool) -> None:
       anypan sensors
       anypan fuse pan.tif ms.tif out.tif --sensor WV3
     """
-    from anypan.sensors import SENSORS
+    from anypan.optics.sensors import SENSORS
 
     if as_json:
         print_json([asdict(sensor) for sensor in SENSORS.values()])

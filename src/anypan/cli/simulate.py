@@ -102,7 +102,7 @@ def _samples(sources: Sequence[Source], simulation: Simulation, seed: int) -> It
 def _pair(
     image: str, sensor: str, folder: str, wavelengths: tuple[float, ...] | None, seed: int, overwrite: bool, quiet: bool
 ) -> None:
-    from anypan.sensors import find
+    from anypan.optics.sensors import find
     from anypan.simulate.pair import blind, observe, outputs, read_picture, write_pair
 
     known = find(sensor)

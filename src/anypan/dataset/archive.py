@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from anypan.dataset.pixels import Load
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 TIMEOUT, ATTEMPTS = 60, 3  # seconds without an answer; times that a remote tar is asked for
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error)

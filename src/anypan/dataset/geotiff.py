@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from anypan.bounds import Bounds
 from anypan.dataset.pixels import TILE, Broken, corners, deep, stand_in
 from anypan.dataset.source import Names, Sample, Source, files_below, found
-from anypan.errors import UserError
 from anypan.raster import Raster, environment, open_raster
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 
 RASTERS = (".tif", ".tiff", ".jp2", ".img")
 LOOKS = 9  # windows that tell how bright a file is

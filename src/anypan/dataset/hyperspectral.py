@@ -16,13 +16,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from anypan.bounds import Bounds
 from anypan.dataset.archive import opened
 from anypan.dataset.geotiff import LOOKS, WHITE, refuse
 from anypan.dataset.pixels import TILE, Broken, corners, cut, deep
 from anypan.dataset.source import Names, Sample, Source, files_below, found
-from anypan.errors import UserError
 from anypan.raster import Raster, environment, open_raster
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 from anypan.simulate.cubes import Cube
 
 CUBES = (".npz", ".hdr", ".tif", ".tiff")

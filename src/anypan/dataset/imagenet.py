@@ -12,7 +12,7 @@ from pathlib import Path
 from anypan.dataset.archive import Entry, opened
 from anypan.dataset.pixels import photograph
 from anypan.dataset.source import Names, Sample, Source, files_below, found
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 TARS = {"train": "ILSVRC2012_img_train.tar", "val": "ILSVRC2012_img_val.tar"}
 VALIDATION = "^val/"

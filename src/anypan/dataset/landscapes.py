@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anypan.bounds import Bounds
 from anypan.dataset.pixels import TILE, cut
 from anypan.dataset.source import Names, Sample, Source
-from anypan.errors import UserError
-from anypan.sensors import Band
+from anypan.optics.sensors import Band
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 from anypan.simulate.landscape import landscape, scene_bands
 from anypan.simulate.spectra import responses
 

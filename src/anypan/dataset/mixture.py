@@ -12,7 +12,7 @@ from torch import Tensor
 from anypan.dataset.pixels import TILE
 from anypan.dataset.source import Source, Tile
 from anypan.dataset.stream import Stream
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 from anypan.simulate.cubes import Cube
 
 BUFFER = 16384  # tiles in memory over all sources: 256 KiB each, 512 KiB those of 16 bits

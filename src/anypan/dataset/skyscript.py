@@ -14,7 +14,7 @@ from typing import Any
 
 from anypan.dataset.pixels import Broken, photograph
 from anypan.dataset.source import Names, Sample, Source, found, pattern
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 COLUMN = "filepath"  # of the image, from the folder that holds images2 ... images7
 

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, overload
 
 from numpy.typing import NDArray
 
-from anypan.bounds import Bounds
 from anypan.dataset.pixels import IMAGES
-from anypan.errors import UserError
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 from anypan.simulate.cubes import Cube
 
 Tile = NDArray[Any] | Cube  # (4, 256, 256), uint8 or uint16; or all channels of a cube

@@ -9,7 +9,7 @@ import numpy as np
 
 from anypan.dataset.pixels import Broken
 from anypan.dataset.source import Sample, Source, Tile
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 MOST_BROKEN = 0.01  # share of an epoch's images
 PATIENCE = 1000  # images before a share within an epoch is believed

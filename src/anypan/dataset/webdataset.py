@@ -14,7 +14,7 @@ from pathlib import Path
 from anypan.dataset.archive import opened
 from anypan.dataset.pixels import IMAGES, photograph
 from anypan.dataset.source import Sample, Source, found
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 

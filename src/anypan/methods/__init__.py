@@ -1,18 +1,18 @@
 """METHODS: everything that fuses, by the name its paper gives it."""
 
-from anypan.methods.awlp import awlp
 from anypan.methods.base import Fuser, Method
-from anypan.methods.bdsd_pc import bdsd_pc
-from anypan.methods.brovey import brovey, bt_h
-from anypan.methods.consistency import consistent
+from anypan.methods.classical.awlp import awlp
+from anypan.methods.classical.bdsd_pc import bdsd_pc
+from anypan.methods.classical.brovey import brovey, bt_h
+from anypan.methods.classical.consistency import consistent
+from anypan.methods.classical.exp import exp
+from anypan.methods.classical.gs import gs, gsa
+from anypan.methods.classical.hpf import hpf, sfim
+from anypan.methods.classical.mtf_glp import mtf_glp, mtf_glp_cbd, mtf_glp_fs
+from anypan.methods.classical.mtf_glp_hpm import mtf_glp_hpm, mtf_glp_hpm_r
+from anypan.methods.classical.pca import pca
 from anypan.methods.ensemble import best_of
-from anypan.methods.exp import exp
-from anypan.methods.gs import gs, gsa
-from anypan.methods.hpf import hpf, sfim
-from anypan.methods.mtf_glp import mtf_glp, mtf_glp_cbd, mtf_glp_fs
-from anypan.methods.mtf_glp_hpm import mtf_glp_hpm, mtf_glp_hpm_r
 from anypan.methods.neural import neural
-from anypan.methods.pca import pca
 from anypan.weights import available
 
 __all__ = ["CLASSICAL", "METHODS", "Fuser", "Method"]

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from anypan.scene import Scene
+from anypan.pair.scene import Scene
 
 
 class Fuser(Protocol):

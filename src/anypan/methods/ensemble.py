@@ -9,7 +9,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import NeuralFuser, whole_cells
-from anypan.scene import Scene
+from anypan.pair.scene import Scene
 
 TURNS = 8  # ways to turn and mirror a square
 

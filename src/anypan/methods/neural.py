@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.gain import effective_gnyq, measure_gain
 from anypan.methods.base import Fuser, Method
 from anypan.models.anypan_s import CELL
-from anypan.mtf import BlockSampling, Sampling
-from anypan.normalise import Moments, Scale, pan_at_ms_scale
-from anypan.scene import Scene
+from anypan.optics.mtf import BlockSampling, Sampling
+from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
+from anypan.pair.gain import effective_gnyq, measure_gain
+from anypan.pair.scene import Scene
 from anypan.weights import load
 
 

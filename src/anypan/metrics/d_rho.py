@@ -10,7 +10,7 @@ from torch import Tensor
 
 from anypan.metrics.strips import Image, strips
 from anypan.metrics.windows import box_sum, whole_windows
-from anypan.scene import Scene
+from anypan.pair.scene import Scene
 
 FLOOR = 1e-20  # of the variances, as in the authors' code
 

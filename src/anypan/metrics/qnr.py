@@ -15,7 +15,7 @@ from anypan.metrics.q2n import block_values
 from anypan.metrics.resize import reduce_bicubic
 from anypan.metrics.strips import Image, Strip, block_of, strips
 from anypan.metrics.windows import whole_blocks
-from anypan.scene import Scene
+from anypan.pair.scene import Scene
 
 
 def qnr(fused: Image, scene: Scene) -> dict[str, float]:

@@ -12,8 +12,8 @@ from anypan.metrics.q import q
 from anypan.metrics.q2n import q2n
 from anypan.metrics.sam import sam
 from anypan.metrics.strips import Image, Strip, strips
-from anypan.mtf import filtered, toolbox_kernel
-from anypan.scene import Scene
+from anypan.optics.mtf import filtered, toolbox_kernel
+from anypan.pair.scene import Scene
 
 SEARCH_HALF = 2  # half-width of the windows in which the toolbox convention looks for each band's shift
 

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from anypan.scene import Scene
-from anypan.tiles import Tile
+from anypan.geometry.tiles import Tile
+from anypan.pair.scene import Scene
 
 STRIP_VALUES = 2**21  # samples (bands x rows x columns) of an image that are looked at together
 FR_BLOCK = 32  # side, in pixels, of the blocks of all block-wise metrics

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from anypan.metrics.d_rho import local_correlation
 from anypan.metrics.strips import Image, rows_of
-from anypan.scene import Scene
+from anypan.pair.scene import Scene
 
 EPS = 1e-8  # in the denominator of Q
 HALF = 8  # half-width of the windows of D_rho

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, local_regression, pan_at_ms_scale
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, local_regression, pan_at_ms_scale
 
 CELL = 4  # PAN pixels along a side of a cell of the coarse grid
 EVEN = (3**2 - 1) / 12  # variance of an even kernel of three cells along a side

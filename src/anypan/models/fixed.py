@@ -24,8 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import Scale
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.normalise import Scale
 
 CELL = 4  # PAN pixels along a side of a pixel of the coarse MS
 

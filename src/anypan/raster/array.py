@@ -12,7 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from anypan.grid import Grid
+from anypan.geometry.grid import Grid
 from anypan.raster.format import format_of
 from anypan.raster.read import Raster, environment
 from anypan.raster.write import Writer, check_output

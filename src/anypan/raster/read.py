@@ -24,8 +24,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 from rasterio.windows import Window
 
-from anypan.errors import UserError
-from anypan.grid import Grid
+from anypan.geometry.grid import Grid
+from anypan.runtime.errors import UserError
 
 DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "ENVI", "NITF", "PCIDSK", "EHdr", "PNG", "JPEG")
 CACHE = 96 * 2**20  # bytes of GDAL's block cache

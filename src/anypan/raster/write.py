@@ -21,9 +21,9 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from anypan.errors import UserError
 from anypan.raster.format import Format
 from anypan.raster.read import Raster
+from anypan.runtime.errors import UserError
 
 BLOCK = 512
 DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}

@@ -5,7 +5,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from anypan.errors import UserError
 from anypan.report import exports, page, plots, tables, viewer
 from anypan.report.fusion import facts_table, glossary
 from anypan.report.look import Look, looks
@@ -26,6 +25,7 @@ from anypan.report.rows import (
     read,
 )
 from anypan.report.tables import Table
+from anypan.runtime.errors import UserError
 
 TOTAL = 54_000_000
 RICHEST = 6_000_000

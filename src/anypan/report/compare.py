@@ -10,8 +10,8 @@ from statistics import fmean, stdev
 import numpy as np
 from numpy.typing import NDArray
 
-from anypan.errors import UserError
 from anypan.report.rows import Metrics, Row, by, loss, number
+from anypan.runtime.errors import UserError
 
 CONFIDENCE = 0.95
 EXACT = 16  # scenes up to which every choice of signs is tried

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 Wanted = Iterable[tuple[Path, str]]
 """Files, and the text that each should hold."""

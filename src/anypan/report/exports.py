@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from anypan.errors import UserError
 from anypan.report.rows import ORACLE
 from anypan.report.tables import BEATS, SCENES, Table
+from anypan.runtime.errors import UserError
 
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "†": r"$^\dagger$",

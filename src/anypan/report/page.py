@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 SCRIPTS = ("page.js", "export.js", "profile.js", "viewer.js")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from anypan.errors import UserError
 from anypan.report.rows import Row, by
+from anypan.runtime.errors import UserError
 
 FIXED = ("layout", "split", "sensor", "protocol", "mode", "ratio", "block", "cut")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 Row = Mapping[str, Any]
 Metrics = Mapping[str, tuple[float, str, str]]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from anypan.errors import UserError
 from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, loss, mean, oracle, wins
+from anypan.runtime.errors import UserError
 
 JUDGES = ("Q2n", "SAM", "ERGAS")
 ARROWS = {"higher": "↑", "lower": "↓", "nearest": "→"}

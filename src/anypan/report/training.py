@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from anypan.errors import UserError
 from anypan.report import page, plots
 from anypan.report.rows import Row, number, read
+from anypan.runtime.errors import UserError
 
 LOG = "log.jsonl"
 LEAD = (

@@ -1,7 +1,7 @@
 """Degradations by optics and sampling, as matrices (size // ratio, size) along an axis and as small kernels.
 
 A separable blur with sampling is ``rows @ image @ columns.mT``. Gains are responses at the Nyquist frequency of the
-coarse grid. Matrix rows sum to 1, and filters are cut and renormalised at the border, as in anypan.mtf.
+coarse grid. Matrix rows sum to 1, and filters are cut and renormalised at the border, as in anypan.optics.mtf.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.mtf import gaussian_matrix, sigma_for
+from anypan.optics.mtf import gaussian_matrix, sigma_for
 from anypan.simulate.random import Random
 
 DETECTOR_GAIN = 2 / math.pi  # of a square detector as wide as its pixel, at its Nyquist frequency

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from anypan.sensors import Band
+from anypan.optics.sensors import Band
 from anypan.simulate.curves import band_weights, draw_bands, seen_by_pan
 from anypan.simulate.random import Random
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anypan.sensors import SENSORS, Band, Sensor
+from anypan.optics.sensors import SENSORS, Band, Sensor
 from anypan.simulate.random import Random
 from anypan.simulate.spectra import WAVELENGTHS, responses
 

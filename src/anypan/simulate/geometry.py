@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from anypan.mtf import sigma_for
+from anypan.optics.mtf import sigma_for
 from anypan.simulate.blur import cubic_matrix
 from anypan.simulate.random import Random
 

@@ -14,10 +14,10 @@ from affine import Affine
 from torch import Tensor
 
 from anypan import raster
-from anypan.errors import UserError
-from anypan.grid import Grid
-from anypan.mtf import Sampling
-from anypan.sensors import Sensor
+from anypan.geometry.grid import Grid
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import Sensor
+from anypan.runtime.errors import UserError
 from anypan.simulate.curves import CAMERA, MARGIN, band_weights
 from anypan.simulate.random import Random
 from anypan.simulate.render import OVERSAMPLING, Exposure, Shot, recorded

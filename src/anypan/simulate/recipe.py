@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from anypan.bounds import Bounds
-from anypan.errors import UserError
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 from anypan.simulate.blur import KERNELS
 from anypan.simulate.noise import NOISES
 

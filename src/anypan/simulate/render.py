@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anypan.mtf import Sampling
-from anypan.sensors import Band, Sensor
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import Band, Sensor
 from anypan.simulate import spectra
 from anypan.simulate.landscape import Landscape, scene_bands
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anypan.mtf import DenseSampling
-from anypan.scene import Scene, from_arrays
+from anypan.optics.mtf import DenseSampling
+from anypan.pair.scene import Scene, from_arrays
 from anypan.simulate import bands as spectral
 from anypan.simulate import blur, geometry, noise
 from anypan.simulate.cubes import Cube, Exposure, expose

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Batch
 
 COLUMNS, ROWS = 3, 4

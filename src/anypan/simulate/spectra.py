@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from anypan.sensors import Band
+from anypan.optics.sensors import Band
 
 Array = NDArray[np.float64]
 WAVELENGTHS: Array = np.arange(400.0, 2401.0, 10.0)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from anypan.bounds import Bounds
 from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
-from anypan.errors import UserError
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation
 
 COUNT = Bounds(1, 10**6)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 from anypan.train.batches import Batches
 from anypan.train.run import Judged, Run
 

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from anypan.gain import measure_gains
-from anypan.losses import (
+from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
+from anypan.pair.gain import measure_gains
+from anypan.simulate.sample import Batch
+from anypan.train.losses import (
     ANGLE_WEIGHT,
     CONSISTENCY_WEIGHT,
     TEXTURE_WEIGHT,
@@ -18,8 +20,6 @@ from anypan.losses import (
     fusion_loss,
     texture_loss,
 )
-from anypan.normalise import Moments, Scale, pan_at_ms_scale
-from anypan.simulate.sample import Batch
 
 
 def scene_scale(batch: Batch) -> Scale:

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from anypan.bounds import Bounds
-from anypan.device import check_device
-from anypan.errors import UserError
 from anypan.models import ARCHITECTURES
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.device import check_device
+from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train.batches import held_out_batches, training_batches
 from anypan.train.config import Config, built, check, read_config

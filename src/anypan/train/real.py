@@ -14,13 +14,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from anypan import wald
-from anypan.errors import UserError
 from anypan.methods.ensemble import TURNS, turned
 from anypan.methods.neural import NeuralFuser
-from anypan.mtf import DenseSampling, Sampling
-from anypan.normalise import Moments, pan_at_ms_scale
-from anypan.scene import FIT_BLOCK, Patch, Scene
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.normalise import Moments, pan_at_ms_scale
+from anypan.pair import wald
+from anypan.pair.scene import FIT_BLOCK, Patch, Scene
+from anypan.runtime.errors import UserError
 from anypan.simulate.recipe import History
 from anypan.simulate.sample import Batch
 from anypan.train.config import Optimisation

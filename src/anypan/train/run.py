@@ -15,7 +15,7 @@ from zipfile import is_zipfile
 import torch
 from torch import Tensor, nn
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Batch
 from anypan.train.batches import Batches, moved
 from anypan.train.config import Optimisation, check

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from anypan.errors import UserError
+from anypan.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Where pixels are: grids, lattices and tiles; no pixels themselves."""

@@ -1,0 +1,155 @@
+"""Judge one finished image from files, in strips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from anypan import raster
+from anypan.geometry.tiles import Tile
+from anypan.metrics import METRICS, Reference, judge
+from anypan.metrics.strips import block_of, strip_height
+from anypan.pair.align import Pair, open_pair
+from anypan.pair.crop import covered
+from anypan.pair.scene import Patch, Source
+from anypan.raster import Raster
+from anypan.runtime.errors import UserError
+
+File = str | Path
+MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
+
+
+def assess(
+    pan: File,
+    ms: File | Sequence[File],
+    fused: File,
+    reference: File | None = None,
+    sensor: str | None = None,
+    register: bool = True,
+) -> dict[str, Any]:
+    """The metrics of ``fused``, an image on the PAN's grid with the MS's bands, by name; then the facts behind them.
+
+    Always those at full resolution, and those against ``reference`` (same grid and bands) where one is given. Facts:
+    ratio, mode, block (side of the blocks in PAN pixels), gnyq and its source, shift and whether it was corrected,
+    R2 (how well the bands explain the PAN). Not finite metrics are NaN. Raises UserError.
+    """
+    with raster.environment(), open_pair(pan, ms, sensor=sensor, register=register) as pair:
+        view, corner = covered(pair)
+        size = tuple(n * view.ratio for n in view.shape)
+        window = (*corner, *size)
+        seen = _opened(fused, pair)
+        try:
+            scene = replace(view, source=_Known(view.source, seen, corner, view.ratio))
+            values = _known(judge(_Rows(seen, *window), scene, _names("fr")), fused)
+            if reference is not None:
+                against = _against(_opened(reference, pair), seen, window, view.ratio)
+                values = _known(against, reference) | values
+        finally:
+            seen.close()
+        return values | _facts(pair, sensor)
+
+
+def _names(kind: str) -> list[str]:
+    return [name for name, metric in METRICS.items() if metric.kind == kind]
+
+
+def _opened(path: File, pair: Pair) -> Raster:
+    opened = raster.open_raster([path])
+    if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
+        opened.close()
+        raise UserError(f"{path} has not the PAN's size and the MS's bands: give the image that was fused from them.")
+    step = ~pair.grid.transform * opened.grid.transform
+    apart = max(max(abs(a - b) for a, b in zip(step * at, at, strict=True)) for at in _corners(opened))
+    if pair.grid.georeferenced and opened.grid.georeferenced and apart > MAX_APART:
+        opened.close()
+        raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give the image that was fused from them.")
+    return opened
+
+
+def _corners(image: Raster) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(column, row) of the first and the last corner."""
+    return (0, 0), (image.shape[1], image.shape[0])
+
+
+def _known(values: dict[str, float], path: File) -> dict[str, float]:
+    """The values, unless there is none."""
+    if all(math.isnan(value) for value in values.values()):
+        raise UserError(f"{path} has no pixels to judge that PAN and MS have, too: check its nodata value and mask.")
+    return values
+
+
+def _against(truth: Raster, seen: Raster, window: tuple[int, ...], ratio: int) -> dict[str, float]:
+    try:
+        reference, image = _Rows(truth, *window), _Rows(seen, *window)
+        step = strip_height(len(truth.bands), image.shape[2], 1)
+        starts = range(0, image.shape[1], step)
+        peak = max(float(torch.nan_to_num(reference[:, a : a + step]).max()) for a in starts)
+        judged = Reference(reference, ratio, peak, _Valid(image, reference))  # type: ignore[arg-type]
+        return judge(image, judged, _names("rr"))
+    finally:
+        truth.close()
+
+
+def _facts(pair: Pair, sensor: str | None) -> dict[str, Any]:
+    scene = pair.scene
+    return {
+        "ratio": scene.ratio,
+        "mode": scene.sampling.convention,
+        "block": block_of(scene.ratio),
+        "gnyq": list(scene.gnyq),
+        "gnyq_source": f"sensor {scene.sensor}" if sensor else "generic",
+        "shift": list(pair.shift),
+        "registered": pair.registered,
+    }
+
+
+class _Rows:
+    """A window of a raster as an image that is read when its rows are asked for; NaN where invalid."""
+
+    def __init__(self, source: Raster, row: int, col: int, height: int, width: int) -> None:
+        self._source, self._corner = source, (row, col)
+        self.shape = (len(source.bands), height, width)
+
+    def __getitem__(self, key: tuple[slice, slice], /) -> Tensor:
+        start, stop, _ = key[1].indices(self.shape[1])
+        image, valid = self._source.read(self._corner[0] + start, self._corner[1], stop - start, self.shape[2])
+        return torch.from_numpy(image).masked_fill(~torch.from_numpy(valid), math.nan)
+
+
+@dataclass(frozen=True)
+class _Valid:
+    """Rows of the mask of where two images are both valid."""
+
+    one: _Rows
+    two: _Rows
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        everything = slice(None)
+        return self.one[everything, rows].isfinite().all(0) & self.two[everything, rows].isfinite().all(0)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A scene's source whose mask is false, too, where the image to be judged is invalid."""
+
+    source: Source
+    image: Raster
+    corner: tuple[int, int]
+    ratio: int
+
+    def read(self, tile: Tile) -> Patch:
+        patch = self.source.read(tile)
+        row, col, height, width = (n * self.ratio for n in tile.padded)
+        row, col = row + self.corner[0], col + self.corner[1]
+        rows, cols = self.image.shape
+        top, left, bottom, right = max(row, 0), max(col, 0), min(row + height, rows), min(col + width, cols)
+        _, valid = self.image.read(top, left, bottom - top, right - left)
+        mask = patch.mask.clone()
+        mask[top - row : bottom - row, left - col : right - col] &= torch.from_numpy(valid)
+        return replace(patch, mask=mask)

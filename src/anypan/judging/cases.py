@@ -1,0 +1,201 @@
+"""From a scene of a set to something that can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anypan import raster
+from anypan.judging.modes import MODES
+from anypan.judging.readers import About, Entry, Images, Protocol, as_entry
+from anypan.judging.readers.entry import PHASES
+from anypan.metrics import METRICS, Reference
+from anypan.metrics.strips import FR_BLOCK, block_of
+from anypan.optics.mtf import Convention
+from anypan.optics.sensors import SENSORS, find, gains
+from anypan.pair import wald
+from anypan.pair.align import Pair, open_pair, pair_of_arrays
+from anypan.pair.crop import covered, middle
+from anypan.pair.scene import Scene, from_arrays
+from anypan.runtime.errors import UserError
+
+CELL = 4  # MS pixels: the middle of a scene is a multiple of it
+UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scene under one protocol and mode, in memory: methods fuse ``scene``, rr against ``reference`` (B, H, W).
+
+    ``mask`` (H, W) says where the reference is valid, ``peak`` is its full scale, ``cut`` the pixels that the toolbox
+    mode leaves out at each border. ``facts`` are the row's entries that do not depend on the method.
+    """
+
+    scene: Scene
+    protocol: Protocol
+    reference: Tensor | None
+    mask: Tensor | None
+    peak: float
+    cut: int
+    facts: dict[str, Any]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that judge it."""
+        return tuple(name for name, metric in METRICS.items() if metric.kind == self.protocol)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of its PAN, and of a fused image."""
+        ratio = self.scene.ratio
+        return ratio * self.scene.shape[0], ratio * self.scene.shape[1]
+
+    @cached_property
+    def against(self) -> Scene | Reference:
+        """What the metrics compare with."""
+        if self.reference is None:
+            return self.scene
+        mask = self.mask if self.mask is not None and not self.mask.all() else None
+        reference, mask = self.inner(self.reference), None if mask is None else self.inner(mask)
+        return Reference(reference, self.scene.ratio, self.peak, mask, self.scene.sampling.convention == "toolbox")
+
+    def inner(self, image: Tensor) -> Tensor:
+        """(..., H, W) without the border cut, as the toolbox slices: cut - 1 pixels first, cut pixels last."""
+        return image[..., self.cut - 1 : -self.cut, self.cut - 1 : -self.cut] if self.cut else image
+
+
+def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> Case:
+    """The case of one scene of a set, or of a scene folder.
+
+    rr: a scene with a truth is judged against it, any other is degraded by Wald's protocol. fr: as it is; a scene with
+    a truth is marked ``degraded``, since its PAN and MS are no real pair. Physical mode registers the pair as fuse()
+    does and takes the part that both cover; the others take the images pixel by pixel. What has a ``side`` is
+    cut to its middle last, so that neither registration nor degradation depends on it. Raises UserError, ValueError.
+    """
+    entry, convention = as_entry(scene), MODES[mode].convention
+    if protocol not in MODES[mode].protocols:
+        raise UserError(f"Mode {mode} does not judge protocol {protocol}: choose another of {', '.join(MODES)}.")
+    images = entry.read()
+    with raster.environment(), _open(images, convention) as pair:
+        view, corner = covered(pair)
+        inside, unit = _in_memory(view, images.about, pair.registered, convention)
+        truth = _truth(images.truth, pair, corner, inside) if images.truth is not None and protocol == "rr" else None
+        facts = _facts(entry, images.about, pair, mode) | {"protocol": protocol, "unit": unit}
+    facts["degraded"] = images.truth is not None
+    reference = mask = None
+    if truth is not None:
+        reference, valid = truth[0] * unit, truth[1]
+        mask = valid & inside.whole().mask
+    elif protocol == "rr":
+        inside, reference = wald.degrade(inside)
+        mask = inside.whole().mask
+    peak = _peak(images.about, unit, reference)
+    inside, start = middle(inside, entry.side, CELL) if entry.side else (inside, (0, 0))
+    facts |= {"corner": [a + inside.ratio * n for a, n in zip(corner, start, strict=True)]}
+    facts |= {"pan_size": list(pair.grid.shape)}
+    fine = [slice(inside.ratio * n, inside.ratio * (n + size)) for n, size in zip(start, inside.shape, strict=True)]
+    reference, mask = (None if image is None else image[..., *fine] for image in (reference, mask))
+    return _case(inside, protocol, reference, mask, peak, facts)
+
+
+def _case(
+    scene: Scene, protocol: Protocol, reference: Tensor | None, mask: Tensor | None, peak: float, facts: dict[str, Any]
+) -> Case:
+    cut = MODES[facts["mode"]].cut if protocol == "rr" else 0
+    valid = scene.whole().mask if mask is None else mask
+    if cut and min(valid.shape) < 2 * cut + FR_BLOCK:
+        raise UserError(f"{facts['scene']} is too small for this mode's border cut of {cut}: use physical mode.")
+    facts = facts | {
+        "cut": cut,
+        "block": FR_BLOCK if protocol == "rr" else block_of(scene.ratio),
+        "size": list(valid.shape),
+        "bands": len(scene.bands),
+        "gnyq": list(scene.gnyq),
+        "gnyq_pan": scene.gnyq_pan,
+        "phase": list(scene.sampling.offset),
+        "peak": peak,
+        "masked": 1 - float(valid.double().mean()),
+    }
+    return Case(scene, protocol, reference, mask, peak, cut, facts)
+
+
+@contextmanager
+def _open(images: Images, mode: Convention) -> Iterator[Pair]:
+    sensor, register = _sensor_name(images.about), mode == "physical"
+    if isinstance(images.pan, Path):
+        assert not isinstance(images.ms, np.ndarray)
+        opened = open_pair(images.pan, images.ms, sensor=sensor, register=register)
+    else:
+        assert isinstance(images.ms, np.ndarray)
+        opened = pair_of_arrays(images.pan, images.ms, sensor=sensor, register=register)
+    with opened as pair:
+        yield pair
+
+
+def _sensor_name(about: About) -> str | None:
+    try:
+        return find(about.sensor).name
+    except UserError:
+        return None
+
+
+def _in_memory(view: Scene, about: About, registered: bool, mode: Convention) -> tuple[Scene, float]:
+    """The scene, and the factor that its values were multiplied by: the toolbox rounds, so it must see whole DN.
+
+    Where the set states the phase, it holds unless registration found the pair's own.
+    """
+    patch, names = view.whole(), about.bands if len(about.bands) == len(view.bands) else view.bands
+    band_gains = gains(SENSORS[view.sensor], names) if view.sensor in SENSORS else view.gnyq
+    stated = 0.0 if registered else PHASES[about.phase]
+    phase = (view.sampling.phase[0] + stated, view.sampling.phase[1] + stated) if mode == "physical" else (0.0, 0.0)
+    whole = mode == "physical" or (about.full_scale or 0) > 1
+    unit = 1.0 if whole else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
+    scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, mode, patch.mask)
+    return replace(scene, bands=tuple(names), sensor=view.sensor), unit
+
+
+def _truth(truth: Path | NDArray[Any], pair: Pair, corner: tuple[int, int], scene: Scene) -> tuple[Tensor, Tensor]:
+    """The reference (B, H, W) on the scene's PAN grid and its mask (H, W)."""
+    opened = raster.open_raster([truth]) if isinstance(truth, Path) else raster.in_memory(truth, "the truth")
+    try:
+        if opened.shape != pair.grid.shape or len(opened.bands) != len(scene.bands):
+            raise UserError(
+                f"{opened.name} has not the PAN's size and the MS's bands: give the truth on the PAN's grid."
+            )
+        image, valid = opened.read(*corner, *(n * scene.ratio for n in scene.shape))
+    finally:
+        opened.close()
+    return torch.from_numpy(image), torch.from_numpy(valid)
+
+
+def _facts(entry: Entry, about: About, pair: Pair, mode: str) -> dict[str, Any]:
+    known = pair.scene.sensor in SENSORS
+    return {
+        **entry.head,
+        "sensor": pair.scene.sensor if known else about.sensor,
+        "mode": mode,
+        "ratio": pair.scene.ratio,
+        "shift": list(pair.shift),
+        "shift_confidence": pair.confidence,
+        "registered": pair.registered,
+        "gnyq_source": f"sensor {pair.scene.sensor}" if known else "generic",
+        "full_scale": about.full_scale,
+        "phase_convention": about.phase,
+        **about.extra,
+    }
+
+
+def _peak(about: About, unit: float, reference: Tensor | None) -> float:
+    """Full scale: the set's if it states one, else the largest value of the reference."""
+    if about.full_scale:
+        return about.full_scale * unit
+    return float(reference.max()) if reference is not None else 1.0

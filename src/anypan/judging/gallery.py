@@ -1,0 +1,206 @@
+"""What the report shows of a fusion: which layers, which bands as red, green and blue, which window, which figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from anypan import raster
+from anypan.api import fuse_scene
+from anypan.judging import PROTOCOLS, find_scenes, named_methods, prepare
+from anypan.methods import METHODS, Method
+from anypan.metrics import METRICS, Reference, judge
+from anypan.optics.sensors import GENERIC, SENSORS, match
+from anypan.options import Report
+from anypan.pair.align import open_pair
+from anypan.pair.crop import covered, middle
+from anypan.pair.scene import Scene
+from anypan.report import Layer, Look, Metrics, Spectra, fusion_page
+from anypan.runtime.errors import UserError
+
+COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the result
+File = str | PathLike[str]
+ADDED = "added to EXP"
+HALFWIDTHS = "half-widths, mean of the bands"
+WINDOW = 2048  # PAN pixels along a side that a page shows
+PICTURED = 768  # the same, for each scene of a benchmark
+TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
+WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
+_COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
+
+
+def described() -> Metrics:
+    """The metrics as the report wants them: name to best value, direction and description."""
+    return {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
+
+
+def rgb(names: Sequence[str], sensor: str = "generic") -> tuple[int, int, int]:
+    """Indices of the bands to show as red, green and blue.
+
+    By wavelength where the sensor is known, else by name, else the third, second and first of four bands and more.
+    """
+    bands = match(SENSORS.get(sensor, GENERIC), names)
+    known = {index: band.centre_nm for index, band in enumerate(bands) if band}
+    if len(known) >= 3:
+        red, green, blue = (min(known, key=lambda index: abs(known[index] - nm)) for nm in WAVELENGTHS)
+        return red, green, blue
+    lower = [name.lower() for name in names]
+    found = [next((lower.index(name) for name in colour if name in lower), -1) for colour in _COLOURS]
+    if min(found) >= 0:
+        return found[0], found[1], found[2]
+    return (2, 1, 0) if len(names) > 3 else (0, min(1, len(names) - 1), len(names) - 1)
+
+
+def pictures(
+    roots: Iterable[str | Path], method: str, others: Iterable[str] = ()
+) -> Callable[[str], list[Look] | None]:
+    """A function from a scene's name to its looks, fused anew; None for scenes not in ``roots``.
+
+    Reduced resolution with the truth and error maps, then full resolution, each by EXP, a companion, the ``others``
+    and ``method``. A central window is shown. UserError if a name is no method.
+    """
+    folders = {folder.name: folder for root in roots for folder in find_scenes(root)}
+    fits = named_methods([*dict.fromkeys(name for name in ("EXP", COMPANION, *others) if name != method), method])
+
+    def looks_of(name: str) -> list[Look] | None:
+        made = [_look(folders[name], protocol, fits) for protocol in PROTOCOLS] if name in folders else []
+        return [look for look in made if look] or None
+
+    return looks_of
+
+
+def fusible(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The methods of benchmark rows that can be fused with again: those registered and weight files that exist."""
+    names = dict.fromkeys(str(row["method"]) for row in rows if not row.get("error"))
+    return [name for name in names if name in METHODS or (name.endswith(".safetensors") and Path(name).is_file())]
+
+
+def _look(entry: Any, protocol: Literal["rr", "fr"], fits: dict[str, Method]) -> Look | None:
+    """The look of a scene under one protocol; None if it has none. Methods that fail on it are left out."""
+    try:
+        case = prepare(entry, protocol)
+    except UserError:
+        return None
+    images = {name: image for name, fit in fits.items() if (image := _fused(case.scene, fit)) is not None}
+    truth = None if case.reference is None else _central(case.reference)
+    return look(case.scene, _central(case.scene.whole().pan[0]), images, truth, TITLES[protocol]) if images else None
+
+
+def _fused(scene: Scene, fit: Method) -> Tensor | None:
+    try:
+        return _central(fuse_scene(scene, fit(scene)))
+    except (UserError, ValueError):
+        return None  # the benchmark's row of this scene and method says why
+
+
+def _central(image: Tensor) -> Tensor:
+    """The central window of (..., H, W) that a page of many scenes can show, without holding on to the rest."""
+    top, left = (max(0, (length - PICTURED) // 2) for length in image.shape[-2:])
+    return image[..., top : top + PICTURED, left : left + PICTURED].clone()
+
+
+def look(scene: Scene, pan: Tensor, images: dict[str, Tensor], truth: Tensor | None = None, title: str = "") -> Look:
+    """PAN (H, W), the images (B, H, W) by name with the method to follow last, and the truth or, without one, what the
+    last adds to EXP; with error maps where there is a truth, and all spectra."""
+    bands, last = list(rgb(scene.bands, scene.sensor)), list(images)[-1]
+    cubes = images | ({} if truth is None else {"reference": truth})
+    shown: dict[str, NDArray[Any] | Layer] = {"PAN": pan.numpy()}
+    shown |= {name: image[bands].numpy() for name, image in cubes.items()}
+    errors = {} if truth is None else {name: _error(image, truth).numpy() for name, image in images.items()}
+    if "EXP" in images:
+        shown[ADDED] = Layer((images[last] - images["EXP"])[bands].mean(0).numpy(), "signed")
+    close = [name for name in ("PAN", "EXP", COMPANION, last, ADDED) if name in shown]
+    spectra = Spectra({name: cube.numpy() for name, cube in cubes.items()}, scene.bands, _centres(scene))
+    return Look(shown, title, errors, spectra, close)
+
+
+def _error(image: Tensor, truth: Tensor) -> Tensor:
+    """(H, W): root mean square over the bands of the differences, each as a share of its band's mean.
+
+    Its root mean square over the pixels, times 100 / ratio, is ERGAS (Wald, Presses de l'Ecole des Mines, 2002).
+    """
+    means = truth.mean((1, 2), keepdim=True).abs().clamp_min(torch.finfo(truth.dtype).tiny)
+    return (((image - truth) / means) ** 2).mean(0).sqrt()
+
+
+def _centres(scene: Scene) -> list[float]:
+    """The wavelengths of the bands in nm if all are known, else none."""
+    found = match(SENSORS.get(scene.sensor, GENERIC), scene.bands)
+    centres = [band.centre_nm for band in found if band]
+    return centres if len(centres) == len(scene.bands) and len(set(centres)) > 1 else []
+
+
+def page(
+    pan: File,
+    ms: File | Sequence[File],
+    done: Report,
+    html: File,
+    reference: File | None = None,
+    **opening: Any,
+) -> Path:
+    """Write the page about a finished fusion: at most the central 2048 x 2048 pixels, seen and measured.
+
+    ``done`` is what fuse() returned for ``pan`` and ``ms``; ``reference`` the truth on the same grid, if known;
+    ``opening`` are fuse()'s options for opening the pair. Returns ``html``. Raises UserError.
+    """
+    with raster.environment(), open_pair(pan, ms, **opening) as pair:
+        scene, corner = _centre(*covered(pair))
+        images = {name: fuse_scene(scene, METHODS[name](scene)) for name in ("EXP", COMPANION)}
+        images[done.method] = _read(done.output, corner, images["EXP"])
+        truth = None if reference is None else _read(reference, corner, images["EXP"])
+        scores = {name: _scores(image, scene, truth) for name, image in images.items()}
+        seen = look(scene, scene.whole().pan[0], images, truth)
+        if done.uncertainty:
+            widths = _read(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
+            seen = replace(seen, layers={**seen.layers, HALFWIDTHS: Layer(widths.numpy(), "own")})
+        return fusion_page(Path(html), seen, _facts(done, images["EXP"]), scores, described())
+
+
+def _scores(image: Tensor, scene: Scene, truth: Tensor | None) -> dict[str, float]:
+    names = {kind: [name for name, metric in METRICS.items() if metric.kind == kind] for kind in ("rr", "fr")}
+    values = judge(image, scene, names["fr"])
+    if truth is None:
+        return values
+    return judge(image, Reference(truth, scene.ratio, float(truth.max())), names["rr"]) | values
+
+
+def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, int]]:
+    """The scene's central window, held in memory, and its corner in the PAN file."""
+    (window, start), ratio = middle(scene, WINDOW), scene.ratio
+    return window, (corner[0] + ratio * start[0], corner[1] + ratio * start[1])
+
+
+def _read(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
+    opened = raster.open_raster([str(path)])
+    try:
+        image, valid = opened.read(*corner, *exp.shape[-2:])
+    finally:
+        opened.close()
+    return torch.where(torch.from_numpy(valid), torch.from_numpy(np.nan_to_num(image)), exp)
+
+
+def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
+    (rows, cols), (dy, dx) = done.grid.shape, done.shift
+    part = (
+        ""
+        if (rows, cols) == tuple(shown.shape[-2:])
+        else f"; shown and measured: {shown.shape[-1]} x {shown.shape[-2]} of them"
+    )
+    return {
+        "method": done.method,
+        "output": done.output,
+        **({"half-widths": done.uncertainty} if done.uncertainty else {}),
+        "grid": f"{cols} x {rows} pixels, ratio {done.ratio}{part}",
+        "bands": ", ".join(done.bands),
+        "shift": f"{dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if done.registered else 'not '}corrected",
+        "time": f"{done.seconds:.1f} s",
+        "notes": list(done.notes),
+    }

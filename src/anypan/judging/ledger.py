@@ -1,0 +1,77 @@
+"""The file of rows: appended by one writer, each row on the disk before the next is begun, mended after an accident."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from anypan.runtime.errors import UserError
+
+Row = dict[str, Any]
+
+
+class Ledger:
+    """An open file of rows; see ``opened``."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+        self.rows = self._read()
+
+    def append(self, row: Row) -> None:
+        """Write a row; when this returns it is on the disk."""
+        self._file.write(json.dumps(row).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _read(self) -> list[Row]:
+        """The rows so far; half a row at the end, left by an interruption, is cut off."""
+        self._file.seek(0)
+        whole, _, rest = (b"\n" + self._file.read()).rpartition(b"\n")
+        rows = [self._parsed(number, line) for number, line in enumerate(whole.splitlines()) if line.strip()]
+        if rest:
+            if not rest.startswith(b'{"'):
+                raise UserError(f"{self._path} does not end with a row: give a file that 'anypan benchmark' wrote.")
+            self._file.truncate(len(whole))
+        self._file.seek(0, os.SEEK_END)
+        return rows
+
+    def _parsed(self, number: int, line: bytes) -> Row:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not {"scene", "protocol", "method"} <= row.keys():
+            raise UserError(f"{self._path}, line {number} is no row: give a file that 'anypan benchmark' wrote.")
+        return row
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Ledger]:
+    """The ledger at ``path``, new or not, for this process alone. UserError if it cannot be written or is no ledger."""
+    path = Path(path)
+    try:
+        with path.open("a+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(f"{path} is being written by another run: wait for it, or name another file.") from None
+            yield Ledger(path, file)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be written ({problem.strerror}): name another file.") from problem
+
+
+def write_rows(rows: Iterable[Row], out: str | Path, say: Callable[[Row], None] | None = None) -> int:
+    """Append each row to ``out`` as a line of JSON as soon as it is known; ``say`` sees it too. Returns their count."""
+    count = 0
+    with opened(out) as ledger:
+        for row in rows:
+            ledger.append(row)
+            count += 1
+            if say:
+                say(row)
+    return count

@@ -1,0 +1,69 @@
+"""Folders with ``pan.tif``, ``ms.tif``, perhaps ``gt.tif`` and ``scene.json``: where no layout is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from anypan.judging.readers.entry import About, Entry, Images, Layout
+from anypan.runtime.errors import UserError
+
+
+def entry(folder: Path) -> Entry:
+    """The scene in a folder; its name is the folder's."""
+    return Entry(folder.name, LAYOUT.name, _sensor(folder), partial(_read, folder))
+
+
+def _find(root: Path, split: str) -> Iterator[Entry]:
+    """The scene folders in ``root`` by name, or ``root`` itself if it is one."""
+    folders = [root] if _is_scene(root) else sorted(each for each in root.iterdir() if _is_scene(each))
+    return map(entry, folders)
+
+
+def _is_scene(folder: Path) -> bool:
+    return folder.is_dir() and any((folder / name).exists() for name in ("scene.json", "pan.tif", "ms.tif"))
+
+
+def _read(folder: Path) -> Images:
+    told = _told(folder)
+    names = told.get("band_order")
+    bits = re.match(r"\d{1,2}(?!\d)", str(told.get("bit_depth", "")))
+    about = About(
+        sensor=str(told.get("sensor", "unknown")),
+        bands=tuple(names) if isinstance(names, list) else (),
+        full_scale=2.0 ** int(bits[0]) - 1 if bits else None,
+        extra={"quality": told.get("quality")},
+    )
+    truth = folder / "gt.tif"
+    return Images(folder / "pan.tif", folder / "ms.tif", truth if truth.exists() else None, about)
+
+
+def _sensor(folder: Path) -> str:
+    try:
+        return str(_told(folder).get("sensor", "unknown"))
+    except UserError:
+        return "unknown"
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    path = folder / "scene.json"
+    try:
+        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise UserError(f"{path} is no JSON object: mend it or take it away, a scene needs none.")
+    return told
+
+
+LAYOUT = Layout(
+    "folder",
+    "Folders of scenes",
+    _find,
+    ("all",),
+    "pan.tif, ms.tif and, if known, gt.tif and scene.json, a folder for each scene",
+)

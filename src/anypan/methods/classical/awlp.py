@@ -1,0 +1,63 @@
+"""AWLP: the PAN's wavelet planes are shared out among the bands in proportion to them.
+
+In the ``physical`` convention the mean of the bands is held at a tenth of its root mean square where it divides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anypan.methods.base import Fuser
+from anypan.methods.classical import toolbox
+from anypan.methods.classical.filters import a_trous, wavelet_levels
+from anypan.methods.classical.injection import floor, mix, per_band
+from anypan.methods.classical.statistics import Statistics, exp_and_pan, of_scene, over
+from anypan.optics.mtf import Sampling
+from anypan.pair.scene import Scene
+
+
+@dataclass(frozen=True)
+class Proportional:
+    """EXP_b + EXP_b / mean_b EXP_b gain_b (PAN - PAN_LP), PAN_LP by wavelets of ``levels`` levels."""
+
+    sampling: Sampling
+    levels: int
+    gains: Tensor
+    floor: Tensor
+
+    @property
+    def halo(self) -> int:
+        return max(self.sampling.reach, 2 * (2**self.levels - 1))
+
+    def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
+        exp = self.sampling.expand(lrms)
+        whole = self.sampling.convention == "toolbox"
+        low = toolbox.wavelet_lowpass(pan, self.sampling.ratio) if whole else a_trous(pan, self.levels)
+        intensity = mix(exp, torch.full((len(exp),), 1 / len(exp), dtype=torch.float64))
+        detail = (pan - low).div_(torch.maximum(intensity, self.floor.to(pan)))
+        return exp.mul_(per_band(self.gains, pan) * detail + 1)
+
+
+def awlp(scene: Scene) -> Fuser:
+    """Additive wavelet luminance proportional: the PAN's wavelet planes, in each pixel in proportion to the bands.
+
+    fused_b = EXP_b + EXP_b / mean_b(EXP_b) g_b (PAN - PAN_LP), g_b = std(EXP_b) / std(PAN at MS scale); PAN_LP by the
+    a trous wavelet (cubic B-spline) of the number of levels nearest to log2(ratio).
+    Otazu et al., IEEE TGRS 43(10), 2005; g_b as in Vivone et al., Information Fusion 46, 2019 ("equalised").
+    The mean of the bands that divides is held at a tenth of its root mean square.
+    """
+    seen = of_scene(scene, exp_and_pan)
+    bands = slice(0, -1)
+    among = seen.covariance[bands, bands].mean().clamp(min=0)
+    least = floor(scene.sampling, seen.mean[bands].mean(), among)
+    gains = over(seen.std[bands], _pan_std(scene, seen))
+    return Proportional(scene.sampling, wavelet_levels(scene.ratio), gains, least)
+
+
+def _pan_std(scene: Scene, seen: Statistics) -> Tensor:
+    if scene.sampling.convention == "toolbox":
+        return of_scene(scene, lambda scene, patch: toolbox.bicubic_lowpass(patch.pan, scene.ratio)).std[0]
+    return seen.std[-1]

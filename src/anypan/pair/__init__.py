@@ -1,0 +1,1 @@
+"""A PAN and an MS become a Scene: placed, registered, filled, cropped or degraded."""

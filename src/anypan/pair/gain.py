@@ -1,0 +1,105 @@
+"""How blurred the MS really is against the PAN: the effective MTF gain of a pair, measured on the pair itself.
+
+Ground processing sharpens some PAN products and resamples some MS products, so the gain that holds between two files
+can lie far from that of the instruments (measured on real scenes: 0.1 to 0.8, where the instruments have 0.2 to 0.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.normalise import BELIEVED
+from anypan.pair.scene import Patch, Scene
+
+CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
+HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
+
+
+@dataclass(frozen=True)
+class MeasuredGain:
+    """``gnyq`` at the MS Nyquist frequency, and ``explained``: share of the PAN's detail that the bands explain."""
+
+    gnyq: float
+    explained: float
+
+
+def measure_gain(scene: Scene) -> MeasuredGain:
+    """The gain with which the degraded PAN's detail is best explained by the MS bands' detail, all bands together.
+
+    For each candidate gain the PAN is filtered, sampled at the MS pixels and regressed on the bands, both high-passed;
+    the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
+    """
+    moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks()]).sum(0)
+    gnyq, explained = _best(moments, len(scene.bands))
+    return MeasuredGain(float(gnyq), float(explained))
+
+
+def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: int) -> tuple[Tensor, Tensor]:
+    """The same for the scenes of a batch: gains and shares explained, (G,) each.
+
+    pan (G * patches, 1, H, W), lrms (G * patches, B, h, w), the patches of a scene side by side.
+    """
+    gains = torch.tensor(CANDIDATES, device=pan.device).expand(len(pan), -1)
+    degraded = sampling.degrade(pan.expand(-1, len(CANDIDATES), -1, -1), gains)
+    stack = torch.cat([lrms, degraded], 1)
+    inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
+    detail = (stack - _local_mean(stack))[..., inside, inside].flatten(2).to(torch.float64)
+    moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
+    return _best(moments, lrms.shape[1])
+
+
+def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor]:
+    """From products (..., B + G, B + G) to the gain that explains most and the share that it explains, (...) each."""
+    between, cross = moments[..., :bands, :bands], moments[..., :bands, bands:]
+    power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-20)
+    mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-20)
+    ridge = 1e-6 * mean[..., None, None] * torch.eye(bands, dtype=between.dtype, device=between.device)
+    explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2) / power
+    return _refined(explained), explained.amax(-1)
+
+
+def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[float, ...]:
+    """The gains to fuse with: those of the scene's sensor, ``gnyq``, unless the MS was evidently blurred much less.
+
+    An MS that was resampled rather than seen through an MTF has a measured gain far above the instrument's; believing
+    the instrument then sharpens what is sharp. A low measured gain (a PAN sharpened on the ground) is not followed:
+    the instrument's gain keeps the fused image consistent with the MS as delivered.
+    """
+    usual = sum(gnyq) / len(gnyq)
+    if measured.explained < BELIEVED or measured.gnyq < LIGHT * usual:
+        return gnyq
+    return (measured.gnyq,) * len(gnyq)
+
+
+def _moments(patch: Patch, sampling: Sampling) -> Tensor:
+    """(B + G, B + G): products of the high-passed bands and of the PAN degraded with each of the G candidates."""
+    degraded = [sampling.degrade(patch.pan, [gnyq]) for gnyq in CANDIDATES]
+    stack = torch.cat([patch.lrms, *degraded])
+    detail = patch.core(stack - _local_mean(stack)).to(torch.float64)
+    inside = patch.core(_local_mean(patch.mask_lr[None].float()))[0] > 0.999
+    values = detail[:, inside]
+    return values @ values.T
+
+
+def _local_mean(image: Tensor) -> Tensor:
+    """Mean in windows of (..., C, h, w), borders repeated."""
+    batch = image if image.ndim == 4 else image[None]
+    mean = F.avg_pool2d(F.pad(batch, (HIGH_PASS // 2,) * 4, mode="replicate"), HIGH_PASS, 1)
+    return mean.reshape(image.shape)
+
+
+def _refined(explained: Tensor) -> Tensor:
+    """The gain at the top of a parabola through the best of (..., G) and its neighbours; the end itself at an end."""
+    best = explained.argmax(-1, keepdim=True)
+    middle = best.clamp(1, len(CANDIDATES) - 2)
+    before, peak, after = (explained.gather(-1, middle + step) for step in (-1, 0, 1))
+    curved = before - 2 * peak + after
+    offset = 0.5 * (before - after) / torch.where(curved == 0, 1, curved)
+    place = torch.where(best == middle, middle + offset.clamp(-1, 1), best.to(offset.dtype))
+    return CANDIDATES[0] * (CANDIDATES[1] / CANDIDATES[0]) ** place[..., 0]

@@ -1,0 +1,225 @@
+"""How far PAN and MS are off each other, to a fraction of a PAN pixel.
+
+Whole MS pixels first: cross-correlation, by FFT, of the high-passed MS bands with the high-passed PAN at MS scale, as
+the share of the PAN that a regression on the bands explains at every lag. Then Gauss-Newton steps at PAN scale: the
+PAN is degraded anew at the phase reached, and the remaining shift is read off its gradients (Lucas and Kanade, IJCAI
+1981). No pixel is resampled for it. High-passing takes the place of the whitening in phase correlation: it keeps out
+what the spectra, not the places, differ in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anypan.geometry.tiles import tiles
+from anypan.optics.mtf import Sampling
+from anypan.optics.sensors import GNYQ
+from anypan.pair.scene import Patch, Scene
+
+REACH = 8  # MS pixels that PAN and MS may be off in each direction
+HIGHPASS = 5  # MS pixels on each side of the box whose mean is taken off
+LOWPASS = 4  # MS pixels on each side that the degraded PAN depends on
+LEAST_PIXELS = 100  # MS pixels that an estimate needs
+WHOLE = 320  # MS pixels along a side up to which a scene is one block
+BLOCK, BLOCKS = 160, 3  # MS pixels along a side of a block otherwise, and blocks along each axis
+STEPS = 12  # of Gauss-Newton, at most
+DAMPING = 0.9  # of a step: the slopes are a little low
+CONVERGED = 0.003  # PAN pixels
+CONFIDENT = 0.5
+LOOSE = 0.25  # PAN pixels of standard error, or 4 times that between blocks, at which confidence is gone
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A shift (dy, dx) in PAN pixels of the MS against the PAN, and how sure it is (0 to 1)."""
+
+    shift: tuple[float, float] = (0.0, 0.0)
+    confidence: float = 0.0
+
+    @property
+    def confident(self) -> bool:
+        return self.confidence >= CONFIDENT
+
+    def sentence(self, corrected: bool) -> str:
+        """What was found and done, for a person."""
+        if not self.confident:
+            return f"PAN and MS could not be registered (confidence {self.confidence:.2f}): left where they are."
+        dy, dx = self.shift
+        done = "corrected" if corrected else "left, as asked"
+        return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels (confidence {self.confidence:.2f}): {done}."
+
+
+def register_scene(scene: Scene) -> Registration:
+    """The shift on top of the scene's phase: of the whole scene if small, else the median of blocks spread over it."""
+    found = [
+        Registration((dy, dx), confidence)
+        for patch in _blocks(scene)
+        for dy, dx, confidence in [measure_shift(patch.pan, patch.lrms, scene.ratio, patch.mask, scene.sampling.phase)]
+        if confidence > 0
+    ]
+    if not found:
+        return Registration()
+    sure = [each for each in found if each.confident] or found
+    shifts = torch.tensor([each.shift for each in sure], dtype=torch.float64)
+    shift = shifts.quantile(0.5, 0)
+    spread = float((shifts - shift).abs().quantile(0.5, 0).max())
+    confidence = float(torch.tensor([each.confidence for each in sure], dtype=torch.float64).quantile(0.5))
+    return Registration((float(shift[0]), float(shift[1])), confidence * max(0.0, 1 - spread / (4 * LOOSE)))
+
+
+def measure_shift(
+    pan: Tensor, lrms: Tensor, ratio: int, mask: Tensor | None = None, phase: tuple[float, float] = (0.0, 0.0)
+) -> tuple[float, float, float]:
+    """(dy, dx, confidence): MS pixel (i, j) lies at PAN row ratio * i + (ratio - 1) / 2 + phase[0] + dy, and so on.
+
+    pan (1, H, W), lrms (B, h, w), H = ratio * h, finite; ``mask`` (H, W) is true where both are valid. Confidence is
+    the correlation of the high-passed PAN with its best regression on the bands, less what the standard error of the
+    shift takes off; 0 where nothing can be measured.
+    """
+    mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
+    valid_lr = mask.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
+    bands = _Bands(_highpass(lrms.double()), _erode(valid_lr, HIGHPASS))
+    lag = _whole_lag(pan, mask, bands, ratio, phase)
+    if lag is None:
+        return 0.0, 0.0, 0.0
+    shift, error, correlation = lag, math.inf, 0.0
+    for _ in range(STEPS):
+        step = _gauss_newton(pan, mask, bands, ratio, (phase[0] + shift[0], phase[1] + shift[1]))
+        if step is None:
+            return 0.0, 0.0, 0.0
+        dy, dx, error, correlation = step
+        shift = shift[0] + dy, shift[1] + dx
+        if max(abs(shift[0]), abs(shift[1])) > (REACH + 1) * ratio:
+            return 0.0, 0.0, 0.0
+        if max(abs(dy), abs(dx)) < CONVERGED:
+            break
+    return *shift, correlation * max(0.0, 1 - error / LOOSE)
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """High-passed MS (B, h, w) in float64 and where it is valid (h, w)."""
+
+    image: Tensor
+    valid: Tensor
+
+
+def _blocks(scene: Scene) -> Iterator[Patch]:
+    rows, cols = scene.shape
+    if max(rows, cols) <= WHOLE:
+        yield scene.whole()
+        return
+    every = list(tiles(scene.shape, BLOCK, REACH + HIGHPASS + LOWPASS))
+    width = math.ceil(cols / BLOCK)
+    for row in _spread(math.ceil(rows / BLOCK)):
+        for col in _spread(width):
+            yield scene.read(every[row * width + col])
+
+
+def _spread(count: int) -> list[int]:
+    """Up to BLOCKS numbers below ``count``, evenly spread."""
+    return sorted({int((k + 0.5) * count / BLOCKS) for k in range(BLOCKS)})
+
+
+def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
+    base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
+    moved, inside = _move(pan, *base), _move(mask, *base) & _move_inside(mask, *base)
+    rest = (phase[0] - base[0], phase[1] - base[1])
+    image = Sampling(ratio, rest).degrade(moved, [GNYQ]).double()
+    valid = inside.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
+    return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
+
+
+def _whole_lag(
+    pan: Tensor, mask: Tensor, bands: _Bands, ratio: int, phase: tuple[float, float]
+) -> tuple[float, float] | None:
+    """The shift in PAN pixels at the peak of the explained share over whole MS pixels, refined by parabolas."""
+    image, valid = _degraded(pan, mask, ratio, phase)
+    image, stack = image * valid, bands.image * bands.valid
+    if valid.sum() < LEAST_PIXELS or not (image.any() and stack.any()):
+        return None
+    shape = [n + REACH for n in image.shape]  # zeros keep lags from wrapping around
+    spectra = torch.fft.rfft2(stack, s=shape).conj() * torch.fft.rfft2(image, s=shape)
+    cross = torch.roll(torch.fft.irfft2(spectra, s=shape), (REACH, REACH), (-2, -1))[
+        :, : 2 * REACH + 1, : 2 * REACH + 1
+    ]
+    gram = torch.einsum("bij,cij->bc", stack, stack)
+    share = torch.einsum("bij,bc,cij->ij", cross, torch.linalg.pinv(gram, hermitian=True), cross)
+    row, col = divmod(int(share.argmax()), share.shape[1])
+    peak = (row - REACH + _vertex(share[:, col], row), col - REACH + _vertex(share[row], col))
+    return peak[0] * ratio, peak[1] * ratio
+
+
+def _vertex(values: Tensor, at: int) -> float:
+    """Where between its neighbours the parabola through a maximum has its top, -0.5 to 0.5."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    before, here, after = (float(v) for v in values[at - 1 : at + 2])
+    bend = before - 2 * here + after
+    return 0.5 * (before - after) / bend if bend < 0 else 0.0
+
+
+def _gauss_newton(
+    pan: Tensor, mask: Tensor, bands: _Bands, ratio: int, phase: tuple[float, float]
+) -> tuple[float, float, float, float] | None:
+    """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
+    image, valid = _degraded(pan, mask, ratio, phase)
+    used = _erode(valid, 2) & bands.valid
+    count = int(used.sum())
+    if count < LEAST_PIXELS:
+        return None
+    here, stack = image[used], bands.image[:, used]
+    explained = _solve(stack, here) @ stack
+    slopes = torch.stack([here, _slope(image, -2)[used] / ratio, _slope(image, -1)[used] / ratio])
+    weights = _solve(slopes, explained)
+    gain, *rest = weights.tolist()
+    if gain <= 0:
+        return None
+    dy, dx = (min(ratio / 2, max(-ratio / 2, DAMPING * value / gain)) for value in rest)
+    noise = (explained - weights @ slopes).square().sum() + (here - explained).square().sum()
+    spread = torch.linalg.pinv(slopes @ slopes.T, hermitian=True)[1:, 1:] * noise / count
+    correlation = torch.corrcoef(torch.stack([explained, here]))[0, 1]
+    return dy, dx, float(spread.diagonal().max().sqrt()), float(correlation.nan_to_num())
+
+
+def _slope(image: Tensor, axis: int) -> Tensor:
+    """Derivative per MS pixel by the five-point formula; wraps around at the borders."""
+    near = image.roll(-1, axis) - image.roll(1, axis)
+    return (8 * near - image.roll(-2, axis) + image.roll(2, axis)) / 12
+
+
+def _solve(rows: Tensor, values: Tensor) -> Tensor:
+    """Least-squares weights (n,) of the rows (n, pixels) for the values (pixels,)."""
+    return torch.linalg.pinv(rows @ rows.T, hermitian=True) @ (rows @ values)
+
+
+def _highpass(image: Tensor) -> Tensor:
+    """Image (C, h, w) minus its box mean."""
+    padded, width = F.pad(image[None], (HIGHPASS,) * 4, mode="replicate"), 2 * HIGHPASS + 1
+    return image - F.avg_pool2d(F.avg_pool2d(padded, (1, width), 1), (width, 1), 1)[0]
+
+
+def _erode(valid: Tensor, radius: int) -> Tensor:
+    """True where all pixels within ``radius`` are; outside of the image nothing is."""
+    wrong = F.pad((~valid).float()[None], (radius,) * 4, value=1.0)
+    width = 2 * radius + 1
+    return F.max_pool2d(F.max_pool2d(wrong, (1, width), 1), (width, 1), 1)[0] == 0
+
+
+def _move(image: Tensor, down: int, right: int) -> Tensor:
+    """image[..., i + down, j + right], with the outermost pixels going on outside."""
+    rows = torch.arange(down, down + image.shape[-2]).clamp(0, image.shape[-2] - 1)
+    cols = torch.arange(right, right + image.shape[-1]).clamp(0, image.shape[-1] - 1)
+    return image.index_select(-2, rows).index_select(-1, cols)
+
+
+def _move_inside(mask: Tensor, down: int, right: int) -> Tensor:
+    rows, cols = (torch.arange(n) + d for n, d in zip(mask.shape, (down, right), strict=True))
+    return ((rows >= 0) & (rows < mask.shape[0]))[:, None] & ((cols >= 0) & (cols < mask.shape[1]))

@@ -1,0 +1,169 @@
+"""Scene: an aligned PAN/LRMS pair that is read window by window; what every method is fitted to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from anypan.geometry.tiles import Tile, tiles
+from anypan.optics.mtf import Convention, Sampling
+from anypan.optics.sensors import GNYQ, GNYQ_PAN
+
+FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
+FIT_PIXELS = 2**20  # MS pixels that fitting looks at, at most
+
+
+@dataclass(frozen=True)
+class Patch:
+    """The pixels of a tile, core and halo: pan (1, H, W), lrms (B, h, w), mask (H, W), with H = ratio * h.
+
+    ``mask`` is true where the PAN is valid and lies on a valid MS pixel. Elsewhere, and outside the scene,
+    ``pan`` and ``lrms`` hold finite values made from valid pixels only. ``halo`` counts MS pixels on each side.
+    """
+
+    pan: Tensor
+    lrms: Tensor
+    mask: Tensor
+    halo: int = 0
+
+    @property
+    def ratio(self) -> int:
+        return self.pan.shape[-2] // self.lrms.shape[-2]
+
+    def core(self, image: Tensor) -> Tensor:
+        """Cut the halo off an array (..., H, W) on the patch's PAN grid or (..., h, w) on its MS grid."""
+        on_ms_grid = image.shape[-2:] == self.lrms.shape[-2:]
+        margin = self.halo if on_ms_grid else self.halo * self.ratio
+        return image[..., margin : image.shape[-2] - margin, margin : image.shape[-1] - margin]
+
+    @property
+    def mask_lr(self) -> Tensor:
+        """(h, w): true where every PAN pixel of the MS pixel is valid."""
+        r = self.ratio
+        return self.mask.unfold(0, r, r).unfold(1, r, r).all(-1).all(-1)
+
+
+class Source(Protocol):
+    """Where a scene's pixels come from."""
+
+    def read(self, tile: Tile) -> Patch: ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An aligned pair on an MS grid of ``shape`` pixels; its PAN grid is exactly ``sampling.ratio`` times as large."""
+
+    source: Source
+    shape: tuple[int, int]
+    bands: tuple[str, ...]
+    sampling: Sampling
+    gnyq: tuple[float, ...]
+    gnyq_pan: float = GNYQ_PAN
+    sensor: str = "generic"
+
+    @property
+    def ratio(self) -> int:
+        return self.sampling.ratio
+
+    def read(self, tile: Tile) -> Patch:
+        """The tile's pixels with its halo, float32; finite everywhere."""
+        return self.source.read(tile)
+
+    def tiles(self, size: int, halo: int = 0) -> Iterator[Tile]:
+        """Tiles whose halo covers ``halo`` PAN pixels, rounded up to whole MS pixels."""
+        return tiles(self.shape, size, math.ceil(halo / self.ratio))
+
+    def of(self, patch: Patch) -> Scene:
+        """A scene in memory of a patch's pixels, halo included; the rest is this scene's."""
+        shape = (patch.lrms.shape[-2], patch.lrms.shape[-1])
+        return replace(self, source=ArraySource(patch.pan, patch.lrms, patch.mask), shape=shape)
+
+    def whole(self) -> Patch:
+        """Everything at once, without halo: for small scenes only."""
+        return self.read(Tile(0, 0, *self.shape))
+
+    def blocks(self) -> Iterator[Patch]:
+        """What fitting looks at: the whole scene if small, else evenly spread blocks of bounded number, with halo.
+
+        Statistics of a block belong to its core: ``patch.core(image)``.
+        """
+        if self.shape[0] * self.shape[1] <= FIT_PIXELS:
+            yield self.whole()
+            return
+        halo = math.ceil(self.sampling.reach / self.ratio)
+        every = list(tiles(self.shape, FIT_BLOCK, halo))
+        step = max(1, math.ceil(len(every) * FIT_BLOCK**2 / FIT_PIXELS))
+        for tile in every[step // 2 :: step]:
+            yield self.read(tile)
+
+
+@dataclass(frozen=True)
+class ArraySource:
+    """Pixels held in memory: pan (1, H, W), lrms (B, h, w), mask (H, W), all finite."""
+
+    pan: Tensor
+    lrms: Tensor
+    mask: Tensor
+
+    def read(self, tile: Tile) -> Patch:
+        ratio = self.pan.shape[-1] // self.lrms.shape[-1]
+        row, col, height, width = tile.padded
+        window = (row * ratio, col * ratio, height * ratio, width * ratio)
+        mask = _window(self.mask, *window)
+        mask &= _inside(self.mask.shape[-2:], *window)
+        return Patch(_window(self.pan, *window), _window(self.lrms, *tile.padded), mask, tile.halo)
+
+
+def _window(image: Tensor, row: int, col: int, height: int, width: int) -> Tensor:
+    rows = torch.arange(row, row + height).clamp_(0, image.shape[-2] - 1)
+    cols = torch.arange(col, col + width).clamp_(0, image.shape[-1] - 1)
+    return image.index_select(-2, rows).index_select(-1, cols)
+
+
+def _inside(shape: Sequence[int], row: int, col: int, height: int, width: int) -> Tensor:
+    rows, cols = torch.arange(row, row + height), torch.arange(col, col + width)
+    return ((rows >= 0) & (rows < shape[0]))[:, None] & ((cols >= 0) & (cols < shape[1]))[None, :]
+
+
+def from_arrays(
+    pan: Tensor,
+    lrms: Tensor,
+    gnyq: Sequence[float] | None = None,
+    gnyq_pan: float = GNYQ_PAN,
+    phase: tuple[float, float] = (0.0, 0.0),
+    convention: Convention = "physical",
+    mask: Tensor | None = None,
+) -> Scene:
+    """A scene of arrays: pan (1, H, W) and lrms (B, h, w), H = ratio * h, finite, of one float dtype."""
+    ratio = pan.shape[-2] // lrms.shape[-2]
+    if (ratio * lrms.shape[-2], ratio * lrms.shape[-1]) != tuple(pan.shape[-2:]):
+        raise ValueError(
+            f"PAN of {tuple(pan.shape[-2:])} is no whole multiple of MS of {tuple(lrms.shape[-2:])} pixels"
+        )
+    mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
+    bands = tuple(f"band {b + 1}" for b in range(len(lrms)))
+    gains = tuple(gnyq) if gnyq is not None else (GNYQ,) * len(lrms)
+    sampling = Sampling(ratio, phase, convention)
+    return Scene(ArraySource(pan, lrms, mask), (lrms.shape[-2], lrms.shape[-1]), bands, sampling, gains, gnyq_pan)
+
+
+def select(scene: Scene, indices: Sequence[int]) -> Scene:
+    """The same scene with the MS bands at ``indices`` only, in that order."""
+    picked = _Bands(scene.source, tuple(indices))
+    names, gains = (tuple(values[i] for i in indices) for values in (scene.bands, scene.gnyq))
+    return replace(scene, source=picked, bands=names, gnyq=gains)
+
+
+@dataclass(frozen=True)
+class _Bands:
+    source: Source
+    indices: tuple[int, ...]
+
+    def read(self, tile: Tile) -> Patch:
+        patch = self.source.read(tile)
+        return replace(patch, lrms=patch.lrms[list(self.indices)])

@@ -1,0 +1,189 @@
+"""One-shot adaptation: pretrained weights learn from a single real scene, reduced by Wald's protocol."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from anypan import __version__, raster
+from anypan.methods.neural import fitted
+from anypan.models import ARCHITECTURES
+from anypan.pair.align import Pair, pair_of
+from anypan.pair.scene import Scene
+from anypan.runtime.device import check_device
+from anypan.runtime.errors import UserError
+from anypan.train import Optimisation, Run
+from anypan.train.real import InTurn, Judging, RealPatches, Sample, remembered
+from anypan.weights import Stored, save, stored
+
+TUNINGS = ("full", "freeze")
+STEPS = 100
+ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, patches=8)
+
+File = str | PathLike[str]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How adapt() goes about it.
+
+    ``steps`` and ``seconds``: it ends at whichever comes first; 100 steps if neither is given. Equal steps and
+    ``seed`` give equal weights on one machine. ``bands``, ``sensor``, ``register``, ``device``, ``overwrite``,
+    ``allow_vrt`` and ``allow_remote`` as for fuse(). ``progress``: called with (done, all), steps or seconds.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+    seed: int = 1
+    bands: Sequence[str | int] | None = None
+    sensor: str | None = None
+    register: bool = True
+    device: str = "cpu"
+    overwrite: bool = False
+    allow_vrt: bool = False
+    allow_remote: bool = False
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What was done: ``before`` and ``after`` are the loss on patches of the reduced scene, always the same ones."""
+
+    output: str
+    weights: str
+    architecture: str
+    tuning: str
+    steps: int
+    seconds: float
+    before: float
+    after: float
+    notes: tuple[str, ...]
+
+
+def adapt(
+    pan: File | NDArray[Any],
+    ms: File | Sequence[File] | NDArray[Any],
+    out: File,
+    weights: str | Path = "anypan-s",
+    tuning: str = "full",
+    **options: Any,
+) -> Adapted:
+    """Adapt pretrained weights to one scene and write the weight file ``out``, which fuse() takes as its method.
+
+    ``pan`` and ``ms`` as for fuse(). The scene needs no reference: PAN and MS are degraded by Wald's protocol with
+    the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
+    file. ``tuning``: "full" trains all parameters, "freeze" leaves the encoder as it is. ``options`` are the fields of
+    ``Options``. Raises UserError: one sentence on what the caller can mend.
+    """
+    settings = Options(**options)
+    o = _optimisation(settings)
+    path, base = _output(out, settings.overwrite), stored(weights)
+    with raster.environment(), _open(pan, ms, settings) as pair:
+        begun = time.monotonic()
+        run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
+    spent = time.monotonic() - begun
+    return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
+
+
+def teach(
+    base: Stored,
+    scenes: Sequence[Scene],
+    path: Path,
+    o: Optimisation,
+    tuning: str = "full",
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> tuple[Run, float, float]:
+    """Train weights on scenes in turn and write what they become to ``path``, with how it came about in its header.
+
+    Weights that are not random remember what they made of the scenes at full resolution.
+    Returns the finished run and the mean loss of the averaged weights on the scenes before and after. Raises UserError.
+    """
+    run = Run(base.network().train(), replace(o, freeze=_frozen(base, tuning)), device)
+    before, after = tune(run, scenes, progress, remember=not base.untrained)
+    facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
+    for key, values in _seen(scenes).items():
+        facts[key] = "; ".join(dict.fromkeys(values))
+    facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
+    save(path, run.average, base.architecture, base.config, **facts)
+    return run, before, after
+
+
+def _seen(scenes: Sequence[Scene]) -> dict[str, list[str]]:
+    return {
+        "sensor": [scene.sensor for scene in scenes],
+        "ratio": [str(scene.ratio) for scene in scenes],
+        "bands": [", ".join(scene.bands) for scene in scenes],
+    }
+
+
+def tune(
+    run: Run, scenes: Sequence[Scene], progress: Progress | None = None, remember: bool = True
+) -> tuple[float, float]:
+    """Train a run to its end on scenes in turn, each reduced and, if it is to ``remember``, as it is.
+
+    Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
+    is too small, or if the loss is no longer a number.
+    """
+    teacher = deepcopy(run.network).eval()
+    learnt, batches = [RealPatches(scene, run.o) for scene in scenes], list[RealPatches]()
+    for scene, reduced in zip(scenes, learnt, strict=True):
+        batches.append(reduced)
+        if remember:
+            batches.append(RealPatches(scene, run.o, _remembered(teacher, scene, run.device)))
+    judging = Judging(learnt)
+    before = run.validate(judging)
+    run.finish(InTurn(batches), progress=(lambda now: progress(*_progress(now))) if progress else None)
+    return before, run.validate(judging)
+
+
+def _remembered(teacher: nn.Module, scene: Scene, device: torch.device) -> Iterator[Sample]:
+    return remembered(scene, fitted(teacher, scene).to(str(device)), device)
+
+
+def _progress(run: Run) -> tuple[int, int]:
+    """Steps done and to do; where only time is limited, seconds."""
+    if run.o.steps:
+        return run.step, run.o.steps
+    limit = math.ceil(60 * run.o.minutes)
+    return min(limit, round(run.seconds)), limit
+
+
+def _optimisation(settings: Options) -> Optimisation:
+    for name in ("steps", "seconds"):
+        limit = getattr(settings, name)
+        if limit is not None and limit <= 0:
+            raise UserError(f"{name} = {limit} is not positive: give a number above 0.")
+    steps = settings.steps or (0 if settings.seconds else STEPS)
+    return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
+
+
+def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
+    if tuning not in TUNINGS:
+        raise UserError(f"There is no tuning '{tuning}': choose {' or '.join(TUNINGS)}.")
+    return ARCHITECTURES[base.architecture].encoder if tuning == "freeze" else ()
+
+
+def _output(out: File, overwrite: bool) -> Path:
+    if Path(out).suffix != ".safetensors":
+        raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
+    return raster.check_output(out, (), overwrite)
+
+
+def _open(pan: Any, ms: Any, settings: Options) -> Pair:
+    names = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
+    return pair_of(pan, ms, **{name: getattr(settings, name) for name in names})

@@ -1,0 +1,128 @@
+"""Weights: safetensors files that carry their own configuration, and the cards of those that ship."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from anypan.models import ARCHITECTURES
+from anypan.runtime.errors import UserError
+
+FOLDER = Path(__file__).parent
+FORMAT = "anypan-weights-1"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What ships about a weight file; the long form is docs/weights/<name>.md."""
+
+    name: str
+    family: str
+    architecture: str
+    parameters: int
+    sha256: str
+    licence: str
+    sources: tuple[str, ...]
+    summary: str
+
+
+def available() -> tuple[Card, ...]:
+    """The cards of the weights in the package."""
+    cards = tomllib.loads((FOLDER / "weights.toml").read_text())
+    return tuple(Card(name=name, **{**card, "sources": tuple(card["sources"])}) for name, card in cards.items())
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: Any, **facts: Any) -> None:
+    """Write a weight file: tensors, architecture, its configuration and facts such as the steps; atomically."""
+    header = {"format": FORMAT, "architecture": architecture, "config": json.dumps(dataclasses.asdict(config))}
+    header |= {key: str(value) for key, value in facts.items()}
+    part = path.with_suffix(".part")
+    try:
+        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, part, metadata=header)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A weight file as it is on the disk; ``header`` is what ``save`` wrote into it."""
+
+    name: str
+    sha256: str
+    header: Mapping[str, str]
+    tensors: Mapping[str, Tensor]
+
+    @property
+    def architecture(self) -> str:
+        return self.header["architecture"]
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the weights are random."""
+        return self.header.get("untrained") == "True"
+
+    @property
+    def config(self) -> Any:
+        """The configuration of its network."""
+        return ARCHITECTURES[self.architecture].config(**json.loads(self.header["config"]))
+
+    def network(self) -> nn.Module:
+        """The network with these weights; UserError if they are of another version of it."""
+        try:
+            network = ARCHITECTURES[self.architecture].network(self.config)
+            network.load_state_dict(dict(self.tensors), strict=True)
+        except (TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{self.name} holds an {self.architecture} of another version of anypan: train or fetch it anew."
+            ) from error
+        return network
+
+
+def stored(name_or_path: str | Path) -> Stored:
+    """Read weights of the package by their name, or a weight file by its path; the former's sha256 is checked."""
+    cards = {card.name: card for card in available()}
+    if str(name_or_path) in cards:
+        card = cards[str(name_or_path)]
+        return _read(FOLDER / f"{card.name}.safetensors", card.name, card.sha256)
+    if not str(name_or_path).endswith(".safetensors"):
+        raise UserError(
+            f"There are no weights named '{name_or_path}': choose {', '.join(cards)} or a .safetensors file."
+        )
+    return _read(Path(name_or_path), Path(name_or_path).name)
+
+
+def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:
+    """A network ready to fuse, by the name of weights in the package or by the path of a weight file.
+
+    The sha256 of packaged weights is checked; every tensor must be there and fit.
+    """
+    return stored(name_or_path).network().to(device).eval()
+
+
+def _read(path: Path, name: str, expected: str | None = None) -> Stored:
+    if not path.is_file():
+        raise UserError(f"The weight file {path} does not exist: check the path.")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    if expected not in (None, sha256):
+        raise UserError(f"The weight file {path} is damaged (its sha256 differs): install anypan again.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except Exception as error:
+        raise UserError(f"{path} is no readable safetensors file: fetch it again.") from error
+    if header.get("format") != FORMAT or header.get("architecture") not in ARCHITECTURES:
+        raise UserError(f"{path} was not written by this version of anypan: use weights of {', '.join(ARCHITECTURES)}.")
+    return Stored(name, sha256, header, tensors)
