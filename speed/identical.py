@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.judging import prepare
 from anypan.methods import METHODS
 

@@ -16,8 +16,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from functools import wraps
-from importlib import import_module
 from typing import Any
+
+import torch
+
+from anypan import api, fusing
+from anypan.methods import Fuser
+from anypan.methods.resolve import MethodRef
+from anypan.pair.scene import Scene
+from anypan.raster import Writer
 
 FOLDER, METHOD, THREADS, *CREATION = sys.argv[1:]
 ALONE = int(THREADS) == 1
@@ -44,30 +51,28 @@ def timed(work: Callable[..., Any], name: str) -> Callable[..., Any]:
     return run
 
 
-def _timed_fuser(fuser: Any) -> Any:
-    run: Any = timed(lambda pan, lrms: fuser(pan, lrms), "fuse")
-    run.halo = fuser.halo
-    return run
+class TimedFuser(Fuser):
+    """A fuser whose calls are timed."""
+
+    def __init__(self, fuser: Fuser) -> None:
+        self.halo, self.cell, self.tile, self._run = fuser.halo, fuser.cell, fuser.tile, timed(fuser.__call__, "fuse")
+
+    def __call__(self, pan: Any, lrms: Any) -> Any:
+        """As the fuser's."""
+        return self._run(pan, lrms)
 
 
 def main() -> None:
     """Time the stages where the main path calls them."""
-    import torch
-
-    from anypan.pair.scene import Scene
-    from anypan.raster import Writer
-
-    path = import_module("anypan.api")  # the package has a function of that name
     torch.set_num_threads(int(THREADS))
-    method = path._method
-    path._method = lambda *chosen: timed(method(*chosen), "fit")
-    path._open = timed(path._open, "open and register")
-    move = path._on
-    path._on = lambda fuser, device: (_timed_fuser(move(fuser, device)[0]), device)
+    fit: Any = MethodRef.fit
+    MethodRef.fit = property(lambda ref: timed(fit.fget(ref), "fit"))
+    api.fused_tiles = lambda scene, fuser, *rest: fusing.fused_tiles(scene, TimedFuser(fuser), *rest)
+    api._open = timed(api._open, "open and register")
     Scene.read = timed(Scene.read, "read")
     Writer.write, Writer.finish = timed(Writer.write, "write"), timed(Writer.finish, "compress")
     begun = total()
-    path.fuse(
+    api.fuse(
         f"{FOLDER}/pan.tif",
         f"{FOLDER}/ms.tif",
         f"{FOLDER}/out.tif",

@@ -15,8 +15,9 @@ from networks import NAMES, network_of
 from pairs import landscape, read, write_pair
 
 import anypan
-from anypan.api import fuse_scene
 from anypan.cli import cli
+from anypan.fusing import fuse_scene
+from anypan.methods import Fuser
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
 from anypan.pair.scene import from_arrays
@@ -48,7 +49,7 @@ def scene_of(pan, ms, **options):
     return from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms), gnyq=(0.3,) * len(ms), **options)
 
 
-class Plain:
+class Plain(Fuser):
     """A fuser that gives every band the PAN."""
 
     halo = 16

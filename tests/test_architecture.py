@@ -19,6 +19,7 @@ LAYERS = (
     {"models"},
     {"weights", "simulate", "metrics"},
     {"methods", "dataset"},
+    {"fusing"},
     {"options"},
     {"api", "report"},
     {"train"},
@@ -95,7 +96,7 @@ def test_the_house_is_small_enough_to_know() -> None:
 
 def test_imports_go_downwards(file: Path, tree: ast.Module) -> None:
     assert room(file) in LEVEL, "a new room needs its place in LAYERS"
-    public = {"__version__", "Scene", "fuse", "adapt", "load", "available_models"}
+    public = {"__version__"}
     for module in imports(tree):
         if module.startswith("anypan."):
             other = module.split(".")[1]
@@ -128,7 +129,8 @@ def test_names_say_what_they_are(file: Path, tree: ast.Module) -> None:
 def test_public_things_say_what_they_do(tree: ast.Module) -> None:
     assert ast.get_docstring(tree)
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
-    assert not [node.name for node in public if not ast.get_docstring(node)]
+    silent = [node for node in public if not ast.get_docstring(node)]
+    assert not [node.name for node in silent if "overload" not in map(ast.unparse, node.decorator_list)]
 
 
 def test_nothing_is_left_open(file: Path) -> None:

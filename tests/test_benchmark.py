@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import torch
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.geometry.tiles import Tile
 from anypan.judging import assess, find_scenes, judge_case, named_methods, prepare, run, write_rows
 from anypan.methods import METHODS

@@ -14,10 +14,10 @@ import pytest
 import rasterio
 import torch
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.judging import contenders, find_scenes, judge_case, opened, prepare, run, write_inputs, write_rows
-from anypan.judging.contenders import Own
-from anypan.methods import METHODS
+from anypan.judging.contenders import Function
+from anypan.methods import METHODS, Fuser
 from anypan.metrics import METRICS
 from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
@@ -324,8 +324,9 @@ def test_a_method_that_draws_at_random_is_repeatable(folder: Path) -> None:
     def noisy(scene):
         offset = torch.randn(1)
         exp = METHODS["EXP"](scene)
-        return type("Noisy", (), {"halo": exp.halo, "__call__": lambda _, pan, lrms: exp(pan, lrms) + offset})()
+        noise = {"halo": exp.halo, "__call__": lambda _, pan, lrms: exp(pan, lrms) + offset}
+        return type("Noisy", (Fuser,), noise)()
 
     case = prepare(folder / "two", "rr")
-    one, two, other = (judge_case(case, "noisy", Own("noisy", seed, noisy))["ERGAS"] for seed in (1, 1, 2))
+    one, two, other = (judge_case(case, "noisy", Function(noisy, seed))["ERGAS"] for seed in (1, 1, 2))
     assert one == two != other

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from pairs import landscape, write_pair
 
 import anypan
-from anypan.api import fuse_scene
 from anypan.cli import cli
+from anypan.fusing import fuse_scene
 from anypan.methods import METHODS
 from anypan.methods.ensemble import TURNS, Ensemble, turned, turned_back, turned_phase
 from anypan.optics.mtf import Sampling

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
 from rio_cogeo import cog_validate
 
-from anypan.api import fuse, fuse_scene, plan
+from anypan.api import fuse, plan
+from anypan.fusing import fuse_scene
 from anypan.methods import CLASSICAL, METHODS
 from anypan.pair.align import pair_of_arrays
 from anypan.pair.scene import from_arrays

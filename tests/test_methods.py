@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from anypan.fusing import tile_size
 from anypan.methods import CLASSICAL, METHODS, Fuser
 from anypan.methods.classical.bdsd_pc import nonnegative
 from anypan.methods.classical.brovey import HAZE
 from anypan.optics.mtf import Sampling
-from anypan.options import tile_size
 from anypan.pair.scene import Scene, from_arrays, select
 from anypan.weights import available
 

@@ -9,7 +9,7 @@ import torch
 from networks import NAMES, SMALL, inputs_of, network_of
 from torch.utils.flop_counter import FlopCounterMode
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES, scan
 from anypan.models.fixed import group_starts

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from pairs import landscape, read, write_pair
 
 import anypan
-from anypan.api import fuse_scene
 from anypan.cli import cli
+from anypan.fusing import fuse_scene, fuse_with_halfwidths
 from anypan.judging.gallery import HALFWIDTHS
 from anypan.methods import METHODS, uncertainty
-from anypan.methods.uncertainty import SHARE, Gauge, calibrated, doubtful
+from anypan.methods.uncertainty import SHARE, Halfwidths, calibrated, halfwidths
 from anypan.pair.scene import ArraySource, from_arrays
 from anypan.report import documents
 from anypan.runtime.errors import UserError
@@ -44,8 +44,8 @@ def scene():
 def test_the_stated_share_of_the_reduced_scene_is_held_in_every_band(scene, name):
     ((reduced, truth),) = uncertainty._reduced(scene)
     patch, fused = reduced.whole(), fuse_scene(reduced, METHODS[name](reduced))
-    gauge = replace(Gauge.of(reduced), factors=calibrated(METHODS[name], scene))
-    held = (fused - truth).abs() <= gauge.halfwidths(patch.pan, patch.lrms, fused)
+    widths = replace(Halfwidths.of(reduced), factors=calibrated(METHODS[name], scene))
+    held = (fused - truth).abs() <= widths(patch.pan, patch.lrms, fused)
     assert held[:, 8:-8, 8:-8].double().mean((1, 2)).tolist() == pytest.approx([SHARE] * len(held), abs=0.01)
 
 
@@ -53,7 +53,9 @@ def test_the_stated_share_of_the_reduced_scene_is_held_in_every_band(scene, name
 def test_halfwidths_have_the_units_of_the_bands(scene, gain):
     patch = scene.whole()
     scaled = replace(scene, source=ArraySource(gain * patch.pan, gain * patch.lrms, patch.mask))
-    one, other = (fuse_scene(each, doubtful(METHODS[CLASSICAL])(each)).chunk(2)[1] for each in (scene, scaled))
+    method = METHODS[CLASSICAL]
+    pairs = (fuse_with_halfwidths(each, method(each), halfwidths(method, each)) for each in (scene, scaled))
+    one, other = (widths for _, widths in pairs)
     assert torch.allclose(gain * one, other, rtol=1e-2)
 
 
@@ -61,29 +63,32 @@ def test_they_are_wider_where_the_bands_do_not_follow_the_pan_and_where_more_is_
     (pan, lrms), (_, other) = (map(torch.from_numpy, landscape(256, 256, seed=seed)) for seed in (1, 2))
     lrms[:, :, 32:] = other[:, :, 32:]  # on the right side nothing is alike
     scene = from_arrays(pan[None], lrms)
-    gauge, exp = Gauge.of(scene), scene.sampling.expand(lrms)
-    widths = gauge.halfwidths(pan[None], lrms, exp)
+    halfwidths_of, exp = Halfwidths.of(scene), scene.sampling.expand(lrms)
+    widths = halfwidths_of(pan[None], lrms, exp)
     assert widths[:, 40:-40, 168:-40].mean() > 1.2 * widths[:, 40:-40, 40:88].mean()
     detail = 5 * torch.randn(exp.shape, generator=torch.Generator().manual_seed(1))
-    assert bool((gauge.halfwidths(pan[None], lrms, exp + detail) > widths).all())
+    assert bool((halfwidths_of(pan[None], lrms, exp + detail) > widths).all())
 
 
 @pytest.mark.parametrize("name", [CLASSICAL, NETWORK])
 def test_tiles_make_no_difference_and_the_image_is_that_of_the_plain_method(scene, name):
-    fuser = doubtful(METHODS[name])(scene)
-    whole, tiled = (fuse_scene(scene, fuser, tile) for tile in (None, 128))
-    assert torch.allclose(whole, tiled, rtol=1e-3, atol=1e-4 * float(whole.std()))
-    assert torch.equal(whole.chunk(2)[0], fuse_scene(scene, METHODS[name](scene)))
+    fuser, widths = METHODS[name](scene), halfwidths(METHODS[name], scene)
+    whole, tiled = (fuse_with_halfwidths(scene, fuser, widths, tile) for tile in (None, 128))
+    for one, other in zip(whole, tiled, strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.std()))
+    assert torch.equal(whole[0], fuse_scene(scene, METHODS[name](scene)))
 
 
 def test_nothing_beyond_the_halo_reaches_a_pixel(scene):
-    fuser, patch = doubtful(METHODS[CLASSICAL])(scene), scene.whole()
-    before = fuser(patch.pan, patch.lrms)
+    method, patch = METHODS[CLASSICAL], scene.whole()
+    fuser, widths = method(scene), halfwidths(method, scene)
+    before = widths(patch.pan, patch.lrms, fuser(patch.pan, patch.lrms))
     pan, lrms = patch.pan.clone(), patch.lrms.clone()
     pan[..., :40] += 50.0
     lrms[..., :10] -= 50.0
-    after = fuser(pan, lrms)
-    assert torch.equal(before[..., 40 + fuser.halo :], after[..., 40 + fuser.halo :])
+    after = widths(pan, lrms, fuser(pan, lrms))
+    inside = 40 + widths.halo(fuser)
+    assert torch.equal(before[..., inside:], after[..., inside:])
     assert not torch.equal(before[..., 40:44], after[..., 40:44])
 
 

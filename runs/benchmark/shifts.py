@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
 from anypan.metrics import Reference, judge

@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_with_halfwidths
 from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
-from anypan.methods.uncertainty import doubtful
+from anypan.methods.uncertainty import halfwidths
 from anypan.report import read
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
@@ -66,13 +66,13 @@ def judged(entry: Any, methods: Sequence[str]) -> Iterator[Row]:
         row: Row = {"method": name, "protocol": "rr"}
         row |= {key: case.facts[key] for key in ("scene", "sensor", "ratio", "bands")}
         try:
-            yield row | _figures(fuse_scene(case.scene, doubtful(METHODS[name])(case.scene)), case)
+            widths = halfwidths(METHODS[name], case.scene)
+            yield row | _figures(*fuse_with_halfwidths(case.scene, METHODS[name](case.scene), widths), case)
         except UserError as problem:
             yield row | {"error": str(problem)}
 
 
-def _figures(found: torch.Tensor, case: Any) -> Row:
-    fused, widths = found.chunk(2)
+def _figures(fused: torch.Tensor, widths: torch.Tensor, case: Any) -> Row:
     mask = case.against.mask if case.against.mask is not None else torch.ones(fused.shape[1:], dtype=torch.bool)
     error, widths = (fused - case.against.image).abs()[:, mask], widths[:, mask]
     shares = [float((error <= times * widths).double().mean()) for times in TIMES]

@@ -88,11 +88,8 @@ def rows_of(cell: Cell, method: Method, spent: Row, study: Study, cases: list[Ca
 @torch.inference_mode()
 def _fused(case: Case, method: Method, device: str) -> Tensor:
     """The part as one tile without a halo: what lies beyond it costs nothing, and training patches are seen so too."""
-    fuser: Any = method(case.scene)
-    patch = case.scene.whole()
-    if not hasattr(fuser, "to"):
-        return fuser(patch.pan, patch.lrms)
-    return fuser.to(device)(patch.pan.to(device), patch.lrms.to(device)).cpu()
+    fuser, patch = method(case.scene).to(device), case.scene.whole()
+    return fuser(patch.pan.to(fuser.device), patch.lrms.to(fuser.device)).cpu()
 
 
 def _short(value: float) -> float | None:

@@ -6,21 +6,41 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anypan.api import fuse
+    from anypan.api import fit, fuse, plan
+    from anypan.fusing import fuse_scene
+    from anypan.pair.align import open_pair
     from anypan.pair.scene import Scene
+    from anypan.runtime.errors import UserError
     from anypan.train.adapt import adapt
     from anypan.weights import available as available_models
     from anypan.weights import load
 
 __version__ = "0.1.0"
-__all__ = ["Scene", "__version__", "adapt", "available_models", "fuse", "load"]
+__all__ = [
+    "Scene",
+    "UserError",
+    "__version__",
+    "adapt",
+    "available_models",
+    "fit",
+    "fuse",
+    "fuse_scene",
+    "load",
+    "open_pair",
+    "plan",
+]
 
 _HOMES = {
-    "adapt": ("anypan.train.adapt", "adapt"),
-    "fuse": ("anypan.api", "fuse"),
-    "load": ("anypan.weights", "load"),
-    "available_models": ("anypan.weights", "available"),
     "Scene": ("anypan.pair.scene", "Scene"),
+    "UserError": ("anypan.runtime.errors", "UserError"),
+    "adapt": ("anypan.train.adapt", "adapt"),
+    "available_models": ("anypan.weights", "available"),
+    "fit": ("anypan.api", "fit"),
+    "fuse": ("anypan.api", "fuse"),
+    "fuse_scene": ("anypan.fusing", "fuse_scene"),
+    "load": ("anypan.weights", "load"),
+    "open_pair": ("anypan.pair.align", "open_pair"),
+    "plan": ("anypan.api", "plan"),
 }
 
 

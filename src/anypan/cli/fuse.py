@@ -128,7 +128,10 @@ def _lines(found: Any) -> list[str]:
         f"memory   about {_bytes(found.memory)} for {found.tiles} tiles",
         f"size     {_bytes(found.size)} of {found.dtype} before compression",
     ]
-    return [*lines, *([f"beside   {_bytes(found.aside)} of half-widths before compression"] if found.aside else [])]
+    return [
+        *lines,
+        *([f"beside   {_bytes(found.halfwidths)} of half-widths before compression"] if found.halfwidths else []),
+    ]
 
 
 def _bytes(count: float) -> str:

@@ -42,14 +42,13 @@ def methods(as_json: bool) -> None:
       anypan fuse pan.tif ms.tif out.tif --method MTF-GLP-FS
     """
     from anypan.methods import CLASSICAL, METHODS
+    from anypan.methods.resolve import resolve
     from anypan.weights import available
 
     networks = {card.name: card.summary for card in available()}
-    kinds = dict.fromkeys(CLASSICAL, "classical") | dict.fromkeys(networks, "network")
-    rows = [
-        (name, kinds.get(name.removesuffix("+"), "baseline"), networks.get(name) or _first_line(method))
-        for name, method in METHODS.items()
-    ]
+    kinds = {name: "network" if resolve(name).weights else "baseline" for name in METHODS}
+    kinds |= dict.fromkeys(CLASSICAL, "classical")
+    rows = [(name, kinds[name], networks.get(name) or _first_line(method)) for name, method in METHODS.items()]
     headers = ("name", "kind", "what")
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in rows])

@@ -2,7 +2,7 @@
 
 from anypan.judging.assess import assess
 from anypan.judging.cases import Case, prepare
-from anypan.judging.contenders import contenders, named_methods
+from anypan.judging.contenders import contenders
 from anypan.judging.exchange import write_inputs
 from anypan.judging.ledger import opened, write_rows
 from anypan.judging.modes import MODES
@@ -19,7 +19,6 @@ __all__ = [
     "contenders",
     "find_scenes",
     "judge_case",
-    "named_methods",
     "opened",
     "prepare",
     "run",

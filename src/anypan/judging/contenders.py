@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -11,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -19,20 +17,21 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from anypan.api import fuse_scene
+from anypan.fusing import fuse_scene
 from anypan.judging import meter
 from anypan.judging.cases import Case
 from anypan.judging.cost import measured
 from anypan.judging.exchange import read_fused, write_inputs
 from anypan.methods import METHODS, Method
-from anypan.methods.neural import neural
+from anypan.methods.resolve import MethodRef, resolve
 from anypan.pair.scene import Scene
+from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
-from anypan.weights import available
 
 TIMEOUT = 600.0  # seconds that a program has for one image
 FIELDS = ("pan", "ms", "out", "ratio", "sensor", "dy", "dx", "seed")
 NEEDED = FIELDS[:3]
+OTHERS = "a .safetensors file, dir:FOLDER or 'cmd:COMMAND {pan} {ms} {out}'"
 _SPEC = re.compile(r"(?:([^=:/\\]+)=)?(cmd|dir):(.+)", re.DOTALL)
 _FIELD = re.compile(r"\{(\w+)\}")
 
@@ -60,25 +59,38 @@ class Contender(Protocol):
 
 @dataclass(frozen=True)
 class Own:
-    """A method of the package by name, or a weight file; or any other method as a function of ``fit``."""
+    """A method of the package, or a weight file."""
 
-    name: str
+    method: MethodRef
     seed: int = 0
-    fit: Method | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"seed": self.seed}
-        if self.name.endswith(".safetensors"):
-            return found | {"weights_sha256": sha256(Path(self.name))}
-        pinned = {card.name: card.sha256 for card in available()} if self.fit is None else {}
-        return found | ({"weights_sha256": pinned[self.name]} if self.name in pinned else {})
+        """The seed, and of a network the SHA-256 of its weights."""
+        weights = self.method.weights_sha256
+        return {"seed": self.seed} | ({"weights_sha256": weights} if weights else {})
+
+    def fuse(self, case: Case, device: str) -> Outcome:
+        """Fit and fuse in this process, from the seed."""
+        return Function(self.method.fit, self.seed).fuse(case, device)
+
+
+@dataclass(frozen=True)
+class Function:
+    """Any other method, as the function that fits it."""
+
+    fit: Method
+    seed: int = 0
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The seed."""
+        return {"seed": self.seed}
 
     def fuse(self, case: Case, device: str) -> Outcome:
         """Fit and fuse in this process, from the seed."""
         torch.manual_seed(self.seed)
-        method = self.fit or METHODS.get(self.name) or neural(self.name)
-        return Outcome(*measured(lambda: _fused(case.scene, method, device)))
+        return Outcome(*measured(lambda: _fused(case.scene, self.fit, device)))
 
 
 def _fused(scene: Scene, method: Method, device: str) -> Tensor:
@@ -184,9 +196,9 @@ def _plain(text: str, folder: Path) -> str:
     return text.replace(f"{folder}/", "").replace(str(folder), ".")
 
 
-def as_contender(name: str, method: Contender | Method) -> Contender:
+def as_contender(method: Contender | Method) -> Contender:
     """A contender as it is; any other method as one, which cannot be sent to another process."""
-    return method if hasattr(method, "fuse") else Own(name, 0, method)  # type: ignore[return-value, arg-type]
+    return Function(method) if callable(method) else method
 
 
 def contenders(names: Iterable[str], timeout: float = TIMEOUT, seed: int = 0) -> dict[str, Contender]:
@@ -213,8 +225,7 @@ def _contender(name: str, spec: re.Match[str] | None, timeout: float, seed: int)
         raise UserError(f"{folder} is not a folder: name the folder that holds the fused images.")
     if name not in METHODS and folder.is_dir():
         return Images(folder)
-    named_methods([name])
-    return Own(name, seed)
+    return Own(resolve(name, OTHERS), seed)
 
 
 def _command(template: str, timeout: float, seed: int) -> Command:
@@ -231,29 +242,3 @@ def _command(template: str, timeout: float, seed: int) -> Command:
     if shutil.which(words[0]) is None:
         raise UserError(f"There is no program {words[0]!r} to start: check the command, or give its full path.")
     return Command(template, timeout, seed)
-
-
-def named_methods(names: Iterable[str]) -> dict[str, Method]:
-    """The methods called ``names``; a name that ends in .safetensors is a weight file. UserError if one is unknown."""
-    found = {}
-    for name in names:
-        if name not in METHODS and not name.endswith(".safetensors"):
-            others = "a .safetensors file, dir:FOLDER or 'cmd:COMMAND {pan} {ms} {out}'"
-            raise UserError(f"No method is called {name!r}: choose from {', '.join(METHODS)}, or give {others}.")
-        found[name] = METHODS[name] if name in METHODS else neural(name)
-    return found
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, computed once for each state of it. UserError if it cannot be read."""
-    try:
-        about = path.stat()
-        return _sha256(str(path), about.st_mtime_ns, about.st_size)
-    except OSError as problem:
-        raise UserError(f"{path} cannot be read ({problem.strerror}): check the path.") from problem
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: str, *_: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

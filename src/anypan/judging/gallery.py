@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anypan import raster
-from anypan.api import fuse_scene
-from anypan.judging import PROTOCOLS, find_scenes, named_methods, prepare
+from anypan.fusing import fuse_scene
+from anypan.judging import PROTOCOLS, find_scenes, prepare
 from anypan.methods import METHODS, Method
+from anypan.methods.resolve import resolve, usable
 from anypan.metrics import METRICS, Reference, judge
 from anypan.optics.sensors import GENERIC, SENSORS, match
 from anypan.options import Report
@@ -68,7 +69,8 @@ def pictures(
     and ``method``. A central window is shown. UserError if a name is no method.
     """
     folders = {folder.name: folder for root in roots for folder in find_scenes(root)}
-    fits = named_methods([*dict.fromkeys(name for name in ("EXP", COMPANION, *others) if name != method), method])
+    names = [*dict.fromkeys(name for name in ("EXP", COMPANION, *others) if name != method), method]
+    fits = {name: resolve(name).fit for name in names}
 
     def looks_of(name: str) -> list[Look] | None:
         made = [_look(folders[name], protocol, fits) for protocol in PROTOCOLS] if name in folders else []
@@ -80,7 +82,7 @@ def pictures(
 def fusible(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The methods of benchmark rows that can be fused with again: those registered and weight files that exist."""
     names = dict.fromkeys(str(row["method"]) for row in rows if not row.get("error"))
-    return [name for name in names if name in METHODS or (name.endswith(".safetensors") and Path(name).is_file())]
+    return [name for name in names if usable(name)]
 
 
 def _look(entry: Any, protocol: Literal["rr", "fr"], fits: dict[str, Method]) -> Look | None:

@@ -13,15 +13,17 @@ from typing import Any
 
 from anypan import __version__
 from anypan.judging import Case, opened, prepare, run
-from anypan.judging.contenders import Outcome, Own, sha256
+from anypan.judging.contenders import Outcome, Own
 from anypan.judging.protocol import Generalisation, read_protocol
 from anypan.judging.readers import Entry
 from anypan.judging.run import inputs_sha256
 from anypan.judging.unseen import Cell, TestSensor, cells, sensors_of
+from anypan.methods.resolve import resolve
 from anypan.metrics import METRICS
 from anypan.report.exports import file_name
 from anypan.report.generalisation import write_card
 from anypan.report.rows import latest
+from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.train import Config, Optimisation, build
 from anypan.train.adapt import teach
@@ -58,7 +60,7 @@ class Judged:
         except UserError as error:
             self._failed = str(error)
             raise
-        return replace(Own(name, self.facts["seed"]).fuse(case, device), facts=facts)
+        return replace(Own(resolve(name), self.facts["seed"]).fuse(case, device), facts=facts)
 
 
 def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: Say = print) -> Path:
@@ -129,7 +131,7 @@ def _starts(protocol: Generalisation, folder: Path) -> dict[str, Start]:
     found: dict[str, Start] = {}
     for name in protocol.starts:
         base = stored(name)
-        label = base.name.removesuffix(".safetensors")
+        label = base.label
         if label in found:
             raise UserError(f"There are two weights called {label}: name each once, and files differently.")
         found[label] = Start(name, {"start_sha256": base.sha256, "architecture": base.architecture})
@@ -167,7 +169,9 @@ def _inputs(scene: Entry) -> str:
 
 
 def _just(name: str) -> Callable[[], tuple[str, Row]]:
-    return lambda: (name, {"trained_sha256": sha256(Path(name))} if name.endswith(".safetensors") else {})
+    """A method as it is; of a weight file, not of weights in the package, rows say which."""
+    weights = resolve(name).weights
+    return lambda: (name, {"trained_sha256": sha256(Path(name))} if weights and Path(weights).suffix else {})
 
 
 def _learning(

@@ -75,7 +75,7 @@ def run(
     In this order with one job; more work on scenes side by side, each in a process of its own, and rows come as they
     are made: then every method is one of contenders(). ``done``: rows that need not be made again.
     """
-    rivals = {name: as_contender(name, method) for name, method in methods.items()}
+    rivals = {name: as_contender(method) for name, method in methods.items()}
     finished = {_key(row): row for row in done}
     heads = {name: rival.facts | {"device": device} | _versions() for name, rival in rivals.items()}
     units = []
@@ -107,7 +107,7 @@ def _stands(row: Row, rival: Contender) -> bool:
 
 def judge_case(case: Case, name: str, method: Contender | Method, device: str = "cpu") -> Row:
     """The row of one method on one case. Metrics that are not finite are None."""
-    rival = as_contender(name, method)
+    rival = as_contender(method)
     row = {**_head(case.facts), "method": name}
     tail = case.facts | {"inputs_sha256": inputs_sha256(case)} | _versions() | {"device": device}
     try:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, Self
 
 from torch import Tensor
 
+from anypan.models.anypan_s import CELL
 from anypan.pair.scene import Scene
 
 
 class Fuser(Protocol):
-    """Pure and local: the output at a pixel depends on nothing farther than ``halo`` PAN pixels."""
+    """Pure and local: the output at a pixel depends on nothing farther than ``halo`` PAN pixels.
 
-    @property
-    def halo(self) -> int:
-        """Context needed on each side, in PAN pixels."""
-        ...
+    A class that derives from it gets the rest by default.
+    """
+
+    halo: int  # context needed on each side, in PAN pixels
+    cell: int = CELL  # tiles begin at multiples of so many PAN pixels
+    tile: int | None = None  # PAN pixels along a side of the tiles that suit it, if it asks for more than usual
+    device: str = "cpu"  # where its arrays lie
+
+    def to(self, device: str) -> Self:
+        """The same on ``device``; a fuser that cannot move stays on the CPU."""
+        return self
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         """pan (1, H, W) and lrms (B, H / ratio, W / ratio), in the scene's units, to fused (B, H, W)."""

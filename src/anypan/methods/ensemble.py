@@ -35,7 +35,7 @@ def turned_phase(phase: tuple[float, float], turn: int) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Fuser):
     """A fuser of a network, asked once for each way; what it does not treat alike in all of them averages out."""
 
     fuser: NeuralFuser
@@ -51,6 +51,10 @@ class Ensemble:
     @property
     def tile(self) -> int | None:
         return self.fuser.tile
+
+    @property
+    def device(self) -> str:
+        return self.fuser.device
 
     def to(self, device: str) -> Ensemble:
         """The same fuser on another device."""

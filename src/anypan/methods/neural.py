@@ -23,7 +23,7 @@ from anypan.weights import load
 
 
 @dataclass(frozen=True)
-class NeuralFuser:
+class NeuralFuser(Fuser):
     """A network with the statistics of one scene."""
 
     network: nn.Module
@@ -33,6 +33,11 @@ class NeuralFuser:
     halo: int
     cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it
+
+    @property
+    def device(self) -> str:
+        """Where the network is."""
+        return str(self.gnyq.device)
 
     def to(self, device: str) -> NeuralFuser:
         """The same fuser on another device."""
@@ -78,10 +83,9 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     told = torch.tensor([gnyq])
     scale = scale_of(scene, gnyq, sampling)
     scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
-    cell = getattr(network, "cell", CELL)
-    unit = math.lcm(cell, scene.ratio)
+    unit = math.lcm(network.cell, scene.ratio)
     halo = unit * math.ceil(network.halo(sampling) / unit)
-    return NeuralFuser(network, scale, told, sampling, halo, cell, getattr(network, "tile", None))
+    return NeuralFuser(network, scale, told, sampling, halo, network.cell, network.tile)
 
 
 def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:

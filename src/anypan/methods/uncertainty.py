@@ -19,7 +19,6 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
-from anypan.models.anypan_s import CELL
 from anypan.optics.mtf import BlockSampling, DenseSampling, Sampling
 from anypan.optics.normalise import (
     REGRESSION_REACH,
@@ -44,8 +43,11 @@ EDGE = 2  # MS pixels of a reduced part along its borders that do not count
 
 
 @dataclass(frozen=True)
-class Gauge:
-    """What a scene shows of the errors of an image fused from it. ``gnyq`` (1, B); ``factors`` (B,) set the size."""
+class Halfwidths:
+    """How far an image fused from a scene may be off; it is asked tile by tile, as the fuser beside it.
+
+    ``gnyq`` (1, B); ``factors`` (B,) set the size.
+    """
 
     scale: Scale
     gnyq: Tensor
@@ -53,18 +55,24 @@ class Gauge:
     factors: Tensor
 
     @classmethod
-    def of(cls, scene: Scene) -> Gauge:
+    def of(cls, scene: Scene) -> Halfwidths:
         """With all factors 1."""
         sampling = block_sampling(scene)
         gnyq = torch.tensor([scene.gnyq])
         return cls(scale_of(scene, scene.gnyq, sampling), gnyq, sampling, torch.ones(len(scene.bands)))
 
-    def to(self, device: str) -> Gauge:
+    def to(self, device: str) -> Halfwidths:
         """The same on another device."""
         scale, gnyq, factors = (part.to(device) for part in (self.scale, self.gnyq, self.factors))
         return replace(self, scale=scale, gnyq=gnyq, factors=factors)
 
-    def halfwidths(self, pan: Tensor, lrms: Tensor, fused: Tensor) -> Tensor:
+    def halo(self, fuser: Fuser) -> int:
+        """Context in PAN pixels that it needs beside ``fuser``, in whole cells."""
+        ratio, unit = self.sampling.ratio, math.lcm(fuser.cell, self.sampling.ratio)
+        seen = self.sampling.reach + ratio * (REGRESSION_REACH + 1)
+        return unit * math.ceil(max(fuser.halo + _width(ratio) - 1, seen) / unit)
+
+    def __call__(self, pan: Tensor, lrms: Tensor, fused: Tensor) -> Tensor:
         """pan (1, H, W), lrms (B, h, w) and fused (B, H, W) in the scene's units, to (B, H, W) in the bands'."""
         pan, lrms, fused = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None]), self.scale.apply(fused[None])
         shown = evidence(pan, lrms, fused, self.scale.slope, self.gnyq, self.sampling)
@@ -90,48 +98,9 @@ def evidence(
     return around, F.interpolate(unlike, scale_factor=sampling.ratio, mode="bilinear")
 
 
-@dataclass(frozen=True)
-class Doubtful:
-    """A fuser that also says how far it may be off: (2 B, H, W), the half-widths after the fused bands."""
-
-    fuser: Fuser
-    gauge: Gauge
-
-    @property
-    def halo(self) -> int:
-        ratio, unit = self.gauge.sampling.ratio, math.lcm(self.cell, self.gauge.sampling.ratio)
-        seen = self.gauge.sampling.reach + ratio * (REGRESSION_REACH + 1)
-        return unit * math.ceil(max(self.fuser.halo + _width(ratio) - 1, seen) / unit)
-
-    @property
-    def cell(self) -> int:
-        return getattr(self.fuser, "cell", CELL)
-
-    @property
-    def tile(self) -> int | None:
-        return getattr(self.fuser, "tile", None)
-
-    def to(self, device: str) -> Doubtful:
-        """The same on another device, if the fuser can move."""
-        move = getattr(self.fuser, "to", None)
-        return Doubtful(move(device), self.gauge.to(device)) if move else self
-
-    def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
-        """As a Fuser, but for the number of bands."""
-        home = self.gauge.factors.device
-        pan, lrms = pan.to(home), lrms.to(home)
-        fused = self.fuser(pan, lrms)
-        return torch.cat([fused, self.gauge.halfwidths(pan, lrms, fused)])
-
-
-def doubtful(method: Method) -> Method:
-    """A method whose fuser gives half-widths, too. Its fit raises UserError for a scene too small to calibrate on."""
-
-    def fit(scene: Scene) -> Fuser:
-        gauge = Gauge.of(scene)
-        return Doubtful(method(scene), replace(gauge, factors=calibrated(method, scene)))
-
-    return fit
+def halfwidths(method: Method, scene: Scene) -> Halfwidths:
+    """The half-widths of what ``method`` makes of the scene. UserError for a scene too small to calibrate on."""
+    return replace(Halfwidths.of(scene), factors=calibrated(method, scene))
 
 
 @torch.inference_mode()
@@ -141,7 +110,7 @@ def calibrated(method: Method, scene: Scene) -> Tensor:
     for reduced, truth in _reduced(scene):
         patch, edge = reduced.whole(), EDGE * reduced.ratio
         fused = method(reduced)(patch.pan, patch.lrms)
-        share = (fused - truth).abs() / Gauge.of(reduced).halfwidths(patch.pan, patch.lrms, fused)
+        share = (fused - truth).abs() / Halfwidths.of(reduced)(patch.pan, patch.lrms, fused)
         inner = slice(edge, -edge)
         shares.append(share[:, inner, inner][:, patch.mask[inner, inner]])
     found = torch.cat(shares, 1)

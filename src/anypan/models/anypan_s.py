@@ -83,6 +83,7 @@ class Correction(nn.Module):
 class AnypanS(nn.Module):
     """See the module; ``forward`` takes and returns standardised images."""
 
+    cell = CELL  # PAN pixels: arrays begin at multiples of it
     tile = 2048  # PAN pixels along a side of the tiles that suit it: of larger ones less is halo
 
     def __init__(self, config: Config | None = None) -> None:

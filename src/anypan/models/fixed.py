@@ -34,6 +34,7 @@ class FixedBands(nn.Module, ABC):
     """A network for ``config.bands`` bands under the contract of those for any bands; a paper's is a subclass."""
 
     cell = CELL  # PAN pixels: arrays begin at multiples of it
+    tile = None  # tiles of the usual size
 
     def __init__(self, config: Any) -> None:
         super().__init__()

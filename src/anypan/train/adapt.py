@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 from numpy.typing import NDArray
@@ -22,9 +22,10 @@ from anypan.pair.align import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
+from anypan.runtime.keywords import options_of
 from anypan.train import Optimisation, Run
 from anypan.train.real import InTurn, Judging, RealPatches, Sample, remembered
-from anypan.weights import Stored, save, stored
+from anypan.weights import SUFFIX, Stored, save, stored
 
 TUNINGS = ("full", "freeze")
 STEPS = 100
@@ -32,6 +33,22 @@ ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, pat
 
 File = str | PathLike[str]
 Progress = Callable[[int, int], None]
+
+
+class AdaptOptions(TypedDict, total=False):
+    """The keywords of adapt(), as ``Options`` explains them."""
+
+    steps: int | None
+    seconds: float | None
+    seed: int
+    bands: Sequence[str | int] | None
+    sensor: str | None
+    register: bool
+    device: str
+    overwrite: bool
+    allow_vrt: bool
+    allow_remote: bool
+    progress: Progress | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +97,7 @@ def adapt(
     out: File,
     weights: str | Path = "anypan-s",
     tuning: str = "full",
-    **options: Any,
+    **options: Unpack[AdaptOptions],
 ) -> Adapted:
     """Adapt pretrained weights to one scene and write the weight file ``out``, which fuse() takes as its method.
 
@@ -89,7 +106,7 @@ def adapt(
     file. ``tuning``: "full" trains all parameters, "freeze" leaves the encoder as it is. ``options`` are the fields of
     ``Options``. Raises UserError: one sentence on what the caller can mend.
     """
-    settings = Options(**options)
+    settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
     with raster.environment(), _open(pan, ms, settings) as pair:
@@ -179,7 +196,7 @@ def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
 
 
 def _output(out: File, overwrite: bool) -> Path:
-    if Path(out).suffix != ".safetensors":
+    if Path(out).suffix != SUFFIX:
         raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
     return raster.check_output(out, (), overwrite)
 

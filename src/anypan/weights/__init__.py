@@ -21,6 +21,7 @@ from anypan.runtime.errors import UserError
 
 FOLDER = Path(__file__).parent
 FORMAT = "anypan-weights-1"
+SUFFIX = ".safetensors"  # how a weight file's name ends
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Stored:
     tensors: Mapping[str, Tensor]
 
     @property
+    def label(self) -> str:
+        """Its name without the suffix of a file."""
+        return self.name.removesuffix(SUFFIX)
+
+    @property
     def architecture(self) -> str:
         return self.header["architecture"]
 
@@ -95,8 +101,8 @@ def stored(name_or_path: str | Path) -> Stored:
     cards = {card.name: card for card in available()}
     if str(name_or_path) in cards:
         card = cards[str(name_or_path)]
-        return _read(FOLDER / f"{card.name}.safetensors", card.name, card.sha256)
-    if not str(name_or_path).endswith(".safetensors"):
+        return _read(FOLDER / f"{card.name}{SUFFIX}", card.name, card.sha256)
+    if not str(name_or_path).endswith(SUFFIX):
         raise UserError(
             f"There are no weights named '{name_or_path}': choose {', '.join(cards)} or a .safetensors file."
         )

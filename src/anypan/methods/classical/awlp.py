@@ -20,7 +20,7 @@ from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
-class Proportional:
+class Proportional(Fuser):
     """EXP_b + EXP_b / mean_b EXP_b gain_b (PAN - PAN_LP), PAN_LP by wavelets of ``levels`` levels."""
 
     sampling: Sampling

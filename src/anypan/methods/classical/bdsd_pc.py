@@ -16,7 +16,7 @@ from anypan.pair.scene import Patch, Scene
 
 
 @dataclass(frozen=True)
-class BandDependent:
+class BandDependent(Fuser):
     """EXP_b + gain_b PAN - sum_k mixing_bk EXP_k; EXP being linear, the bands are mixed before they are expanded."""
 
     sampling: Sampling

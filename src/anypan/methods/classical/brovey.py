@@ -23,7 +23,7 @@ HAZE = {"blue": 0.95, "green": 0.45, "red": 0.40, "nir": 0.05}  # of the first p
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Contrast(Fuser):
     """haze_b + (EXP_b - haze_b) (P - L) / (I - L), I = w' EXP, L = w' haze, P = slope PAN + offset.
 
     ``darkest``: what EXP_b - haze_b is held at from below.

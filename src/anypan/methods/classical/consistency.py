@@ -12,7 +12,7 @@ from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
-class Consistent:
+class Consistent(Fuser):
     """fused <- fused + expand(lrms - degrade(fused, gnyq)), ``steps`` times."""
 
     fuser: Fuser

@@ -12,7 +12,7 @@ from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
-class Expansion:
+class Expansion(Fuser):
     """fused_b = EXP_b."""
 
     sampling: Sampling

@@ -19,7 +19,7 @@ from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
-class HighPass:
+class HighPass(Fuser):
     """EXP_b + gain_b (PAN - box mean of PAN)."""
 
     sampling: Sampling
@@ -36,7 +36,7 @@ class HighPass:
 
 
 @dataclass(frozen=True)
-class Smoothing:
+class Smoothing(Fuser):
     """EXP_b PAN / box mean of PAN, as EXP_b (1 + (PAN - mean) / max(mean, floor))."""
 
     sampling: Sampling

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from anypan.methods.base import Fuser
 from anypan.methods.classical.statistics import degrade_pan, shared_gains
 from anypan.optics.mtf import Sampling
 
@@ -37,7 +38,7 @@ def mix(lrms: Tensor, weights: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Substitution:
+class Substitution(Fuser):
     """EXP_b + gain_b (slope PAN + offset - sum_k weight_k EXP_k): component substitution.
 
     EXP being linear, the bands less their share of the intensity are expanded, never the intensity.
@@ -60,7 +61,7 @@ class Substitution:
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class Pyramid(Fuser):
     """EXP_b + gain_b (PAN - PAN_LP_b), PAN_LP_b = expand(degrade(PAN, gnyq_b)): generalised Laplacian pyramid.
 
     EXP being linear, one expansion serves EXP and PAN_LP.
@@ -81,7 +82,7 @@ class Pyramid:
 
 
 @dataclass(frozen=True)
-class Modulation:
+class Modulation(Fuser):
     """EXP_b + EXP_b (P_b - P_LP_b) / max(P_LP_b, floor_b): the pyramid with high-pass modulation.
 
     P_b = gain_b PAN + offset_b and P_LP_b = gain_b PAN_LP_b + offset_lp_b. Above the floor it is EXP_b P_b / P_LP_b.

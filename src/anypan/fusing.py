@@ -1,0 +1,86 @@
+"""The main path: tile by tile, read with a halo, fuse, keep the core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from anypan.geometry.tiles import Tile
+from anypan.methods.base import Fuser
+from anypan.methods.uncertainty import Halfwidths
+from anypan.pair.scene import Scene
+
+TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
+MEMORY = 9 * 2**28  # bytes that a tile may take
+LARGE = 96, 22  # of networks that ask for large tiles: PAN pixels of halo, float32 planes of a tile and band at once
+
+Progress = Callable[[int, int], None]
+Fused = tuple[Tile, list[Tensor], Tensor]
+
+
+def fused_tiles(
+    scene: Scene,
+    fuser: Fuser,
+    size: int,
+    device: str = "cpu",
+    halfwidths: Halfwidths | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Fused]:
+    """Each tile of ``size`` MS pixels: where it is, its images (B, H, W), and their mask (H, W), without the halo.
+
+    The images are the fused one and, if asked for, its half-widths.
+    """
+    fuser = fuser.to(device)
+    halfwidths = halfwidths and halfwidths.to(fuser.device)
+    tiles = list(scene.tiles(size, halfwidths.halo(fuser) if halfwidths else fuser.halo))
+    for done, tile in enumerate(tiles, 1):
+        patch = scene.read(tile)
+        pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)
+        with torch.inference_mode():
+            images = [fuser(pan, lrms)]
+            images += [halfwidths(pan, lrms, images[0])] if halfwidths else []
+        yield tile, [patch.core(image).cpu() for image in images], patch.core(patch.mask)
+        if progress:
+            progress(done, len(tiles))
+
+
+def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str = "cpu") -> Tensor:
+    """Fuse a scene in memory with a fitted fuser: (B, H, W) float32 on the scene's PAN grid, unrounded.
+
+    ``tile``: PAN pixels along a side of a tile's core; the result does not depend on it.
+    """
+    return _whole(scene, fused_tiles(scene, fuser, tile_size(scene, tile, fuser), device))[0]
+
+
+def fuse_with_halfwidths(
+    scene: Scene, fuser: Fuser, halfwidths: Halfwidths, tile: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """As ``fuse_scene`` and, in the same form, how far it may be off."""
+    fused, widths = _whole(scene, fused_tiles(scene, fuser, tile_size(scene, tile, fuser), halfwidths=halfwidths))
+    return fused, widths
+
+
+def _whole(scene: Scene, tiles: Iterator[Fused]) -> list[Tensor]:
+    ratio, (rows, cols) = scene.ratio, scene.shape
+    out: list[Tensor] = []
+    for part, images, _ in tiles:
+        out = out or [torch.empty(len(image), rows * ratio, cols * ratio) for image in images]
+        top, left = part.row * ratio, part.col * ratio
+        for whole, image in zip(out, images, strict=True):
+            whole[:, top : top + image.shape[1], left : left + image.shape[2]] = image
+    return out
+
+
+def tile_size(scene: Scene, tile: int | None, fuser: Fuser | type[Fuser]) -> int:
+    """MS pixels along a side of a tile's core, for ``tile`` PAN pixels, in whole cells of the fuser's ``cell``.
+
+    Unless given, it is what the fuser asks for (its ``tile``), or less where the bands are many: ``MEMORY`` bounds it.
+    """
+    unit = math.lcm(fuser.cell, scene.ratio) // scene.ratio
+    halo, planes = LARGE
+    most = math.isqrt(MEMORY // (4 * planes * (len(scene.bands) + 1))) - 2 * halo
+    side = tile or max(TILE, min(fuser.tile or TILE, most))
+    return max(unit, side // scene.ratio // unit * unit)

@@ -1,0 +1,89 @@
+"""A method as a value: what a caller names becomes a MethodRef here, and names are read nowhere else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from anypan.methods import METHODS
+from anypan.methods.base import Method
+from anypan.methods.ensemble import best_of
+from anypan.methods.neural import neural
+from anypan.models import ARCHITECTURES
+from anypan.runtime.digest import sha256
+from anypan.runtime.errors import UserError
+from anypan.weights import SUFFIX, available, stored
+
+BEST = "+"  # how the name of the mean over the 8 ways ends
+
+
+@dataclass(frozen=True)
+class MethodRef:
+    """A method by what decides its result; it can be sent to another process.
+
+    ``name`` as reports and rows have it. Of a network ``weights``, a name in the package or the path of a file, and
+    ``ensemble``: whether it is the mean over all 8 ways to turn and mirror a scene.
+    """
+
+    name: str
+    weights: str | None = None
+    ensemble: bool = False
+
+    @property
+    def fit(self) -> Method:
+        """What fits it to a scene."""
+        if self.weights is None:
+            return METHODS[self.name]
+        return best_of(neural(self.weights)) if self.ensemble else neural(self.weights)
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """The SHA-256 of the weights, None of a formula. UserError if the file cannot be read."""
+        if self.weights is None:
+            return None
+        pinned = {card.name: card.sha256 for card in available()}
+        return pinned[self.weights] if self.weights in pinned else sha256(Path(self.weights))
+
+    @property
+    def network(self) -> type[Any] | None:
+        """The class of its network, None of a formula. UserError if the weight file cannot be read."""
+        if self.weights is None:
+            return None
+        known = {card.name: card.architecture for card in available()}
+        found = known.get(self.weights) or stored(self.weights).architecture
+        return ARCHITECTURES[found].network
+
+    @property
+    def best(self) -> MethodRef:
+        """The same network as the mean over all 8 ways. UserError of a formula."""
+        if self.weights is None:
+            raise UserError(
+                f"{self.name} is no network, as 'best' needs: leave it out, or choose a network as the method."
+            )
+        return self if self.ensemble else replace(self, name=self.name + BEST, ensemble=True)
+
+
+def resolve(name: str | PathLike[str], others: str = "a .safetensors file") -> MethodRef:
+    """The method called ``name``: of METHODS, or a weight file by its path; a network's name may end in +.
+
+    UserError if there is none; it lists the names, and ``others`` that could be given.
+    """
+    text = os.fspath(name)
+    plain = text.removesuffix(BEST)
+    if plain in {card.name for card in available()} or plain.endswith(SUFFIX):
+        return MethodRef(text, plain, plain != text)
+    if text not in METHODS:
+        raise UserError(f"No method is called {text!r}: choose from {', '.join(METHODS)}, or give {others}.")
+    return MethodRef(text)
+
+
+def usable(name: str) -> bool:
+    """True if ``name`` can be fused with here: it is a method, and its weight file exists."""
+    try:
+        found = resolve(name)
+    except UserError:
+        return False
+    return found.weights in (None, *(card.name for card in available())) or Path(str(found.weights)).is_file()
