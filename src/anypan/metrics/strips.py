@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from anypan.geometry import window
 from anypan.geometry.tiles import Tile
 from anypan.pair.scene import Scene
 
@@ -91,8 +92,7 @@ class Strip:
     @property
     def mask_lr(self) -> Tensor:
         """(h, w): true where every PAN pixel of the MS pixel is valid."""
-        r = self.pan.shape[-2] // self.lrms.shape[-2]
-        return self.mask.unfold(0, r, r).unfold(1, r, r).all(-1).all(-1)
+        return window.whole(self.mask, self.pan.shape[-2] // self.lrms.shape[-2])
 
 
 def block_of(ratio: int) -> int:
@@ -123,16 +123,12 @@ def _strip(fused: Image, scene: Scene, tile: Tile) -> Strip:
     patch = scene.read(tile)
     pan, lrms = patch.pan.double(), patch.lrms.double()
     height, width = (n * scene.ratio for n in scene.shape)
-    rows, cols = (
-        torch.arange(first * scene.ratio, (first + count) * scene.ratio)
-        for first, count in (tile.padded[0::2], tile.padded[1::2])
-    )
-    inside = ((rows >= 0) & (rows < height))[:, None] & ((cols >= 0) & (cols < width))[None, :]
-    top, left = int((rows < 0).sum()), int((cols < 0).sum())
-    start, stop = int(rows[top]), int(rows[top]) + int(inside.any(1).sum())
-    window = slice(top, top + stop - start), slice(left, left + width)
+    row, col, rows, cols = (n * scene.ratio for n in tile.padded)
+    inside = window.inside_of((height, width), row, col, rows, cols).to(pan.device)
+    start, stop = max(0, row), min(height, row + rows)
+    part = slice(start - row, stop - row), slice(-col, width - col)
     seen = rows_of(fused, start, stop).to(pan.device)
-    if not patch.mask[window].all():
-        seen = torch.where(patch.mask[window], seen, scene.sampling.expand(lrms)[:, window[0], window[1]])
-    seen = seen[:, rows.clamp(start, stop - 1) - start][:, :, cols.clamp(0, width - 1)]
-    return Strip(seen, pan, lrms, patch.mask, inside.to(pan.device), tile.halo)
+    if not patch.mask[part].all():
+        seen = torch.where(patch.mask[part], seen, scene.sampling.expand(lrms)[:, part[0], part[1]])
+    seen = window.pick(seen, window.clamped(row, rows, stop, start) - start, window.clamped(col, cols, width))
+    return Strip(seen, pan, lrms, patch.mask, inside, tile.halo)

@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anypan.geometry.window import extended
+
 Convention = Literal["physical", "toolbox"]
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
 TOOLBOX_TAPS = 41
@@ -133,18 +135,12 @@ class Sampling:
         return _weighted_rows(image, taps, base - radius, self.ratio, image.shape[axis] // self.ratio, axis)
 
 
-def _pad_axis(image: Tensor, before: int, after: int, axis: int) -> Tensor:
-    size = image.shape[axis]
-    index = torch.arange(-before, size + after, device=image.device).clamp_(0, size - 1)
-    return image.index_select(axis, index)
-
-
 def _weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int, axis: int) -> Tensor:
     """out[k] = sum_t taps[..., t] * image[start + t + step * k], replicated borders, for k < count."""
     taps = taps.to(image)
     before = max(0, -start)
     after = max(0, start + taps.shape[-1] + step * (count - 1) - image.shape[axis])
-    padded = _pad_axis(image, before, after, axis)
+    padded = extended(image, before, after, axis)
     first, span = start + before, step * (count - 1) + 1
 
     def piece(t: int) -> Tensor:
@@ -198,7 +194,7 @@ def filtered(image: Tensor, kernels: Tensor) -> Tensor:
     By FFT in float64: a direct sum of 41 x 41 taps takes a hundred times longer.
     """
     half = kernels.shape[-1] // 2
-    padded = _pad_axis(_pad_axis(image.double(), half, half, -2), half, half, -1)
+    padded = extended(extended(image.double(), half, half, -2), half, half, -1)
     size = padded.shape[-2:]
     spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels.to(padded), s=size)
     return torch.fft.irfft2(spectrum, s=size)[..., 2 * half :, 2 * half :].to(image)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from anypan import raster
 from anypan.geometry.grid import Grid, Lattice, Placement, coarse_part, lattice_of, place, ratios, stretched_over
 from anypan.geometry.tiles import Tile
+from anypan.geometry.window import inside
 from anypan.optics.mtf import Sampling
 from anypan.optics.sensors import GENERIC, Band, Sensor, assumption, find, gains, match
 from anypan.pair.fill import Filled
@@ -89,7 +90,8 @@ class PairSource:
         row, col = row + self.place.origin[0], col + self.place.origin[1]
         pan, mask = self.pan.read(row, col, height, width)
         mask = mask & ms_valid.repeat(self.ratio, 0).repeat(self.ratio, 1)
-        mask &= _within(row, height, self.place.footprint[0])[:, None] & _within(col, width, self.place.footprint[1])
+        (top, bottom), (left, right) = self.place.footprint
+        mask &= inside(row, height, bottom, top)[:, None] & inside(col, width, right, left)
         return Patch(torch.from_numpy(pan), torch.from_numpy(lrms), torch.from_numpy(mask), tile.halo)
 
 
@@ -286,8 +288,3 @@ def _check_content(scene: Scene, pan: Raster) -> None:
     if first is None:
         raise UserError(f"{pan.name} and its MS have no pixel that is valid in both: check nodata values and masks.")
     raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
-
-
-def _within(start: int, count: int, limits: tuple[int, int]) -> NDArray[np.bool_]:
-    index = np.arange(start, start + count)
-    return (index >= limits[0]) & (index < limits[1])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from anypan.geometry import window
 from anypan.geometry.tiles import Tile
 from anypan.pair.align import Pair
 from anypan.pair.scene import Patch, Scene, Source
@@ -28,11 +29,10 @@ class Crop:
         rows, cols = _span(row, height, self.shape[0]), _span(col, width, self.shape[1])
         part = Tile(self.start[0] + rows[0], self.start[1] + cols[0], rows[1] - rows[0], cols[1] - cols[0])
         patch = self.source.read(part)
-        lr = [_index(a, n, each, 1) for a, n, each in ((row, height, rows), (col, width, cols))]
-        hr = [_index(a, n, each, self.ratio) for a, n, each in ((row, height, rows), (col, width, cols))]
-        inside = _inside(row, height, rows, self.ratio)[:, None] & _inside(col, width, cols, self.ratio)[None, :]
-        mask = _pick(patch.mask, hr) & inside
-        return Patch(_pick(patch.pan, hr), _pick(patch.lrms, lr), mask, tile.halo)
+        ratio, (on_ms, on_pan) = self.ratio, (_within(tile, rows, cols, each) for each in (1, self.ratio))
+        inside = window.inside_of((self.shape[0] * ratio, self.shape[1] * ratio), *(ratio * n for n in tile.padded))
+        mask = window.pick(patch.mask, *on_pan) & inside
+        return Patch(window.pick(patch.pan, *on_pan), window.pick(patch.lrms, *on_ms), mask, tile.halo)
 
 
 def covered(pair: Pair) -> tuple[Scene, tuple[int, int]]:
@@ -69,15 +69,8 @@ def _span(start: int, count: int, size: int) -> tuple[int, int]:
     return min(max(start, 0), size - 1), min(max(start + count - 1, 0), size - 1) + 1
 
 
-def _index(start: int, count: int, span: tuple[int, int], scale: int) -> Tensor:
-    wanted = torch.arange(start * scale, (start + count) * scale)
-    return wanted.clamp(span[0] * scale, span[1] * scale - 1) - span[0] * scale
-
-
-def _inside(start: int, count: int, span: tuple[int, int], scale: int) -> Tensor:
-    wanted = torch.arange(start * scale, (start + count) * scale)
-    return (wanted >= span[0] * scale) & (wanted < span[1] * scale)
-
-
-def _pick(image: Tensor, index: list[Tensor]) -> Tensor:
-    return image.index_select(-2, index[0]).index_select(-1, index[1])
+def _within(tile: Tile, rows: tuple[int, int], cols: tuple[int, int], scale: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows and columns of the pixels ``rows`` x ``cols``, ``scale`` as fine, that stand for the tile's."""
+    row, col, height, width = (scale * n for n in tile.padded)
+    (top, bottom), (left, right) = ((scale * a, scale * b) for a, b in (rows, cols))
+    return window.clamped(row, height, bottom, top) - top, window.clamped(col, width, right, left) - left

@@ -14,6 +14,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from anypan.geometry.window import clamped
+
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
@@ -75,8 +77,7 @@ class Filled:
 
     def read(self, row: int, col: int, height: int, width: int) -> tuple[Floats, Bools]:
         """Pixels (C, height, width) of any window and the validity (height, width) of the pixels that they repeat."""
-        rows = np.arange(row, row + height).clip(0, self.raster.shape[0] - 1)
-        cols = np.arange(col, col + width).clip(0, self.raster.shape[1] - 1)
+        rows, cols = clamped(row, height, self.raster.shape[0]), clamped(col, width, self.raster.shape[1])
         top, left = int(rows[0]), int(cols[0])
         image, valid = self._read_inside(top, left, int(rows[-1]) + 1 - top, int(cols[-1]) + 1 - left)
         if image.shape[-2:] != (height, width):

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anypan.geometry import window
 from anypan.geometry.tiles import tiles
 from anypan.optics.mtf import Sampling
 from anypan.optics.sensors import GNYQ
@@ -83,7 +84,7 @@ def measure_shift(
     shift takes off; 0 where nothing can be measured.
     """
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
-    valid_lr = mask.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
+    valid_lr = window.whole(mask, ratio)
     bands = _Bands(_highpass(lrms.double()), _erode(valid_lr, HIGHPASS))
     lag = _whole_lag(pan, mask, bands, ratio, phase)
     if lag is None:
@@ -130,10 +131,12 @@ def _spread(count: int) -> list[int]:
 def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
     base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
-    moved, inside = _move(pan, *base), _move(mask, *base) & _move_inside(mask, *base)
+    height, width = pan.shape[-2:]
+    moved = window.read(pan, *base, height, width)
+    inside = window.read(mask, *base, height, width) & window.inside_of(mask.shape, *base, height, width)
     rest = (phase[0] - base[0], phase[1] - base[1])
     image = Sampling(ratio, rest).degrade(moved, [GNYQ]).double()
-    valid = inside.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
+    valid = window.whole(inside, ratio)
     return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
 
 
@@ -211,15 +214,3 @@ def _erode(valid: Tensor, radius: int) -> Tensor:
     wrong = F.pad((~valid).float()[None], (radius,) * 4, value=1.0)
     width = 2 * radius + 1
     return F.max_pool2d(F.max_pool2d(wrong, (1, width), 1), (width, 1), 1)[0] == 0
-
-
-def _move(image: Tensor, down: int, right: int) -> Tensor:
-    """image[..., i + down, j + right], with the outermost pixels going on outside."""
-    rows = torch.arange(down, down + image.shape[-2]).clamp(0, image.shape[-2] - 1)
-    cols = torch.arange(right, right + image.shape[-1]).clamp(0, image.shape[-1] - 1)
-    return image.index_select(-2, rows).index_select(-1, cols)
-
-
-def _move_inside(mask: Tensor, down: int, right: int) -> Tensor:
-    rows, cols = (torch.arange(n) + d for n, d in zip(mask.shape, (down, right), strict=True))
-    return ((rows >= 0) & (rows < mask.shape[0]))[:, None] & ((cols >= 0) & (cols < mask.shape[1]))

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from anypan.geometry import window
 from anypan.geometry.tiles import Tile, tiles
 from anypan.optics.mtf import Convention, Sampling
 from anypan.optics.sensors import GNYQ, GNYQ_PAN
@@ -44,8 +45,7 @@ class Patch:
     @property
     def mask_lr(self) -> Tensor:
         """(h, w): true where every PAN pixel of the MS pixel is valid."""
-        r = self.ratio
-        return self.mask.unfold(0, r, r).unfold(1, r, r).all(-1).all(-1)
+        return window.whole(self.mask, self.ratio)
 
 
 class Source(Protocol):
@@ -113,21 +113,9 @@ class ArraySource:
     def read(self, tile: Tile) -> Patch:
         ratio = self.pan.shape[-1] // self.lrms.shape[-1]
         row, col, height, width = tile.padded
-        window = (row * ratio, col * ratio, height * ratio, width * ratio)
-        mask = _window(self.mask, *window)
-        mask &= _inside(self.mask.shape[-2:], *window)
-        return Patch(_window(self.pan, *window), _window(self.lrms, *tile.padded), mask, tile.halo)
-
-
-def _window(image: Tensor, row: int, col: int, height: int, width: int) -> Tensor:
-    rows = torch.arange(row, row + height).clamp_(0, image.shape[-2] - 1)
-    cols = torch.arange(col, col + width).clamp_(0, image.shape[-1] - 1)
-    return image.index_select(-2, rows).index_select(-1, cols)
-
-
-def _inside(shape: Sequence[int], row: int, col: int, height: int, width: int) -> Tensor:
-    rows, cols = torch.arange(row, row + height), torch.arange(col, col + width)
-    return ((rows >= 0) & (rows < shape[0]))[:, None] & ((cols >= 0) & (cols < shape[1]))[None, :]
+        on_pan = (row * ratio, col * ratio, height * ratio, width * ratio)
+        mask = window.read(self.mask, *on_pan) & window.inside_of(self.mask.shape[-2:], *on_pan)
+        return Patch(window.read(self.pan, *on_pan), window.read(self.lrms, *tile.padded), mask, tile.halo)
 
 
 def from_arrays(

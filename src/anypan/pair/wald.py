@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from anypan.geometry import window
 from anypan.optics.mtf import Sampling
 from anypan.pair.scene import Scene, from_arrays
 from anypan.runtime.errors import UserError
@@ -29,7 +30,7 @@ def degrade(scene: Scene) -> tuple[Scene, Tensor]:
     mask = patch.mask_lr[:height, :width]
     sampling = Sampling(ratio, (0.0, 0.0), scene.sampling.convention)
     lrms = sampling.degrade(reference, scene.gnyq)
-    whole = mask.unfold(0, ratio, ratio).unfold(1, ratio, ratio).all(-1).all(-1)
+    whole = window.whole(mask, ratio)
     whole = whole.repeat_interleave(ratio, 0).repeat_interleave(ratio, 1)
     reduced = from_arrays(pan, lrms, scene.gnyq, scene.gnyq_pan, convention=scene.sampling.convention, mask=whole)
     return replace(reduced, bands=scene.bands, sensor=scene.sensor), reference

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
+
+from anypan.geometry.window import extended
 
 _SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
@@ -18,8 +19,7 @@ def separable(image: Tensor, taps: Sequence[float], dilation: int = 1) -> Tensor
 
 def _along(image: Tensor, taps: Sequence[float], dilation: int) -> Tensor:
     size, reach = image.shape[-1], len(taps) // 2 * dilation
-    index = torch.arange(-reach, size + reach, device=image.device).clamp_(0, size - 1)
-    padded = image.index_select(-1, index)
+    padded = extended(image, reach, reach, -1)
     total = padded[..., :size] * taps[0]
     for t, tap in enumerate(taps[1:], 1):
         total.add_(padded[..., t * dilation : t * dilation + size], alpha=tap)
