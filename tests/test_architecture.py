@@ -4,8 +4,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "anypan"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -77,14 +75,12 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     return [parameter.arg for parameter in every if parameter.arg not in ("self", "cls")]
 
 
-@pytest.fixture(params=FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def file(request: pytest.FixtureRequest) -> Path:
-    return request.param
+TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
+IMPORTS = {file: list(imports(tree)) for file, tree in TREES.items()}
 
 
-@pytest.fixture
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+def name_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
 
 
 def test_the_house_is_small_enough_to_know() -> None:
@@ -95,53 +91,82 @@ def test_the_house_is_small_enough_to_know() -> None:
     assert all((file.parent / "__init__.py").exists() for file in FILES)
 
 
-def test_imports_go_downwards(file: Path, tree: ast.Module) -> None:
-    assert room(file) in LEVEL, "a new room needs its place in LAYERS"
-    public = {"__version__"}
-    for module in imports(tree):
-        if module.startswith("anypan."):
-            other = module.split(".")[1]
-            lower = other in public or other == room(file) or LEVEL[other] < LEVEL[room(file)]
-            assert lower, f"{file.name} imports {module}, which is not below it"
+def test_imports_go_downwards() -> None:
+    offenders = [
+        f"{name_of(file)} imports {module}, which is not below it"
+        for file, modules in IMPORTS.items()
+        for module in modules
+        if module.startswith("anypan.") and not below(module.split(".")[1], room(file))
+    ]
+    assert not offenders
 
 
-def test_outer_libraries_stay_where_they_belong(file: Path, tree: ast.Module) -> None:
-    used = {module.split(".")[0] for module in imports(tree)}
-    assert not used & NEVER
-    if file.relative_to(PACKAGE).as_posix().startswith(WITHOUT_TORCH):
-        assert "torch" not in used
-    for library, rooms in ONLY_IN.items():
-        assert library not in used or room(file) in rooms, f"{library} belongs in {rooms}"
+def below(other: str, here: str) -> bool:
+    return other in ("__version__", here) or LEVEL[other] < LEVEL[here]
 
 
-def test_everything_fits_a_screen(file: Path, tree: ast.Module) -> None:
-    assert file.read_text(encoding="utf-8").count("\n") <= MOST_FILE_LINES
-    long = {f.name: length(f) for f in functions(tree) if length(f) > MOST_FUNCTION_LINES}
-    wide = {f.name: len(parameters(f)) for f in functions(tree) if len(parameters(f)) > MOST_PARAMETERS}
-    assert not long and not wide
+def test_outer_libraries_stay_where_they_belong() -> None:
+    used = {file: {module.split(".")[0] for module in modules} for file, modules in IMPORTS.items()}
+    offenders = [f"{name_of(file)}: {found & NEVER}" for file, found in used.items() if found & NEVER]
+    offenders += [
+        f"{name_of(file)} imports torch"
+        for file, found in used.items()
+        if "torch" in found and name_of(file).startswith(WITHOUT_TORCH)
+    ]
+    offenders += [
+        f"{name_of(file)}: {library} belongs in {rooms}"
+        for file, found in used.items()
+        for library, rooms in ONLY_IN.items()
+        if library in found and room(file) not in rooms
+    ]
+    assert not offenders
 
 
-def test_names_say_what_they_are(file: Path, tree: ast.Module) -> None:
-    assert file.stem not in {"utils", "helpers", "common", "misc"}
-    vague = {f.name: sorted(VAGUE_NAMES & set(parameters(f))) for f in functions(tree)}
-    assert not {name: found for name, found in vague.items() if found}
+def test_everything_fits_a_screen() -> None:
+    offenders = []
+    for file, tree in TREES.items():
+        if file.read_text(encoding="utf-8").count("\n") > MOST_FILE_LINES:
+            offenders.append(f"{name_of(file)} is longer than {MOST_FILE_LINES} lines")
+        for function in functions(tree):
+            if length(function) > MOST_FUNCTION_LINES or len(parameters(function)) > MOST_PARAMETERS:
+                offenders.append(f"{name_of(file)}: {function.name}, {length(function)} lines")
+    assert not offenders
 
 
-def test_public_things_say_what_they_do(tree: ast.Module) -> None:
-    assert ast.get_docstring(tree)
-    public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
-    silent = [node for node in public if not ast.get_docstring(node)]
-    assert not [node.name for node in silent if "overload" not in map(ast.unparse, node.decorator_list)]
+def test_names_say_what_they_are() -> None:
+    offenders = [name_of(file) for file in FILES if file.stem in {"utils", "helpers", "common", "misc"}]
+    for file, tree in TREES.items():
+        for function in functions(tree):
+            vague = VAGUE_NAMES & set(parameters(function))
+            offenders += [f"{name_of(file)}: {function.name} takes {sorted(vague)}"] if vague else []
+    assert not offenders
 
 
-def test_nothing_is_left_open(file: Path) -> None:
-    words = set(file.read_text(encoding="utf-8").lower().replace("(", " ").replace(":", " ").split())
-    assert not sorted(words & set(UNFINISHED))
+def test_public_things_say_what_they_do() -> None:
+    offenders = [name_of(file) for file, tree in TREES.items() if not ast.get_docstring(tree)]
+    for file, tree in TREES.items():
+        public = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef) and not n.name.startswith("_")]
+        silent = [node for node in public if not ast.get_docstring(node)]
+        silent = [node for node in silent if "overload" not in map(ast.unparse, node.decorator_list)]
+        offenders += [f"{name_of(file)}: {node.name}" for node in silent]
+    assert not offenders
+
+
+def test_nothing_is_left_open() -> None:
+    offenders = []
+    for file in FILES:
+        words = set(file.read_text(encoding="utf-8").lower().replace("(", " ").replace(":", " ").split())
+        offenders += [f"{name_of(file)}: {word}" for word in sorted(words & set(UNFINISHED))]
+    assert not offenders
 
 
 def test_no_pickle_reaches_torch() -> None:
     """Weights are safetensors; torch.load may only read a training state, and only as plain tensors."""
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
-                assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords)
+    offenders = [
+        f"{name_of(file)}, line {node.lineno}"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load"
+        if not any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords)
+    ]
+    assert not offenders

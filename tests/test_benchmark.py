@@ -12,7 +12,7 @@ import torch
 
 from anypan.fusing import fuse_scene
 from anypan.geometry.tiles import Tile
-from anypan.judging import assess, find_scenes, judge_case, named_methods, prepare, run, write_rows
+from anypan.judging import assess, contenders, find_scenes, judge_case, prepare, run, write_rows
 from anypan.methods import METHODS
 from anypan.metrics import METRICS, q2n, sam
 from anypan.pair import wald
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_scene_protocol_and_method_is_a_row(folder: Path) -> None:
-    methods = named_methods(["EXP", "GSA"])
+    methods = contenders(["EXP", "GSA"])
     rows = list(run(find_scenes(folder), methods))
     found = [(row["scene"], row["protocol"], row["method"]) for row in rows]
     assert found == [(s, p, m) for s in ("broken", "one", "two") for p in ("rr", "fr") for m in ("EXP", "GSA")]
@@ -150,7 +150,7 @@ def test_rows_are_appended_one_by_one(folder: Path, tmp_path: Path) -> None:
 
 def test_users_are_told_what_is_missing(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="EXP"):
-        named_methods(["no such method"])
+        contenders(["no such method"])
     with pytest.raises(UserError, match="not a folder"):
         find_scenes(folder / "one" / "pan.tif")
     empty = tmp_path / "empty"
