@@ -28,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
 def network_of(name: str, small: bool = True) -> Any:
     """With random weights everywhere, so that no zero initialisation hides a path."""
     torch.manual_seed(0)
+    assert name in SMALL, f"give {name} a small size in SMALL (tests/networks.py)"
     network = ARCHITECTURES[name].network(ARCHITECTURES[name].config(**SMALL[name] if small else {}))
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1 if small else 0.05)

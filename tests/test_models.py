@@ -174,6 +174,7 @@ def test_cost_and_size_are_as_the_documentation_says(name, monkeypatch):
     rows = [
         line.strip("| ").split(" | ") for line in DOCUMENT.read_text().splitlines() if line.startswith(f"| {name} |")
     ]
+    assert rows, f"docs/networks.md has no row for {name}: {parameters:,} parameters, {products:.0f} products"
     assert rows[0][1:5] == [
         architecture.family, architecture.source, "yes" if architecture.any_bands else "by groups", f"{parameters:,}"
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 from torch import Tensor
@@ -32,3 +33,19 @@ class Fuser(Protocol):
 
 
 Method = Callable[[Scene], Fuser]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A classical method and the laws that it keeps, which the tests hold it to.
+
+    ``additive``: an offset of PAN and MS is an offset of the result. ``flat_pan_gives_exp``: a PAN without detail adds
+    nothing. ``raw_pan``: published with the PAN as it is, so that an offset of the PAN changes the result.
+    ``published``: a paper's method as it stands there.
+    """
+
+    fit: Method
+    additive: bool = False
+    flat_pan_gives_exp: bool = True
+    raw_pan: bool = False
+    published: bool = True
