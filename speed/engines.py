@@ -2,7 +2,8 @@
 
     python speed/engines.py [--threads N] [--side 560]
 
-Engines that are not installed are left out: pip install onnx onnxruntime openvino. Results are in docs/log.md.
+Engines that are not installed are left out: pip install onnx onnxruntime openvino.
+Results are in docs/development/log.md.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from anypan.methods import METHODS
 from anypan.metrics import METRICS
 from anypan.metrics.unipan import unipan, whole_q
 from anypan.pair.scene import from_arrays
-from anypan.report import beside, compare, published
+from anypan.report import comparable, compare, published
 from anypan.report.compare import holm, interval, mean_ranks, quantile, sign_flip
 from anypan.runtime.errors import UserError
 
@@ -169,12 +169,12 @@ def test_products_of_published_tables_are_products() -> None:
 def test_rows_stand_beside_a_table_of_the_same_set_and_rules_only() -> None:
     table = published()["pancollection-wv3-rr"]
     right = [{"scene": str(n), "method": "EXP", **table.rules} for n in range(table.images)]
-    assert beside(table.name, right) is table
+    assert comparable(table.name, right) is table
     for key in table.rules:
         with pytest.raises(UserError, match=key):
-            beside(table.name, [*right[:-1], right[-1] | {key: "another"}])
+            comparable(table.name, [*right[:-1], right[-1] | {key: "another"}])
     with pytest.raises(UserError, match="19 scenes of 20"):
-        beside(table.name, right[:-1])
+        comparable(table.name, right[:-1])
 
 
 # ----------------------------------------------------------------------------------------------- self-check and modes

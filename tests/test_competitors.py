@@ -94,9 +94,9 @@ def test_what_goes_wrong_is_a_row(folder: Path) -> None:
         "wrong bands": python(copy.format(1)),
         "no image": python("import sys; open(sys.argv[3], 'w').write('nonsense')"),
     }
-    rivals = contenders([f"{name}={command}" for name, command in programs.items()], timeout=3)
+    judged = contenders([f"{name}={command}" for name, command in programs.items()], timeout=3)
     start = time.monotonic()
-    rows = {row["method"]: row["error"] for row in run([folder / "two"], rivals, ["rr"])}
+    rows = {row["method"]: row["error"] for row in run([folder / "two"], judged, ["rr"])}
     assert time.monotonic() - start < 50
     said = {
         "crash": "exit code 1 (out of luck)",
@@ -126,8 +126,8 @@ def test_a_late_program_leaves_no_process_behind(folder: Path) -> None:
     mark = folder.parent / "alive"
     child = f"import time\nwhile True:\n open({str(mark)!r}, 'w').close()\n time.sleep(.05)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    rivals = contenders([python(code)], timeout=2)
-    assert "after 2 s" in next(run([folder / "two"], rivals, ["rr"]))["error"]
+    judged = contenders([python(code)], timeout=2)
+    assert "after 2 s" in next(run([folder / "two"], judged, ["rr"]))["error"]
     assert mark.exists()
     time.sleep(0.3)
     mark.unlink()
@@ -208,8 +208,8 @@ def test_gdal_pansharpen(folder: Path) -> None:
     """The program itself, in its own language and with its own libraries, and the same engine inside rasterio."""
     script = shlex.quote(str(PROGRAMS / "gdal_brovey.py"))
     programs = ["gdal_pansharpen.py -q", f"{shlex.quote(sys.executable)} {script}"]
-    rivals = contenders([f"{k}=cmd:{program} {{pan}} {{ms}} {{out}}" for k, program in enumerate(programs)])
-    theirs, inside = run([folder / "two"], rivals, ["rr"])
+    judged = contenders([f"{k}=cmd:{program} {{pan}} {{ms}} {{out}}" for k, program in enumerate(programs)])
+    theirs, inside = run([folder / "two"], judged, ["rr"])
     assert values(theirs) == pytest.approx(values(inside), rel=1e-4)
 
 
@@ -228,12 +228,12 @@ def test_scenes_side_by_side_give_the_same_rows(folder: Path) -> None:
 
 
 def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
-    out, scenes, rivals = tmp_path / "rows.jsonl", [folder / "two"], contenders(["EXP", "GSA", "Brovey"])
-    whole = list(run(scenes, rivals))
+    out, scenes, judged = tmp_path / "rows.jsonl", [folder / "two"], contenders(["EXP", "GSA", "Brovey"])
+    whole = list(run(scenes, judged))
     for kept in (2, 3, 6):
         write_rows(whole[:kept], out)
         with opened(out) as ledger:
-            rest = list(run(scenes, rivals, done=ledger.rows))
+            rest = list(run(scenes, judged, done=ledger.rows))
         assert [(r["scene"], r["protocol"], r["method"]) for r in whole[kept:]] == [
             (r["scene"], r["protocol"], r["method"]) for r in rest
         ]
@@ -241,14 +241,14 @@ def test_what_is_done_is_not_done_again(folder: Path, tmp_path: Path) -> None:
 
 
 def test_other_images_another_seed_or_mode_are_another_run(folder: Path) -> None:
-    scenes, rivals = find_scenes(folder), contenders(["EXP", "GSA"])
-    done = list(run(scenes, rivals, ["fr"]))[:3]
+    scenes, judged = find_scenes(folder), contenders(["EXP", "GSA"])
+    done = list(run(scenes, judged, ["fr"]))[:3]
     assert len(list(run(scenes, contenders(["EXP", "GSA"], seed=1), ["fr"], done=done))) == 4
-    assert len(list(run(scenes, rivals, ["fr"], "toolbox", done=done))) == 4
+    assert len(list(run(scenes, judged, ["fr"], "toolbox", done=done))) == 4
     with rasterio.open(folder / "two" / "pan.tif") as file:
         pan = file.read()
     write(folder / "two" / "pan.tif", pan + 1)
-    again = list(run(scenes, rivals, ["fr"], done=done))
+    again = list(run(scenes, judged, ["fr"], done=done))
     assert [(row["scene"], row["method"]) for row in again] == [("two", "EXP"), ("two", "GSA")]
 
 
@@ -282,20 +282,20 @@ def test_images_that_were_fused_anew_are_judged_anew(folder: Path) -> None:
     """Of a folder of images, only what is missing still or the same as before counts as done."""
     (folder.parent / "images" / "fr").mkdir(parents=True)
     image, scenes = folder.parent / "images" / "fr" / "two.tif", find_scenes(folder)
-    rivals = contenders(["EXP", f"theirs=dir:{image.parents[1]}"])
+    judged = contenders(["EXP", f"theirs=dir:{image.parents[1]}"])
     case = prepare(folder / "two", "fr")
     done: list[dict] = []
     for value, made in ((None, 4), (None, 0), (1.0, 1), (1.0, 0), (2.0, 1), (2.0, 0)):
         if value:
             write(image, np.full((BANDS, *case.size), value, "f4"))
-        rows = list(run(scenes, rivals, ["fr"], done=done))
+        rows = list(run(scenes, judged, ["fr"], done=done))
         assert len(rows) == made
         done += rows
     assert [("error" in row, "image_sha256" in row) for row in done[-2:]] == [(False, True)] * 2
     write(image, np.ones((BANDS, 8, 8), "f4"))
-    wrong = list(run(scenes, rivals, ["fr"], done=done))
+    wrong = list(run(scenes, judged, ["fr"], done=done))
     assert [("error" in row, "image_sha256" in row) for row in wrong] == [(True, True)]
-    assert not list(run(scenes, rivals, ["fr"], done=[*done, *wrong]))
+    assert not list(run(scenes, judged, ["fr"], done=[*done, *wrong]))
 
 
 def test_one_writer(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_the_plan_counts_them_and_the_help_names_their_share(tmp_path):
     paths = *map(str, pair(tmp_path)), str(tmp_path / "out.tif")
     planned = CliRunner().invoke(cli, ["fuse", *paths, "--uncertainty", str(tmp_path / "aside.tif"), "--dry-run"])
     assert planned.exit_code == 0, planned.output
-    assert planned.stdout.splitlines()[-1] == "beside   3 MiB of half-widths before compression"
+    assert planned.stdout.splitlines()[-1] == "widths   3 MiB of half-widths before compression"
     assert "half-widths" not in CliRunner().invoke(cli, ["fuse", *paths, "--dry-run"]).stdout
     assert f"{SHARE:.0%}".replace("%", " %") in CliRunner().invoke(cli, ["fuse", "--help"]).stdout
 

@@ -5,7 +5,7 @@ python runs/benchmark/frontier.py [--check]                                     
 
 Points are lines of results/frontier/anypan-s.jsonl with the columns of the target table (table.py), which also says
 what they are measured on; the plots are docs/images/frontier-RATIO.svg. The points up to j were copied from
-docs/log.md, since the rows of those benchmarks were not kept.
+docs/development/log.md, since the rows of those benchmarks were not kept.
 """
 
 from __future__ import annotations

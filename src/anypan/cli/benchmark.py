@@ -84,13 +84,13 @@ def _judge(
     from anypan.judging import contenders, opened, run
     from anypan.methods import METHODS
 
-    rivals = contenders(names or METHODS, options["timeout"], options["seed"])
-    total, made, failed = sum(len(scene.offers(protocols)) for scene in scenes) * len(rivals), 0, 0
+    judged = contenders(names or METHODS, options["timeout"], options["seed"])
+    total, made, failed = sum(len(scene.offers(protocols)) for scene in scenes) * len(judged), 0, 0
     chosen = {name: options[name] for name in ("mode", "device", "jobs")}
     out = options["out"]
     with opened(out) as ledger, progress("judging", quiet) as step:
         earlier = ledger.rows if resume else []
-        for row in run(scenes, rivals, protocols, **chosen, done=earlier):
+        for row in run(scenes, judged, protocols, **chosen, done=earlier):
             ledger.append(row)
             made, failed = made + 1, failed + ("error" in row)
             step(made, total)

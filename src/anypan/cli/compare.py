@@ -123,10 +123,10 @@ def _text(value: Any) -> str:
 
 
 def _beside(name: str, rows: Sequence[Any]) -> None:
-    from anypan.report import beside
+    from anypan.report import comparable
     from anypan.report.rows import by, mean
 
-    table = beside(name, rows)
+    table = comparable(name, rows)
     head = ("method", "from", *table.metrics)
     lines = [[method, "printed", *(of.get(m) for m in table.metrics)] for method, of in table.values.items()]
     for method, own in by(rows, "method").items():

@@ -122,7 +122,7 @@ def _lines(found: Any) -> list[str]:
     ]
     if hasattr(found, "output"):
         lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")
-        return [*lines, *([f"beside   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
+        return [*lines, *([f"widths   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
     lines += [
         f"method   {found.method}",
         f"memory   about {_bytes(found.memory)} for {found.tiles} tiles",
@@ -130,7 +130,7 @@ def _lines(found: Any) -> list[str]:
     ]
     return [
         *lines,
-        *([f"beside   {_bytes(found.halfwidths)} of half-widths before compression"] if found.halfwidths else []),
+        *([f"widths   {_bytes(found.halfwidths)} of half-widths before compression"] if found.halfwidths else []),
     ]
 
 

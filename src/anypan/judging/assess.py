@@ -46,10 +46,10 @@ def assess(
         seen = _opened(fused, pair)
         try:
             scene = replace(view, source=_Known(view.source, seen, corner, view.ratio))
-            values = _known(judge(_Rows(seen, *window), scene, _names("fr")), fused)
+            values = _some(judge(_Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
                 against = _against(_opened(reference, pair), seen, window, view.ratio)
-                values = _known(against, reference) | values
+                values = _some(against, reference) | values
         finally:
             seen.close()
         return values | _facts(pair, sensor)
@@ -77,7 +77,7 @@ def _corners(image: Raster) -> tuple[tuple[int, int], tuple[int, int]]:
     return (0, 0), (image.shape[1], image.shape[0])
 
 
-def _known(values: dict[str, float], path: File) -> dict[str, float]:
+def _some(values: dict[str, float], path: File) -> dict[str, float]:
     """The values, unless there is none."""
     if all(math.isnan(value) for value in values.values()):
         raise UserError(f"{path} has no pixels to judge that PAN and MS have, too: check its nodata value and mask.")

@@ -71,15 +71,15 @@ def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: S
     """
     protocol = read_protocol(path)
     sensors = sensors_of(protocol)
-    out = _made(Path(folder))
+    out = _created(Path(folder))
     with opened(out / ROWS) as ledger:
         contenders = _contenders(protocol, sensors, out / WEIGHTS, device, say)
         rows = list(ledger.rows)
         for sensor in sensors.values():
-            rivals = {one.cell.name: one for one in contenders if one.cell.judges(sensor)}
+            judged = {one.cell.name: one for one in contenders if one.cell.judges(sensor)}
             scenes = [replace(scene, side=protocol.side) for scene in sensor.judged]
             before = len(rows)
-            for row in run(scenes, rivals, protocol.protocols, protocol.mode, device, done=list(rows)):
+            for row in run(scenes, judged, protocol.protocols, protocol.mode, device, done=list(rows)):
                 ledger.append(row)
                 rows.append(row)
             say(f"{sensor.name}: {len(rows) - before} rows made")
@@ -88,7 +88,7 @@ def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: S
     return write_card(_current(rows, protocol, sensors, contenders), text, out / CARD, known)
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     try:
         (folder / WEIGHTS).mkdir(parents=True, exist_ok=True)
     except OSError as problem:

@@ -53,7 +53,7 @@ class Unit:
             known = {**self.scene.head, "protocol": self.protocol, "mode": self.mode}
             for name in (each for each in self.methods if each not in self.earlier):
                 facts = self.methods[name].facts | {"device": self.device} | _versions()
-                yield known | {"method": name, "error": _said(problem)} | facts
+                yield known | {"method": name, "error": _reason(problem)} | facts
             return
         for name, method in self.methods.items():
             if self.earlier.get(name) != given:
@@ -75,18 +75,18 @@ def run(
     In this order with one job; more work on scenes side by side, each in a process of its own, and rows come as they
     are made: then every method is one of contenders(). ``done``: rows that need not be made again.
     """
-    rivals = {name: as_contender(method) for name, method in methods.items()}
+    contenders = {name: as_contender(method) for name, method in methods.items()}
     finished = {_key(row): row for row in done}
-    heads = {name: rival.facts | {"device": device} | _versions() for name, rival in rivals.items()}
+    heads = {name: contender.facts | {"device": device} | _versions() for name, contender in contenders.items()}
     units = []
     for scene in map(as_entry, scenes):
         for protocol in scene.offers(protocols):
             head = {"scene": scene.name, "protocol": protocol, "mode": mode}
             keys = {name: _key(head | {"method": name} | facts) for name, facts in heads.items()}
             rows = {name: finished[key] for name, key in keys.items() if key in finished}
-            earlier = {name: row.get("inputs_sha256") for name, row in rows.items() if _stands(row, rivals[name])}
-            if len(earlier) < len(rivals):
-                units.append(Unit(scene, protocol, mode, device, rivals, earlier))
+            earlier = {name: row.get("inputs_sha256") for name, row in rows.items() if _stands(row, contenders[name])}
+            if len(earlier) < len(contenders):
+                units.append(Unit(scene, protocol, mode, device, contenders, earlier))
     yield from (row for unit in units for row in unit.rows()) if jobs == 1 else side_by_side(units, jobs)
 
 
@@ -98,24 +98,24 @@ def _key(row: Row) -> str:
     return json.dumps([known, row.get("versions", {}).get("anypan")], sort_keys=True)
 
 
-def _stands(row: Row, rival: Contender) -> bool:
+def _stands(row: Row, contender: Contender) -> bool:
     """False where an image that was fused elsewhere is another by now, or there at last."""
-    if not isinstance(rival, Images) or "inputs_sha256" not in row:
+    if not isinstance(contender, Images) or "inputs_sha256" not in row:
         return True
-    return rival.image(row).get("image_sha256") == row.get("image_sha256")
+    return contender.image(row).get("image_sha256") == row.get("image_sha256")
 
 
 def judge_case(case: Case, name: str, method: Contender | Method, device: str = "cpu") -> Row:
     """The row of one method on one case. Metrics that are not finite are None."""
-    rival = as_contender(method)
+    contender = as_contender(method)
     row = {**_head(case.facts), "method": name}
     tail = case.facts | {"inputs_sha256": inputs_sha256(case)} | _versions() | {"device": device}
     try:
-        tail |= rival.facts | (rival.image(case.facts) if isinstance(rival, Images) else {})
-        outcome = rival.fuse(case, device)
+        tail |= contender.facts | (contender.image(case.facts) if isinstance(contender, Images) else {})
+        outcome = contender.fuse(case, device)
         values = _values(case, outcome.fused)
     except Exception as problem:  # whatever is wrong with a method, the other methods are to be judged
-        return row | {"error": _said(problem)} | tail
+        return row | {"error": _reason(problem)} | tail
     row |= {"seconds": _rounded(outcome.seconds, 4), "peak_mib": _rounded(outcome.peak_mib, 1)}
     row |= {key: value if math.isfinite(value) else None for key, value in values.items()}
     return row | tail | outcome.facts
@@ -152,7 +152,7 @@ def _head(facts: Row) -> Row:
     return {key: facts[key] for key in ("scene", "sensor", "protocol", "mode")}
 
 
-def _said(problem: Exception) -> str:
+def _reason(problem: Exception) -> str:
     return str(problem) if isinstance(problem, UserError) else f"{type(problem).__name__}: {problem}"
 
 

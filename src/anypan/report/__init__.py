@@ -5,7 +5,7 @@ from anypan.report.compare import Line, compare
 from anypan.report.fusion import fusion_page
 from anypan.report.look import Look, Spectra
 from anypan.report.pictures import Layer, Layers
-from anypan.report.published import Published, beside, published
+from anypan.report.published import Published, comparable, published
 from anypan.report.rows import Metrics, Row, read
 from anypan.report.tables import markdown_table
 from anypan.report.training import is_run, training_page
@@ -19,7 +19,7 @@ __all__ = [
     "Published",
     "Row",
     "Spectra",
-    "beside",
+    "comparable",
     "compare",
     "fusion_page",
     "is_run",

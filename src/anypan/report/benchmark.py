@@ -144,8 +144,8 @@ class _Report:
 
     def _rival(self, name: str, table: Table) -> tuple[str, float] | None:
         """The best classical method in one column, and its value."""
-        rivals = {one: table.body[one][name].value for one in self.classical if name in table.body.get(one, {})}
-        return min(rivals.items(), key=lambda rival: loss(rival[1], self.metrics[name][0]), default=None)
+        reached = {one: table.body[one][name].value for one in self.classical if name in table.body.get(one, {})}
+        return min(reached.items(), key=lambda found: loss(found[1], self.metrics[name][0]), default=None)
 
     def tables(self) -> Iterator[str]:
         if self.groups:

@@ -43,7 +43,7 @@ def fusion_page(
 
 def facts_table(facts: Mapping[str, object]) -> str:
     """Names and values in two columns; a list becomes one line each."""
-    return _pairs((name, _said(value)) for name, value in facts.items()) if facts else ""
+    return _pairs((name, _text(value)) for name, value in facts.items()) if facts else ""
 
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
@@ -51,7 +51,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> str:
     return f"<div class=scroll><table class=facts><tbody>{lines}</tbody></table></div>"
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "<br>".join(escape(str(one)) for one in value) or "&ndash;"
     return escape(str(value))

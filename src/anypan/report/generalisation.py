@@ -268,8 +268,8 @@ def _gaps(results: Results) -> str:
     errors: dict[tuple[str, str, str], list[str]] = {}
     for row in results.failures:
         errors.setdefault((row["scene"], row["protocol"], row["error"]), []).append(row["method"])
-    told = [f"{scene}, {protocol}: {error} ({'; '.join(who)})" for (scene, protocol, error), who in errors.items()]
-    said = [f"- {reason}\n" for reason in (*reasons, *told)]
+    failures = [f"{scene}, {protocol}: {error} ({'; '.join(who)})" for (scene, protocol, error), who in errors.items()]
+    said = [f"- {reason}\n" for reason in (*reasons, *failures)]
     said += [f"- {PARTIAL}: a mean over fewer scenes than the column's others.\n"] if errors else []
     return f"## Where there is no figure\n{''.join(said)}" if said else ""
 

@@ -18,19 +18,19 @@ def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, I
 
     A section whose parts are all empty is left out. UserError if the file cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with reporting(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = beside.open("w", encoding="utf-8")
+        stream = draft.open("w", encoding="utf-8")
     try:
         with stream:
             for part in _page(title, lead, sections):
                 with reporting(path):
                     stream.write(part)
         with reporting(path):
-            os.replace(beside, path)
+            os.replace(draft, path)
     finally:
-        beside.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     return path
 
 

@@ -38,24 +38,24 @@ class Published:
 @cache
 def published() -> dict[str, Published]:
     """The published tables that ship with the package, by name."""
-    told = tomllib.loads((files("anypan.report") / "published.toml").read_text(encoding="utf-8"))
-    return {name: _table(name, **entry) for name, entry in told.items()}
+    tables = tomllib.loads((files("anypan.report") / "published.toml").read_text(encoding="utf-8"))
+    return {name: _table(name, **entry) for name, entry in tables.items()}
 
 
 def _table(
     name: str, title: str, source: str, images: int, columns: Sequence[str], rows: Mapping[str, Sequence[float]], **rest
 ) -> Published:
-    values = {method: _known(columns, row, f"{name}, {method}") for method, row in rows.items()}
+    values = {method: _by_column(columns, row, f"{name}, {method}") for method, row in rows.items()}
     return Published(name, title, source, images, rest.get("rules", {}), values, rest.get("why", ""))
 
 
-def _known(columns: Sequence[str], row: Sequence[float], place: str) -> dict[str, float]:
+def _by_column(columns: Sequence[str], row: Sequence[float], place: str) -> dict[str, float]:
     if len(columns) != len(row):
         raise ValueError(f"{place}: {len(row)} values for {len(columns)} columns")
     return {column: float(value) for column, value in zip(columns, row, strict=True) if value == value}
 
 
-def beside(name: str, rows: Sequence[Row]) -> Published:
+def comparable(name: str, rows: Sequence[Row]) -> Published:
     """The table called ``name``, if these rows may stand beside it: UserError that says why not otherwise."""
     tables = published()
     if name not in tables:

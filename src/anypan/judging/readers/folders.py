@@ -29,14 +29,14 @@ def _is_scene(folder: Path) -> bool:
 
 
 def _read(folder: Path) -> Images:
-    told = _told(folder)
-    names = told.get("band_order")
-    bits = re.match(r"\d{1,2}(?!\d)", str(told.get("bit_depth", "")))
+    stated = _description(folder)
+    names = stated.get("band_order")
+    bits = re.match(r"\d{1,2}(?!\d)", str(stated.get("bit_depth", "")))
     about = About(
-        sensor=str(told.get("sensor", "unknown")),
+        sensor=str(stated.get("sensor", "unknown")),
         bands=tuple(names) if isinstance(names, list) else (),
         full_scale=2.0 ** int(bits[0]) - 1 if bits else None,
-        extra={"quality": told.get("quality")},
+        extra={"quality": stated.get("quality")},
     )
     truth = folder / "gt.tif"
     return Images(folder / "pan.tif", folder / "ms.tif", truth if truth.exists() else None, about)
@@ -44,20 +44,20 @@ def _read(folder: Path) -> Images:
 
 def _sensor(folder: Path) -> str:
     try:
-        return str(_told(folder).get("sensor", "unknown"))
+        return str(_description(folder).get("sensor", "unknown"))
     except UserError:
         return "unknown"
 
 
-def _told(folder: Path) -> dict[str, Any]:
+def _description(folder: Path) -> dict[str, Any]:
     path = folder / "scene.json"
     try:
-        told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        stated = None
+    if not isinstance(stated, dict):
         raise UserError(f"{path} is no JSON object: mend it or take it away, a scene needs none.")
-    return told
+    return stated
 
 
 LAYOUT = Layout(

@@ -19,7 +19,7 @@ from anypan.runtime.errors import UserError
 SCALES = {"landsat7": 255, "cresda": 4095, "maxar": 10000, "landsat8": 65535, "landsat9": 65535, "others": 255}
 SENSOR_OF = {"landsat7": "Landsat7", "landsat8": "Landsat8", "landsat9": "Landsat9"}
 KEYS = ("pan", "ms", "pan_label", "ms_label")
-Told = dict[str, str]
+Listed = dict[str, str]
 
 
 def _find(root: Path, split: str) -> Iterator[Entry]:
@@ -38,47 +38,47 @@ def _find(root: Path, split: str) -> Iterator[Entry]:
 def _scenes(root: Path, path: Path, line: str, stem: str, split: str) -> Iterator[Entry]:
     group = path.parent.parent.name
     try:
-        told = _told(path, line)
-        sensor = _sensor(group, told)
-        reduced, full = (partial(_read, root, path, told, sensor, part) for part in (True, False))
+        entry = _entry(path, line)
+        sensor = _sensor(group, entry)
+        reduced, full = (partial(_read, root, path, entry, sensor, part) for part in (True, False))
     except UserError as problem:
         sensor, reduced, full = group, failing(problem), failing(problem)
     yield Entry(f"{stem}/reduced", LAYOUT.name, sensor, reduced, split, ("rr",))
     yield Entry(f"{stem}/full", LAYOUT.name, sensor, full, split, ("fr",))
 
 
-def _told(path: Path, line: str) -> Told:
+def _entry(path: Path, line: str) -> Listed:
     try:
-        told = json.loads(line)
+        entry = json.loads(line)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or not all(isinstance(told.get(key), str) for key in KEYS):
+        entry = None
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in KEYS):
         raise UserError(f"{path} has a line that does not name {', '.join(KEYS)}: fetch the file again.")
-    return {key: told[key] for key in KEYS}
+    return {key: entry[key] for key in KEYS}
 
 
-def _sensor(group: str, told: Told) -> str:
+def _sensor(group: str, entry: Listed) -> str:
     """The group's if it has one alone, else what a part of the image's path names, else the group."""
-    named = SENSOR_OF.get(group) or sensor_in(told["ms"].replace("\\", "/"))
+    named = SENSOR_OF.get(group) or sensor_in(entry["ms"].replace("\\", "/"))
     return group if named == "unknown" else named
 
 
-def _read(root: Path, path: Path, told: Told, sensor: str, reduced: bool) -> Images:
+def _read(root: Path, path: Path, entry: Listed, sensor: str, reduced: bool) -> Images:
     keys = ("pan", "ms", "ms_label") if reduced else ("pan_label", "ms_label")
-    pan, ms, *truth = (_below(root, path, told[key]) for key in keys)
+    pan, ms, *truth = (_below(root, path, entry[key]) for key in keys)
     about = About(sensor, (), SCALES[path.parent.parent.name], "unknown" if reduced else "centred")
     return Images(pan, ms, truth[0] if truth else None, about)
 
 
-def _below(root: Path, path: Path, told: str) -> Path:
+def _below(root: Path, path: Path, name: str) -> Path:
     """The image that a line names, where the set lies now: by the longest end of its path that is below the set."""
-    parts = [part for part in re.split(r"[\\/]+", told) if part not in ("", ".")]
+    parts = [part for part in re.split(r"[\\/]+", name) if part not in ("", ".")]
     places = [path.parent.joinpath(*parts)]
     if root.is_dir():
         places += [root.joinpath(*parts[start:]) for start in range(max(1, len(parts) - 1))]
     found = next((place for place in places if place.is_file()), None)
     if found is None or ".." in parts:
-        raise UserError(f"{path} names {told}, which is not below {root}: complete the set.")
+        raise UserError(f"{path} names {name}, which is not below {root}: complete the set.")
     return found
 
 

@@ -58,9 +58,9 @@ def _small(ms: NDArray[Any], pan: NDArray[Any]) -> bool:
 
 
 def _check_ratio(path: Path, found: Found, pan: NDArray[Any], ms: NDArray[Any]) -> None:
-    told = _number(found, "ratio")
-    if told and (pan.shape[1] != told * ms.shape[1] or pan.shape[2] != told * ms.shape[2]):
-        raise UserError(f"{path} states the ratio {told:g}, but its images have another: fetch the published file.")
+    stated = _number(found, "ratio")
+    if stated and (pan.shape[1] != stated * ms.shape[1] or pan.shape[2] != stated * ms.shape[2]):
+        raise UserError(f"{path} states the ratio {stated:g}, but its images have another: fetch the published file.")
 
 
 def _full_scale(found: Found, images: tuple[NDArray[Any], ...]) -> float | None:
