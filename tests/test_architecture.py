@@ -30,6 +30,9 @@ MOST_ROOMS, MOST_LOOSE_FILES = 25, 5
 WITHOUT_TORCH = (
     "runtime/errors.py",
     "runtime/bounds.py",
+    "runtime/columns.py",
+    "runtime/digest.py",
+    "runtime/keywords.py",
     "runtime/memory.py",
     "geometry/grid.py",
     "geometry/tiles.py",

@@ -15,6 +15,7 @@ from anypan import api, options
 from anypan.judging.contenders import contenders
 from anypan.methods import CLASSICAL, METHODS
 from anypan.methods.resolve import resolve, usable
+from anypan.pair.align import pair_of_arrays
 from anypan.runtime.errors import UserError
 from anypan.train import adapt
 from anypan.weights import FOLDER, available
@@ -90,9 +91,24 @@ def test_every_public_name_is_there_and_typed():
 def test_a_scene_that_is_fitted_once_is_fused_as_often_as_wanted():
     pan, ms = landscape(96, 96)
     whole = anypan.fuse(pan, ms, method="GSA", register=False)
-    from anypan.pair.align import pair_of_arrays
-
     scene = pair_of_arrays(pan, ms, register=False).scene
     fuser = anypan.fit(scene, "GSA")
     assert np.array_equal(anypan.fuse_scene(scene, fuser).numpy(), whole)
     assert np.array_equal(anypan.fuse_scene(scene, fuser, tile=48).numpy(), whole)
+
+
+@pytest.mark.parametrize(
+    ("text", "homes"),
+    [
+        ('".safetensors"', {"weights/__init__.py"}),
+        ('removesuffix("+")', set()),
+        ('endswith("+")', set()),
+        ('"detail transfer (', {"runtime/columns.py"}),
+        ("getattr(fuser", set()),
+        ("getattr(network", set()),
+    ],
+)
+def test_a_thing_is_spelt_where_it_is_known(text, homes):
+    package = Path(anypan.__file__).parent
+    found = {f.relative_to(package).as_posix() for f in package.rglob("*.py") if text in f.read_text(encoding="utf-8")}
+    assert found == homes

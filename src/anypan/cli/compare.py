@@ -10,11 +10,9 @@ from typing import Any
 import click
 
 from anypan.cli.console import print_table
+from anypan.runtime.columns import HEADLINES
 
-_HEADLINES = {
-    "rr": ("Q2n", "SAM", "ERGAS"),
-    "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS", "HQNR"),
-}
+_HEADLINES = HEADLINES | {"fr": (*HEADLINES["fr"], "HQNR")}
 _HEAD = ("method", "scenes", "mean", "std", "rank", "gain", "low", "high", "p", "p (Holm)")
 _BESIDE = "Lay this published table beside the rows, if set and rules are the same; 'list' names the tables."
 

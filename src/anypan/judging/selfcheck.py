@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from anypan.metrics import METRICS, Reference, cc, d_rho, detail_transfer, ergas, judge, psnr, q, q2n, sam, scc
-from anypan.metrics.detail import EXPLAINED, HIGH, LOW
+from anypan.metrics.detail import EXPLAINED
 from anypan.metrics.unipan import whole_q
 from anypan.optics.mtf import Sampling, toolbox_kernel
 from anypan.pair.scene import Scene, from_arrays
+from anypan.runtime.columns import HIGH, LOW
 
 BANDS, SIZE, RATIO, PEAK = 4, 64, 4, 2047.0
 GOLDEN = {

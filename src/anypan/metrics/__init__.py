@@ -10,7 +10,7 @@ from torch import Tensor
 
 from anypan.metrics.cc import cc
 from anypan.metrics.d_rho import d_rho
-from anypan.metrics.detail import HIGH, LOW, detail_transfer
+from anypan.metrics.detail import detail_transfer
 from anypan.metrics.ergas import ergas
 from anypan.metrics.psnr import psnr
 from anypan.metrics.q import q
@@ -21,6 +21,7 @@ from anypan.metrics.sam import sam
 from anypan.metrics.scc import scc
 from anypan.metrics.ssim import ssim
 from anypan.metrics.strips import Image
+from anypan.runtime.columns import HIGH, LOW
 
 __all__ = [
     "METRICS", "Metric", "Reference", "better", "cc", "d_rho", "detail_transfer", "ergas", "judge",

@@ -11,8 +11,9 @@ from torch import Tensor
 from anypan.metrics.strips import FR_BLOCK, Image, strips
 from anypan.metrics.windows import blocks, box_sum, whole_blocks
 from anypan.pair.scene import Scene
+from anypan.runtime.columns import HIGH, LOW
 
-LOW, HIGH, EXPLAINED = "detail transfer (low)", "detail transfer (high)", "R2"
+EXPLAINED = "R2"
 MEAN_OF = 9  # side of the window whose mean the high-pass removes
 
 

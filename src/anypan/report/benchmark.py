@@ -25,25 +25,22 @@ from anypan.report.rows import (
     read,
 )
 from anypan.report.tables import Table
+from anypan.runtime.columns import HEADLINES, HIGH, LOW
 from anypan.runtime.errors import UserError
 
 TOTAL = 54_000_000
 RICHEST = 6_000_000
 FEWEST = 300_000
-HEADLINES = {
-    "rr": ("Q2n", "SAM", "ERGAS"),
-    "fr": ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS"),
-}
-SPREADS = {"rr": ("Q2n", "SAM", "ERGAS"), "fr": ("detail transfer (low)", "D_rho", "R-ERGAS", "HQNR")}
+SPREADS = {"rr": HEADLINES["rr"], "fr": (LOW, "D_rho", "R-ERGAS", "HQNR")}
 RADARS = {
     "rr": ("Q2n", "Q", "SCC", "SSIM", "PSNR", "RMSE", "ERGAS", "SAM"),
-    "fr": ("HQNR", "D_lambda_K", "D_s", "D_rho", "detail transfer (low)", "detail transfer (high)", "R-ERGAS",
+    "fr": ("HQNR", "D_lambda_K", "D_s", "D_rho", LOW, HIGH, "R-ERGAS",
            "R-SAM", "R-Q2n"),
 }  # fmt: skip
 NOTE = """All metrics at once: further out is better. The rim is the best method of the metric, the centre the worst, or
 what is three times as far from the best as the middle method. Box plots: a dot is a scene, the box the middle half of
 them, the bar the median."""
-TRADE = ("ERGAS", "detail transfer (low)")
+TRADE = ("ERGAS", LOW)
 LEAD = """<p>Pansharpening gives the colours of a coarse multispectral image (MS) the detail of a sharp panchromatic one
 (PAN). This page compares methods that do it, in two ways. <b>Reduced resolution</b>: the images are blurred and
 thinned first, so that the original MS is the truth to be found. <b>Full resolution</b>: the images as they are, judged

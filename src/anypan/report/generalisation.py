@@ -12,8 +12,9 @@ from anypan.report.page import reporting
 from anypan.report.plots import heat, standalone
 from anypan.report.rows import Mean, Metrics, Row, by, failed, loss, mean
 from anypan.report.tables import ARROWS
+from anypan.runtime.columns import HIGH, LOW
 
-COLUMNS = {"rr": ("Q2n", "ERGAS", "SAM"), "fr": ("D_rho", "detail transfer (low)", "detail transfer (high)")}
+COLUMNS = {"rr": ("Q2n", "ERGAS", "SAM"), "fr": ("D_rho", LOW, HIGH)}
 NAMES = tuple(name for names in COLUMNS.values() for name in names)
 DRAWN = ("ERGAS", "D_rho")
 NONE, PARTIAL = "-", "†"
