@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test check bench study study-smoke format clean
+.PHONY: help demo test quick check bench study study-smoke format clean
 
 help:
 	@echo "make demo    install into .venv, render a scene, fuse it, write demo/report.html"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests, as many side by side as there are cores; make quick: without those over 2 s"
 	@echo "make check   formatting, lint, types, and that the tables in the docs are up to date"
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
@@ -24,7 +24,10 @@ demo: $(INSTALLED)
 	@$(BIN)/anypan demo demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --dist worksteal
+
+quick: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical --dist worksteal -m 'not slow'
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -16,3 +16,14 @@ def shared() -> Path:
             pytest.fail(f"{SHARED} is missing: on CI the real scenes must be present")
         pytest.skip("no shared data beside the checkout")
     return SHARED / "data"
+
+
+SLOW = Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow.txt, which take more than 2 s on one core: pytest -m "not slow" leaves them out."""
+    for item in items:
+        name = f"{item.path.name}::{item.name.split('[')[0]}"
+        if name in SLOW:
+            item.add_marker(pytest.mark.slow)

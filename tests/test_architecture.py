@@ -173,3 +173,10 @@ def test_no_pickle_reaches_torch() -> None:
         if not any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords)
     ]
     assert not offenders
+
+
+def test_tests_that_are_called_slow_are_there() -> None:
+    tests = {file.name: file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_*.py")}
+    slow = [line.split("::") for line in (ROOT / "tests" / "slow.txt").read_text(encoding="utf-8").split()]
+    assert slow == sorted(slow)
+    assert not [name for file, name in slow if f"def {name}(" not in tests.get(file, "")]

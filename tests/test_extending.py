@@ -51,7 +51,6 @@ def test_the_page_shows_one_of_each_kind() -> None:
     assert len(FILE.findall(text)) == 3 and len(LINE.findall(text)) == 5
 
 
-@pytest.mark.slow
 def test_what_is_added_by_the_page_passes_the_contracts(extended: Path) -> None:
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in CONTRACTS)]
     line += ["-k", "Mean or RMSE or Example or golden_value or imports or screen or public"]

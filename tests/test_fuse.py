@@ -53,7 +53,7 @@ def test_tiles_do_not_show(name: str) -> None:
     pair = pair_of_arrays(PAN, MS, register=False)
     fuser = METHODS[name](pair.scene)
     whole = fuse_scene(pair.scene, fuser)
-    tiled = fuse_scene(pair.scene, fuser, tile=32)
+    tiled = fuse_scene(pair.scene, fuser, tile=32 if name in CLASSICAL else 64)
     assert whole.shape == (3, 96, 120)
     if name in CLASSICAL:  # sums of shifted copies, the same whatever the window
         assert torch.equal(whole, tiled)
