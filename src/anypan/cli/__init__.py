@@ -20,6 +20,7 @@ class _Cli(click.Group):
     """A group whose failures are one sentence on stderr and an exit code, never a traceback for a user's mistake."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run a verb; a UserError is one sentence on stderr and exit code 2."""
         options["standalone_mode"] = False
         try:
             sys.exit(super().main(*args, **options) or 0)
@@ -33,6 +34,7 @@ class _Cli(click.Group):
             _fail("error: the memory ran out: choose smaller tiles with --tile.", EXIT_MEMORY)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of use."""
         return list(self.commands)
 
 

@@ -54,6 +54,7 @@ class Source:
 
     @property
     def name(self) -> str:
+        """What messages call the source: its path, else its kind."""
         return str(getattr(self, "path", type(self).__name__))
 
     def parts(self) -> Sequence[str]:

@@ -25,6 +25,7 @@ class Grid:
 
     @property
     def georeferenced(self) -> bool:
+        """True if the transform says where the pixels lie on the ground."""
         return self.transform != IDENTITY
 
 
@@ -42,6 +43,7 @@ class Lattice:
     exact: bool = True
 
     def overlaps(self, pan_shape: tuple[int, int]) -> bool:
+        """True if it shares a pixel with a PAN of ``pan_shape`` (H, W)."""
         return place(self, pan_shape) is not None
 
 

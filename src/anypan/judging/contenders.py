@@ -110,6 +110,7 @@ class Images:
 
     @property
     def facts(self) -> dict[str, Any]:
+        """The folder's name."""
         return {"images": self.folder.name}
 
     def fuse(self, case: Case, device: str) -> Outcome:

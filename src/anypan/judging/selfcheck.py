@@ -41,6 +41,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """True if the value found lies within the tolerance of the right one."""
         return abs(self.found - self.right) <= self.within
 
 

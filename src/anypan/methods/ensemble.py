@@ -42,18 +42,22 @@ class Ensemble(Fuser):
 
     @property
     def halo(self) -> int:
+        """As the fuser's."""
         return self.fuser.halo
 
     @property
     def cell(self) -> int:
+        """As the fuser's."""
         return self.fuser.cell
 
     @property
     def tile(self) -> int | None:
+        """As the fuser's."""
         return self.fuser.tile
 
     @property
     def device(self) -> str:
+        """As the fuser's."""
         return self.fuser.device
 
     def to(self, device: str) -> Ensemble:

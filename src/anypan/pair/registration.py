@@ -45,6 +45,7 @@ class Registration:
 
     @property
     def confident(self) -> bool:
+        """True if the shift was measured well enough to correct the scene for it."""
         return self.confidence >= CONFIDENT
 
     def sentence(self, corrected: bool) -> str:

@@ -34,6 +34,7 @@ class Patch:
 
     @property
     def ratio(self) -> int:
+        """PAN pixels along a side of an MS pixel."""
         return self.pan.shape[-2] // self.lrms.shape[-2]
 
     def core(self, image: Tensor) -> Tensor:
@@ -68,6 +69,7 @@ class Scene:
 
     @property
     def ratio(self) -> int:
+        """PAN pixels along a side of an MS pixel."""
         return self.sampling.ratio
 
     def read(self, tile: Tile) -> Patch:

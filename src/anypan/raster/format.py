@@ -34,6 +34,7 @@ class Format:
 
     @property
     def floating(self) -> bool:
+        """True if pixels are floating-point numbers."""
         return np.dtype(self.dtype).kind == "f"
 
     @property

@@ -49,6 +49,7 @@ class Raster:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(H, W)."""
         return self.grid.shape
 
     @property
@@ -81,6 +82,7 @@ class Raster:
         return out, valid
 
     def close(self) -> None:
+        """Close its files."""
         for dataset in self.datasets:
             dataset.close()
 

@@ -95,6 +95,7 @@ class _Report:
         self.order = [*(name for name in classical if name in found), *self.own]
 
     def sections(self, pictures: Pictures | None) -> list[tuple[str, str, Iterable[str]]]:
+        """The page's sections as HTML, in order."""
         return [
             ("summary", "In short", self.summary()),
             ("tables", "Tables", self.tables()),
@@ -105,6 +106,7 @@ class _Report:
         ]
 
     def summary(self) -> Iterator[str]:
+        """What the method in focus reaches, beside the best of the classical ones."""
         sensors, failures = by(self.rows, "sensor"), sum(map(failed, self.rows))
         counts = ((self.scenes, "scene"), (sensors, "sensor"), (self.order, "method"))
         said = ", ".join(_count(len(things), thing) for things, thing in counts)
@@ -145,6 +147,7 @@ class _Report:
         return min(reached.items(), key=lambda found: loss(found[1], self.metrics[name][0]), default=None)
 
     def tables(self) -> Iterator[str]:
+        """Means by method, a table for each group."""
         if self.groups:
             yield f"<p class=note>The best of a column is underlined. Click a heading to sort.</p>{SPREAD_BUTTON}"
         for group, rows in self.groups.items():
@@ -167,6 +170,7 @@ class _Report:
         return found
 
     def plots(self) -> Iterator[str]:
+        """Radars, boxes and the trade between errors and detail."""
         pairs = dict.fromkeys((group.ratio, group.mode) for group in self.groups)
         trades = "".join(self._trade(*pair) for pair in pairs)
         if trades:
@@ -203,6 +207,7 @@ class _Report:
         return f"<figure class=plot><figcaption>Ratio {ratio}</figcaption>{drawn}</figure>"
 
     def pictures(self, pictures: Pictures | None) -> Iterator[str]:
+        """The viewers of the scenes that are shown."""
         if pictures is None:
             return
         names = [name for name in self.scenes if callable(pictures) or name in pictures]
@@ -234,6 +239,7 @@ class _Report:
         return f"<details><summary>Values of this scene</summary>{made}</details>" if made else ""
 
     def errors(self) -> Iterator[str]:
+        """The rows that failed, with their reasons."""
         lines = "".join(
             f"<tr><th scope=row>{escape(str(row['scene']))}</th><td>{escape(row['protocol'])}</td>"
             f"<td>{escape(str(row['method']))}</td><td>{escape(str(row['error']))}</td></tr>"

@@ -34,6 +34,7 @@ class Line:
 
     @property
     def label(self) -> str:
+        """What a table calls the line."""
         names = {CLASSICAL: self.start, AS_IS: "as it is", ONE: f"learnt from {self.sensor}"}
         said = names.get(self.kind, "learnt from all but the judged")
         return f"{said}, {self.tuning}" if self.tuning else said
@@ -79,6 +80,7 @@ class Results:
 
     @property
     def classical(self) -> list[Line]:
+        """The lines of classical methods."""
         return [line for line in self.lines if line.kind == CLASSICAL]
 
     def mean(self, line: Line, sensor: str, name: str) -> Mean | None:
@@ -89,6 +91,7 @@ class Results:
         return self._means[key]
 
     def value(self, line: Line, sensor: str, name: str) -> float | None:
+        """The mean of a line on a sensor; None where there is none."""
         found = self.mean(line, sensor, name)
         return None if found is None else found.value
 

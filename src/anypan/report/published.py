@@ -32,6 +32,7 @@ class Published:
 
     @property
     def metrics(self) -> tuple[str, ...]:
+        """The metrics that the table gives."""
         return tuple(dict.fromkeys(name for of in self.values.values() for name in of))
 
 

@@ -37,6 +37,7 @@ class Group:
 
     @property
     def title(self) -> str:
+        """What a heading calls the group."""
         mode = f", {self.mode} mode" if self.mode else ""
         apart = ", scenes that came degraded" if self.degraded else ""
         return f"{PROTOCOLS.get(self.protocol, self.protocol)}, ratio {self.ratio}{mode}{apart}"

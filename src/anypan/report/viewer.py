@@ -47,6 +47,7 @@ class View:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(H, W) of the pixels that are shown."""
         return self.pan.shape[0], self.pan.shape[1]
 
 

@@ -72,6 +72,7 @@ class Stored:
 
     @property
     def architecture(self) -> str:
+        """The name of its network in ``ARCHITECTURES``."""
         return self.header["architecture"]
 
     @property

@@ -30,6 +30,7 @@ class Proportional(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return max(self.sampling.reach, 2 * (2**self.levels - 1))
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

@@ -39,6 +39,7 @@ class Contrast(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

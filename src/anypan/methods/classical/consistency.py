@@ -22,6 +22,7 @@ class Consistent(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.fuser.halo + self.steps * self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ class Expansion(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

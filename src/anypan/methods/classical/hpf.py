@@ -28,6 +28,7 @@ class HighPass(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return max(self.sampling.reach, self.radius)
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
@@ -45,6 +46,7 @@ class Smoothing(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return max(self.sampling.reach, self.radius)
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

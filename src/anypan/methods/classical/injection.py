@@ -52,6 +52,7 @@ class Substitution(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
@@ -73,6 +74,7 @@ class Pyramid(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
@@ -98,6 +100,7 @@ class Modulation(Fuser):
 
     @property
     def halo(self) -> int:
+        """Context in PAN pixels on each side."""
         return self.sampling.reach
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

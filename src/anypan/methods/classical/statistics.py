@@ -36,6 +36,7 @@ class Statistics:
 
     @property
     def std(self) -> Tensor:
+        """Standard deviations of the bands (B,), in their unit."""
         return self.variance.sqrt()
 
     @property
