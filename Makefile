@@ -35,7 +35,6 @@ check: $(INSTALLED)
 	$(BIN)/pyright
 	$(BIN)/python runs/docs.py --check
 	$(BIN)/python runs/paper/page.py --check
-	$(BIN)/python runs/paper/parts_page.py --check
 	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python speed/speed.py --check

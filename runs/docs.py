@@ -11,13 +11,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
-from anypan.methods import CLASSICAL
+from anypan.methods import FORMULAS
 from anypan.metrics import METRICS
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
-from anypan.report.rows import PROTOCOLS, groups, latest
+from anypan.report.rows import PROTOCOLS, groups, latest, oracle, resampled
 from anypan.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,8 +26,9 @@ KNOWN = {name: (metric.best, metric.direction, metric.description) for name, met
 DETAIL = ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")
 COLUMNS = {"rr": ("Q2n", "SAM", "ERGAS", "SCC"), "fr": (*DETAIL, "D_lambda_K", "D_s", "HQNR")}
 MAIN = ("Q2n", "SAM", "ERGAS", *DETAIL)
-SHORT = ("EXP", "GSA", "BDSD-PC", "MTF-GLP-FS", "MTF-GLP-HPM-R")  # of the classical methods in the main table
+SHORT = ("EXP", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R", "MTF-GLP-FS + consistency")  # of the formulas in the main table
 MODE = "physical"
+JUDGES = ("Q2n", "SAM", "ERGAS")
 
 
 def table(name: str, rows: Sequence[Row]) -> str:
@@ -40,7 +42,7 @@ def table(name: str, rows: Sequence[Row]) -> str:
     chosen = _chosen(rows, protocol, int(ratio), mode or MODE)
     if not chosen:
         raise UserError(f"results/ has no rows for the table {name!r}: run the benchmark, or take the table out.")
-    return markdown_table(chosen, COLUMNS[protocol], KNOWN, CLASSICAL)
+    return markdown_table(chosen, COLUMNS[protocol], KNOWN, tuple(FORMULAS))
 
 
 def _main(rows: Sequence[Row]) -> str:
@@ -49,18 +51,31 @@ def _main(rows: Sequence[Row]) -> str:
         both = [*_chosen(rows, "rr", ratio), *_chosen(rows, "fr", ratio)]
         if not both:
             continue
-        made = markdown_table(both, MAIN, KNOWN, CLASSICAL)
-        hidden = tuple(f"| {one} |" for one in CLASSICAL if one not in SHORT)
+        made = markdown_table(both, MAIN, KNOWN, tuple(FORMULAS))
+        hidden = tuple(f"| {one} |" for one in FORMULAS if one not in SHORT)
         shown = "\n".join(line for line in made.splitlines() if not line.startswith(hidden))
         counts = [len({row[key] for row in both}) for key in ("scene", "sensor")]
         parts.append(f"Ratio {ratio}: {counts[0]} scenes of {counts[1]} sensors.\n\n{shown}\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, _resampled(rows)])
+
+
+def _resampled(rows: Sequence[Row]) -> str:
+    """A line on the scenes that stand apart: the mean of the network, of EXP and of the best formula of each."""
+    found = [row for row in latest(rows) if resampled(row) and (row["protocol"], row.get("mode")) == ("rr", MODE)]
+    bars = oracle(found, KNOWN, tuple(FORMULAS))
+    said = [_means(name, [row for row in found if row["method"] == name]) for name in ("anypan-s", "EXP")]
+    return f"{len(bars)} GaoFen-2 scenes that came degraded, apart: {', '.join([*said, _means('oracle', bars)])}."
+
+
+def _means(name: str, rows: Sequence[Row]) -> str:
+    return f"{name} " + " / ".join(f"{fmean(row[key] for row in rows):.{3 if key != 'Q2n' else 4}f}" for key in JUDGES)
 
 
 def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) -> list[Row]:
     """The judged rows of one group; at full resolution real pairs only."""
     return [row for group, found in groups(rows).items() for row in found
-            if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded]  # fmt: skip
+            if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded
+            and not resampled(row)]  # fmt: skip
 
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:

@@ -40,7 +40,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from anypan.models import ARCHITECTURES
-from anypan.optics.mtf import BlockSampling, Sampling
+from anypan.optics.blocks import BlockSampling
+from anypan.optics.mtf import Sampling
 from anypan.optics.normalise import Moments, pan_at_ms_scale
 from anypan.runtime import memory
 from anypan.weights import load, save

@@ -13,10 +13,9 @@ from anypan.optics.normalise import Moments, pan_at_ms_scale
 
 NAMES = sorted(ARCHITECTURES)
 SMALL: dict[str, dict[str, Any]] = {
-    "anypan-s": {"trunk": 8, "band": 8, "blocks": 1, "bases": 2},
-    "anypan-b": {"trunk": 8, "band": 8, "blocks": 2, "bases": 2},
-    "anypan-t": {"trunk": 8, "band": 8, "blocks": 3, "bases": 2, "heads": 2, "window": 4},
-    "anypan-m": {"trunk": 8, "band": 8, "blocks": 3, "bases": 2, "inner": 8, "state": 2, "window": 4},
+    "anypan-s": {"trunk": 8, "band": 8, "blocks": 1, "bases": 1},
+    "anypan-t": {"trunk": 8, "band": 8, "blocks": 3, "bases": 1, "heads": 2, "window": 4},
+    "anypan-m": {"trunk": 8, "band": 8, "blocks": 3, "bases": 1, "inner": 8, "state": 2, "window": 4},
     "PNN": {"first": 8, "second": 8},
     "PanNet": {"features": 8, "blocks": 1},
     "FusionNet": {"features": 8, "blocks": 1},

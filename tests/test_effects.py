@@ -112,6 +112,63 @@ def test_haze_adds_a_constant_to_each_band_within_its_depth(image):
     assert 0.5 <= float(depth.min()) < float(depth.max()) <= 1.5
 
 
+def test_a_reduced_scene_has_an_ms_of_the_gain_told_and_a_truth_whatever_the_pans_sharpness():
+    batch = drawn(scenes=40, size=48, reduced=1.0, wide=1.0, misregistered=1.0, overstated=1.0, gain_error=0.2)
+    seen = batch.sampling.degrade(batch.reference, batch.gnyq)
+    assert torch.allclose(seen[..., 2:-2, 2:-2], batch.lrms[..., 2:-2, 2:-2], atol=1e-4)
+    softer = batch.history.reference_gain < batch.history.pan_gain
+    assert 0.1 < float(softer.float().mean()) < 0.9
+    assert not drawn(scenes=40, size=48, reduced=0.0).history.hits.get("reduced scenes", torch.zeros(1)).any()
+
+
+def test_the_truth_of_a_reduced_scene_is_noisy_and_displaced_as_asked():
+    quiet, noisy = (drawn(reduced=1.0, snr_reduced=(snr, snr), reduced_displacement=0.0) for snr in (1e6, 50))
+    error = (noisy.reference - quiet.reference).std() / quiet.reference.mean()
+    assert float(error) == pytest.approx(1 / 50, rel=0.15)
+    moved = drawn(reduced=1.0, snr_reduced=(1e6, 1e6), reduced_displacement=0.5)
+    assert torch.equal(moved.pan, quiet.pan) and not torch.allclose(moved.reference, quiet.reference, atol=1e-2)
+
+
+@pytest.mark.parametrize("ratio, share", [(2, 0.5), (4, 0.1)])
+def test_coarse_noise_is_that_of_the_range_and_rarer_at_high_ratios(ratio, share):
+    batch = drawn(scenes=400, size=16, ratios={ratio: 1.0}, grainy=0.5, snr_grainy=(40, 40))
+    hit = batch.history.hits["coarse noise"]
+    assert float(hit.float().mean()) == pytest.approx(share, abs=0.08)
+    quiet = drawn(scenes=400, size=16, ratios={ratio: 1.0})
+    noise = ((batch.lrms - quiet.lrms) / quiet.lrms.mean((1, 2, 3), keepdim=True))[hit]
+    assert float(noise.std()) == pytest.approx(1 / 40, rel=0.2)
+    assert torch.equal(batch.lrms[~hit], quiet.lrms[~hit])
+
+
+def test_foreign_light_leaves_the_share_of_the_pans_detail_explained_that_its_part_says():
+    pan = torch.randn(3, 2, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    mixed = spectral.add_apart(pan, RNG(0), (0.5, 0.5))
+    detail, explained = spectral._detail(mixed), spectral._detail(pan)
+    correlation = (detail * explained).sum() / (detail.norm() * explained.norm())
+    assert float(correlation**2) == pytest.approx(1 / 1.25, abs=0.02)
+
+
+def test_local_inversion_turns_detail_in_places_in_the_share_of_bands_asked(image):
+    turned = spectral.invert(image, RNG(0), 1.0)
+    before, after = spectral._detail(image), turned - (image - spectral._detail(image))
+    gain = torch.nn.functional.avg_pool2d((before * after).flatten(0, 1), 8) / torch.nn.functional.avg_pool2d(
+        (before * before).flatten(0, 1), 8
+    )
+    assert float(gain.min()) < -0.5 and float(gain.max()) > 0.9
+    assert torch.equal(spectral.invert(image, RNG(0), 0.0), image)
+
+
+def test_flat_ground_is_dark_and_smooth_in_every_band_and_the_rest_stays(image):
+    flat = spectral.flatten(image, RNG(1), 1.0, (0.1, 0.1))
+    wet = (flat - image).abs().amin(2) > 0.05
+    dry = (flat - image).abs().amax(2) < 1e-3
+    assert float(wet.float().mean()) > 0.1 and float(dry.float().mean()) > 0.1
+    level = 0.1 * image.mean((1, 3, 4))
+    calm = (flat - level[:, None, :, None, None]).abs().amax(2) < 0.012
+    assert bool(flat[:, :, 0][calm].std() < 0.05 * image[:, :, 0].std())
+    assert torch.equal(spectral.flatten(image, RNG(0), 0.0, (0.1, 0.1)), image)
+
+
 LAWS = {
     "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
     "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
@@ -125,8 +182,13 @@ LAWS = {
     "haze": test_haze_adds_a_constant_to_each_band_within_its_depth,
     "unseen bands": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
     "hidden light": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
+    "foreign light": test_foreign_light_leaves_the_share_of_the_pans_detail_explained_that_its_part_says,
+    "local inversion": test_local_inversion_turns_detail_in_places_in_the_share_of_bands_asked,
+    "flat ground": test_flat_ground_is_dark_and_smooth_in_every_band_and_the_rest_stays,
     "PAN curve": test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike,
     "channel shuffling": one_image.test_shuffling_is_a_permutation_that_the_weights_of_the_pan_follow,
+    "reduced scenes": test_a_reduced_scene_has_an_ms_of_the_gain_told_and_a_truth_whatever_the_pans_sharpness,
+    "coarse noise": test_coarse_noise_is_that_of_the_range_and_rarer_at_high_ratios,
     "wide gains": test_gains_of_the_ms_come_from_the_wide_range_or_from_the_usual_one,
     "sharpening": one_image.test_sharpening_raises_the_contrast_of_edges_and_leaves_flat_ground,
     "overstated gains": batches.test_a_pan_sharpened_on_the_ground_is_told_the_gain_of_the_table,

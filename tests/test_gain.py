@@ -44,15 +44,22 @@ def test_a_measurement_on_unrelated_bands_is_not_believed():
     assert followed(unrelated) == scene.gnyq
 
 
+def test_noise_is_what_a_band_has_alone():
+    quiet, noisy = (measure_gain(scene_made_with(0.3, noise=noise)).alone for noise in (0.0, 0.3))
+    assert all(one < 0.02 for one in quiet)
+    assert all(other > 10 * one for one, other in zip(quiet, noisy, strict=True))
+
+
 def test_a_batch_measures_what_a_scene_measures():
     made = [scene_made_with(gnyq) for gnyq in (0.15, 0.3, 0.5)]
     parts = [scene.whole() for scene in made]
     pan, lrms = (torch.stack([getattr(part, name) for part in parts]) for name in ("pan", "lrms"))
     sampling = DenseSampling(4, (pan.shape[-2], pan.shape[-1]))
-    gains, explained = measure_gains(pan, lrms, sampling, 1)
-    for scene, gain, share in zip(made, gains.tolist(), explained.tolist(), strict=True):
+    gains, explained, alone = measure_gains(pan, lrms, sampling, 1)
+    for scene, gain, share, own in zip(made, gains.tolist(), explained.tolist(), alone.tolist(), strict=True):
         measured = measure_gain(scene)
         assert gain == pytest.approx(measured.gnyq, rel=0.02)
         assert share == pytest.approx(measured.explained, abs=0.005)
-    together, _ = measure_gains(pan[1:2].repeat(3, 1, 1, 1), lrms[1:2].repeat(3, 1, 1, 1), sampling, 3)
+        assert own == pytest.approx(measured.alone, abs=0.02)
+    together, *_ = measure_gains(pan[1:2].repeat(3, 1, 1, 1), lrms[1:2].repeat(3, 1, 1, 1), sampling, 3)
     assert together.tolist() == pytest.approx([gains[1].item()])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from anypan.train.losses import angle_loss, fusion_loss, texture_loss
+from anypan.train.losses import angle_loss, fusion_loss, texture_loss, transfer_loss
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def images():
 
 def test_the_angle_is_that_of_plain_regression_over_itself_and_ignores_brightness(images):
     reference, fused, plain = images
-    assert float(angle_loss(reference, reference, plain)) == 0
+    assert float(angle_loss(reference, reference, plain)) < 1e-4
     assert float(angle_loss(plain, reference, plain)) == pytest.approx(1)
     assert 0 < float(angle_loss(fused, reference, plain)) < 1
     assert float(angle_loss(3 * fused, reference, plain)) == pytest.approx(float(angle_loss(fused, reference, plain)))
@@ -40,12 +40,23 @@ def test_one_large_error_costs_more_than_the_same_sum_of_small_ones(images):
     )
 
 
-def test_texture_is_asked_for_where_a_band_follows_the_pan_only(images):
+def test_texture_is_asked_for_up_to_the_references_and_of_some_patches_only(images):
     reference, _, _ = images
-    pan, flat = reference.mean(1, keepdim=True), torch.ones_like(reference)
+    pan = reference.mean(1, keepdim=True)
     noise = torch.rand(reference.shape, generator=torch.Generator().manual_seed(3))
-    injected = flat + pan
-    follows, apart = torch.ones(2, 3), torch.zeros(2, 3)
-    assert float(texture_loss(noise, flat, injected, pan, follows)) > 0.5
-    assert float(texture_loss(noise, flat, injected, pan, apart)) < 0.3
-    assert float(texture_loss(injected, flat, injected, pan, follows)) < 1e-4
+    every, none = torch.ones(2), torch.zeros(2)
+    assert float(texture_loss(noise, reference, pan, every)) > 0.2
+    assert float(texture_loss(noise, reference, pan, none)) == 0
+    assert float(texture_loss(pan.expand_as(noise), reference, pan, every)) < 1e-4
+    assert float(texture_loss(noise, noise, pan, every)) == 0
+
+
+def test_transfer_counts_too_much_of_the_finest_octave_like_too_little(images):
+    reference, _, _ = images
+    pan, weights = reference.mean(1, keepdim=True), torch.full((2, 3), 1 / 3)
+    less, more = reference - 0.3 * (pan - 1), reference + 0.3 * (pan - 1)
+    assert float(transfer_loss(reference, reference, pan, weights)) == 0
+    assert float(transfer_loss(more, reference, pan, weights)) == pytest.approx(0.3, abs=0.01)
+    assert float(transfer_loss(less, reference, pan, weights)) == pytest.approx(0.3, abs=0.01)
+    smooth = reference + torch.linspace(0, 1, 32)
+    assert float(transfer_loss(smooth, reference, pan, weights)) < 1e-3

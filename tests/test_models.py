@@ -37,7 +37,7 @@ def test_band_order_goes_through(name):
     pan, lrms, scale, gnyq, sampling = inputs_of(5, 4, (6, 6))
     order = torch.tensor([3, 0, 4, 2, 1])
     network = network_of(name)
-    of_bands = ("mean", "std", "slope", "weights", "level")
+    of_bands = ("mean", "std", "slope", "weights", "level", "alone")
     permuted_scale = dataclasses.replace(scale, **{field: getattr(scale, field)[:, order] for field in of_bands})
     with torch.inference_mode():
         fused = network(pan, lrms, scale, gnyq, sampling)
@@ -56,14 +56,6 @@ def test_a_network_for_four_bands_does_the_same_in_every_group():
         whole = network(pan, lrms, *rest)
         assert torch.equal(whole[:, :4], network(pan, lrms[:, :4], *rest))
         assert torch.equal(whole[:, 4:], network(pan, lrms[:, 3:], *rest)[:, 1:])
-
-
-def test_anypan_b_begins_as_anypan_s():
-    small, large, inputs = load("anypan-s"), ARCHITECTURES["anypan-b"].network(), inputs_of(4, 4, (8, 8))
-    lacking = large.load_state_dict(small.state_dict(), strict=False)
-    assert not lacking.unexpected_keys and all(key.startswith("blocks.") for key in lacking.missing_keys)
-    with torch.inference_mode():
-        assert torch.equal(small(*inputs), large(*inputs))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,4 +172,4 @@ def test_cost_and_size_are_as_the_documentation_says(name, monkeypatch):
     ]  # fmt: skip
     assert products == pytest.approx(int(rows[0][5].replace(",", "")), rel=1e-3)
     if name.startswith("anypan"):
-        assert parameters <= 1_000_000 and products <= (40_000 if name == "anypan-s" else 150_000)
+        assert parameters <= 1_000_000 and products <= (18_000 if name == "anypan-s" else 150_000)

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anypan.optics.mtf import BlockSampling, DenseSampling, Sampling, gaussian_taps, sigma_for, toolbox_kernel
+from anypan.optics.blocks import BlockSampling
+from anypan.optics.mtf import DenseSampling, Sampling, gaussian_taps, sigma_for, toolbox_kernel
 
 RATIOS = st.integers(2, 6)
 PHASES = st.floats(-0.5, 0.5)

@@ -9,29 +9,45 @@ import argparse
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
-from anypan.methods import CLASSICAL
+from anypan.methods import FORMULAS
 from anypan.metrics import METRICS
-from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, wins
+from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, resampled, wins
 
 LOW, HIGH = "detail transfer (low)", "detail transfer (high)"
 JUDGES = ("Q2n", "ERGAS", "SAM")
 EXPLAINED = 0.8  # R2 from which on a scene's PAN counts as explained by its bands
 TARGETS = {
-    4: {"Q2n - oracle": 0.009, "ERGAS / oracle": 0.92, "SAM / oracle": 0.87, "wins": 0.7},
-    2: {"Q2n - oracle": 0.010, "ERGAS / oracle": 0.92, "SAM / oracle": 0.92, "wins": 0.7},
-    0: {LOW: 0.88, HIGH: 0.90, "worst": 0.75, "D_rho / MTF-GLP-HPM-R": 1.05, "R-ERGAS / MTF-GLP-FS": 1.0},
-}
+    4: {"Q2n - oracle": 0.020, "ERGAS / oracle": 0.82, "SAM / oracle": 0.80, "wins": 0.9},
+    2: {"Q2n - oracle": 0.006, "ERGAS / oracle": 0.90, "SAM / oracle": 0.92, "wins": 1.0},
+    -4: {
+        LOW: (0.92, 1.05),
+        HIGH: (0.92, 1.05),
+        "worst": 0.75,
+        "D_rho / MTF-GLP-HPM-R": 1.25,
+        "R-ERGAS / MTF-GLP-FS": 0.60,
+    },
+    -2: {
+        LOW: (0.90, 1.06),
+        HIGH: (0.90, 1.06),
+        "worst": 0.75,
+        "D_rho / MTF-GLP-HPM-R": 1.05,
+        "R-ERGAS / MTF-GLP-FS": 0.45,
+    },
+}  # by ratio; of full resolution below 0
 KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
 
 
-def summarise(rows: Iterable[Row], classical: Sequence[str] = CLASSICAL, mode: str = "physical") -> list[dict]:
+def summarise(rows: Iterable[Row], classical: Sequence[str] = tuple(FORMULAS), mode: str = "physical") -> list[dict]:
     """One entry for each protocol, ratio and method: the columns of TARGETS, over the scenes that it was judged on.
 
     Means are over sensors, first over a sensor's scenes; ratios are ratios of such means over the same scenes. Oracle:
-    per scene and metric the best of ``classical``. Scenes that came degraded count at reduced resolution only. worst:
+    per scene and metric the best of ``classical``. Scenes that came degraded count at reduced resolution only,
+    those that came resampled not at all. worst:
     the least detail transfer, low or high, of a scene whose PAN its bands explain (R2 above EXPLAINED).
     """
-    usable = [row for row in latest(rows) if not failed(row) and (row.get("mode") or mode) == mode]
+    usable = [
+        row for row in latest(rows) if not failed(row) and not resampled(row) and (row.get("mode") or mode) == mode
+    ]
     found = []
     for ratio in sorted({round(row["ratio"]) for row in usable}, reverse=True):
         of_ratio = [row for row in usable if round(row["ratio"]) == ratio]
@@ -89,13 +105,16 @@ def _same_scenes(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["scene"] in scenes]
 
 
-def reached(column: str, value: float, target: float) -> bool:
-    """True if a column's value is at least as good as its target."""
+def reached(column: str, value: float, target: float | tuple[float, float]) -> bool:
+    """True if a column's value is at least as good as its target, or within it."""
+    if isinstance(target, tuple):
+        return target[0] <= value <= target[1]
     return value <= target if " / " in column else value >= target
 
 
 def _markdown(entries: Sequence[dict], protocol: str, ratio: int) -> str:
-    targets = TARGETS[0] if protocol == "fr" else TARGETS.get(ratio, TARGETS[2])
+    near = ratio if ratio in TARGETS else 2
+    targets = TARGETS[-near if protocol == "fr" else near]
     title = f"{'Full' if protocol == 'fr' else 'Reduced'} resolution, ratio {ratio}"
     lines = [["Method", "scenes", *targets], ["---", *["---:"] * (len(targets) + 1)]]
     for entry in entries:
@@ -104,8 +123,12 @@ def _markdown(entries: Sequence[dict], protocol: str, ratio: int) -> str:
             f"**{said}**" if reached(c, entry[c], targets[c]) else said for c, said in zip(targets, cells, strict=True)
         ]
         lines.append([entry["method"], str(entry["scenes"]), *marked])
-    lines.append(["*target*", "", *(f"{value:g}" for value in targets.values())])
+    lines.append(["*target*", "", *(_target(value) for value in targets.values())])
     return f"{title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _target(value: float | tuple[float, float]) -> str:
+    return f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
 
 
 def main() -> None:

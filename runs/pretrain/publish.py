@@ -27,9 +27,6 @@ SOURCES = (
 )
 SUMMARIES = {
     "anypan-s": "The default: a small convolutional network for any bands, any order, any ratio.",
-    "anypan-b": "The default's larger sister: twice as many blocks, 1.7 times the multiply-adds.",
-    "anypan-t": "A Transformer for any bands, any order, any ratio: attention in windows and over the bands.",
-    "anypan-m": "A state space network (Mamba) for any bands, any order, any ratio.",
 }
 
 

@@ -67,7 +67,7 @@ def fuse(
     Raises UserError: one sentence on what the caller can mend.
     """
     settings, start = options_of(Options, options, "fuse()"), time.perf_counter()
-    chosen = _chosen(method, settings.best)
+    chosen = _chosen(method, settings.best, settings.sharpness)
     if out is None and settings.uncertainty is not None:
         raise UserError("The uncertainty is written to a file beside the output: name an output file (out), too.")
     with raster.environment(torch.get_num_threads()), memory.kept(), _open(pan, ms, settings) as pair:
@@ -118,7 +118,7 @@ def plan(
 ) -> Plan:
     """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
     settings = options_of(Options, options, "plan()")
-    chosen = _chosen(method, settings.best)
+    chosen = _chosen(method, settings.best, settings.sharpness)
     with raster.environment(), _open(pan, ms, settings) as pair:
         if out is not None:
             for path, form in _outputs(out, pair, settings).items():
@@ -135,8 +135,9 @@ def fit(scene: Scene, method: File = "anypan-s", best: bool = False) -> Fuser:
     return _chosen(method, best).fit(scene)
 
 
-def _chosen(method: File, best: bool) -> MethodRef:
+def _chosen(method: File, best: bool, sharpness: float | None = None) -> MethodRef:
     found = resolve(method)
+    found = found if sharpness is None else found.sharpened(sharpness)
     return found.best if best else found
 
 

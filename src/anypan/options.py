@@ -33,6 +33,7 @@ class FuseOptions(TypedDict, total=False):
     device: str
     tile: int | None
     best: bool
+    sharpness: float | None
     uncertainty: str | PathLike[str] | None
     overwrite: bool
     allow_vrt: bool
@@ -49,6 +50,8 @@ class Options:
     ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side, at
     least 16. A ``device`` or ``tile`` that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
+    ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
+    given they take what the truth's should be, which is 0.5 of it.
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
     ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
     """
@@ -59,6 +62,7 @@ class Options:
     device: str = "cpu"
     tile: int | None = None
     best: bool = False
+    sharpness: float | None = None
     uncertainty: str | PathLike[str] | None = None
     overwrite: bool = False
     allow_vrt: bool = False
@@ -70,6 +74,8 @@ class Options:
         check_device(self.device)
         if self.tile is not None:
             Bounds(16).check("tile", self.tile)
+        if self.sharpness is not None:
+            Bounds(0, 1).check("sharpness", self.sharpness)
 
 
 @dataclass(frozen=True)

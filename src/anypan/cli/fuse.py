@@ -24,6 +24,7 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
+_SHARPNESS = "0: most faithful to the MS, 1: all of the PAN's texture.  [default: 0.5, what the truth's should be]"
 _UNCERTAINTY = "Also write how far each pixel may be off: half-widths that held 68 % of this scene's errors, reduced."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
@@ -37,6 +38,7 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("out", metavar="OUT")
 @click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
 @click.option("--best", is_flag=True, help=_BEST)
+@click.option("--sharpness", type=click.FloatRange(0, 1), metavar="S", help=_SHARPNESS)
 @click.option("--uncertainty", metavar="FILE", help=_UNCERTAINTY)
 @opening_options
 @working_options

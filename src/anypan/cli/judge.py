@@ -68,7 +68,7 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
       anypan report runs/first runs/second
     """
     from anypan.judging.gallery import described, fusible, pictures
-    from anypan.methods import CLASSICAL
+    from anypan.methods import FORMULAS
     from anypan.report import is_run, read, training_page, write
 
     if all(map(is_run, rows)):
@@ -80,4 +80,4 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
         raise click.UsageError("Missing option '-o'.")
     known = read(rows)
     shown = pictures(scenes, method, options["show"] or fusible(known)) if scenes else None
-    click.echo(write(known, out, described(), CLASSICAL, method, shown, options["tables"]))
+    click.echo(write(known, out, described(), tuple(FORMULAS), method, shown, options["tables"]))

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.methods.base import Fuser, Method
-from anypan.models.anypan_s import CELL
-from anypan.optics.mtf import BlockSampling, Sampling
+from anypan.models.cells import CELL
+from anypan.optics.blocks import BlockSampling
+from anypan.optics.mtf import Sampling
 from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.pair.gain import effective_gnyq, measure_gain
 from anypan.pair.scene import Scene
@@ -33,6 +34,7 @@ class NeuralFuser(Fuser):
     halo: int
     cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it
+    sharpness: float | None = None  # as the network takes it, if it takes one
 
     @property
     def device(self) -> str:
@@ -52,7 +54,8 @@ class NeuralFuser(Fuser):
         height, width = pan.shape[-2:]
         pan, lrms = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None])
         pan, lrms = whole_cells(pan, lrms, self.sampling.ratio, self.cell)
-        fused = self.network(pan, lrms, self.scale, self.gnyq, self.sampling)
+        wish = {} if self.sharpness is None else {"sharpness": self.sharpness}
+        fused = self.network(pan, lrms, self.scale, self.gnyq, self.sampling, **wish)
         return self.scale.invert(fused)[0, :, :height, :width]
 
 
@@ -66,11 +69,15 @@ def whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tenso
     return F.pad(pan, (0, right * ratio, 0, below * ratio), mode="replicate"), lrms
 
 
-def neural(name: str | Path) -> Method:
-    """The method of the weights ``name`` (in the package) or of a weight file."""
+def neural(name: str | Path, sharpness: float | None = None) -> Method:
+    """The method of the weights ``name`` (in the package) or of a weight file.
+
+    ``sharpness``, 0 to 1, is for networks that take it.
+    """
 
     def fit(scene: Scene) -> Fuser:
-        return fitted(_loaded(str(name)), scene)
+        network = _loaded(str(name))
+        return replace(fitted(network, scene), sharpness=sharpness)
 
     return fit
 
@@ -82,7 +89,8 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     gnyq = effective_gnyq(scene.gnyq, measured)
     told = torch.tensor([gnyq])
     scale = scale_of(scene, gnyq, sampling)
-    scale = scale.measured(torch.tensor([measured.gnyq]), torch.tensor([measured.explained]), told)
+    gain, explained, alone = (torch.tensor([v]) for v in (measured.gnyq, measured.explained, measured.alone))
+    scale = scale.measured(gain, explained, alone, told)
     unit = math.lcm(network.cell, scene.ratio)
     halo = unit * math.ceil(network.halo(sampling) / unit)
     return NeuralFuser(network, scale, told, sampling, halo, network.cell, network.tile)

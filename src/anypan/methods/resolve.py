@@ -25,19 +25,21 @@ class MethodRef:
     """A method by what decides its result; it can be sent to another process.
 
     ``name`` as reports and rows have it. Of a network ``weights``, a name in the package or the path of a file, and
-    ``ensemble``: whether it is the mean over all 8 ways to turn and mirror a scene.
+    ``ensemble``: whether it is the mean over all 8 ways to turn and mirror a scene; ``sharpness`` as in ``Options``.
     """
 
     name: str
     weights: str | None = None
     ensemble: bool = False
+    sharpness: float | None = None
 
     @property
     def fit(self) -> Method:
         """What fits it to a scene."""
         if self.weights is None:
             return METHODS[self.name]
-        return best_of(neural(self.weights)) if self.ensemble else neural(self.weights)
+        method = neural(self.weights, self.sharpness)
+        return best_of(method) if self.ensemble else method
 
     @property
     def weights_sha256(self) -> str | None:
@@ -64,6 +66,12 @@ class MethodRef:
                 f"{self.name} is no network, as 'best' needs: leave it out, or choose a network as the method."
             )
         return self if self.ensemble else replace(self, name=self.name + BEST, ensemble=True)
+
+    def sharpened(self, sharpness: float) -> MethodRef:
+        """The same network at a sharpness from 0 to 1. UserError of a formula, and of a network that takes none."""
+        if not getattr(self.network, "takes_sharpness", False):
+            raise UserError(f"{self.name} takes no sharpness: leave it out, or choose anypan-s as the method.")
+        return replace(self, sharpness=sharpness)
 
 
 def resolve(name: str | PathLike[str], others: str = "a .safetensors file") -> MethodRef:

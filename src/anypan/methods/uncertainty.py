@@ -19,7 +19,8 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
-from anypan.optics.mtf import BlockSampling, DenseSampling, Sampling
+from anypan.optics.blocks import BlockSampling
+from anypan.optics.mtf import DenseSampling, Sampling
 from anypan.optics.normalise import (
     REGRESSION_REACH,
     SMOOTHED,

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from anypan.models import anypan_b, anypan_m, anypan_s, anypan_t, fusionnet, panformer, panmamba, pannet, pnn
+from anypan.models import anypan_m, anypan_s, anypan_t, fusionnet, panformer, panmamba, pannet, pnn
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ BODY = (r"^head\.", r"^body\.")
 
 ARCHITECTURES: dict[str, Architecture] = {
     "anypan-s": Architecture(anypan_s.AnypanS, anypan_s.Config, "cnn", ANYPAN),
-    "anypan-b": Architecture(anypan_b.AnypanB, anypan_b.Config, "cnn", ANYPAN),
     "anypan-t": Architecture(anypan_t.AnypanT, anypan_t.Config, "transformer", ANYPAN),
     "anypan-m": Architecture(anypan_m.AnypanM, anypan_m.Config, "mamba", ANYPAN),
     "PNN": Architecture(pnn.PNN, pnn.Config, "cnn", (r"^first\.", r"^second\."), "Masi et al., 2016", False),

@@ -30,7 +30,7 @@ class Config(anypan_s.Config):
     trunk: int = 48
     band: int = 32
     blocks: int = 4
-    bases: int = 16
+    bases: int = 4
     inner: int = 64  # channels that are scanned
     state: int = 8
     window: int = 16  # cells along a side

@@ -26,7 +26,7 @@ class Config(anypan_s.Config):
     trunk: int = 48
     band: int = 32
     blocks: int = 4
-    bases: int = 16
+    bases: int = 4
     heads: int = 4
     window: int = 8  # cells along a side
 

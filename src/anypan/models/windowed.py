@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from anypan.models.anypan_s import CELL, AnypanS
+from anypan.models.anypan_s import AnypanS
+from anypan.models.cells import CELL
 from anypan.optics.mtf import Sampling
 
 LOCAL = 3  # cells that convolutions reach before the first window and after the last

@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.geometry.window import extended
@@ -95,8 +94,8 @@ class Sampling:
         """EXP: interpolate (..., h, w) on the MS grid to (..., ratio * h, ratio * w) on the PAN grid."""
         if self.convention == "toolbox":
             return _interp23(lrms, self.ratio)
-        rows = _expand_axis(lrms, self.ratio, self.phase[0], -2)
-        return _expand_axis(rows, self.ratio, self.phase[1], -1)
+        rows = expanded_axis(lrms, self.ratio, self.phase[0], -2)
+        return expanded_axis(rows, self.ratio, self.phase[1], -1)
 
     def lowpass(self, image: Tensor, gnyq: Sequence[float]) -> Tensor:
         """MTF filter of (C, H, W) with one gain a channel, still on the PAN grid (no decimation)."""
@@ -112,8 +111,12 @@ class Sampling:
         if self.convention == "toolbox":
             half = self.ratio // 2
             return _filter2d(image, gnyq, self.ratio)[..., half :: self.ratio, half :: self.ratio]
-        rows = self._degrade_axis(image, gnyq, self.phase[0], -2)
-        return self._degrade_axis(rows, gnyq, self.phase[1], -1)
+        rows = self.degrade_axis(image, gnyq, self.phase[0], -2)
+        return self.degrade_axis(rows, gnyq, self.phase[1], -1)
+
+    def reproject(self, lrms: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
+        """What degrade() makes of expand(): (..., C, h, w) to the same, on the MS grid."""
+        return self.degrade(self.expand(lrms), gnyq)
 
     def collect(self, image: Tensor) -> Tensor:
         """Transpose of the physical expand(), over ratio squared: (..., H, W) to (..., H / ratio, W / ratio).
@@ -127,7 +130,8 @@ class Sampling:
     def _radius(self) -> int:
         return 3 * self.ratio + 1
 
-    def _degrade_axis(self, image: Tensor, gnyq: Sequence[float] | Tensor, phase: float, axis: int) -> Tensor:
+    def degrade_axis(self, image: Tensor, gnyq: Sequence[float] | Tensor, phase: float, axis: int) -> Tensor:
+        """Blur and sample along one axis, -2 or -1, with a gain a channel."""
         centre = (self.ratio - 1) / 2 + phase
         base = math.floor(centre)
         radius = self._radius()
@@ -159,7 +163,8 @@ def _lagrange(position: float) -> Tensor:
     return torch.tensor(weights, dtype=torch.float64)
 
 
-def _expand_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+def expanded_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+    """The physical interpolation of (..., h, w) along one axis, -2 or -1: ``ratio`` times as long."""
     shape = list(lrms.shape)
     size = shape[axis]
     shape[axis] = size * ratio
@@ -223,77 +228,6 @@ def _circular(image: Tensor, weights: np.ndarray, axis: int) -> Tensor:
     return total
 
 
-class BlockSampling(Sampling):
-    """The physical Sampling as products with small matrices, block after block: for networks, without gradients.
-
-    Five times faster than shifted sums and equal to them but for rounding, which may depend on the size of the array:
-    classical methods, whose tiles equal the whole bit for bit, keep to the sums.
-    """
-
-    def expand(self, lrms: Tensor) -> Tensor:
-        sides = [_block(n) for n in lrms.shape[-2:]]
-        rows, cols = (_expansion_block(self.ratio, p, side) for p, side in zip(self.phase, sides, strict=True))
-        down = _down(lrms.flatten(0, -3), [rows] * math.prod(lrms.shape[:-2]), sides[0])
-        return _across(down, [cols] * len(down), sides[1]).unflatten(0, lrms.shape[:-2])
-
-    def degrade(self, image: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
-        lead = np.broadcast_shapes(image.shape[:-2], torch.as_tensor(gnyq).shape)  # that of torch imports sympy
-        gains = torch.as_tensor(gnyq, dtype=torch.float64).expand(lead).flatten().tolist()
-        planes = image.expand(*lead, -1, -1).flatten(0, -3)
-        sides = [_block(n // self.ratio) for n in image.shape[-2:]]
-        rows, cols = (
-            [_gaussian_block(gain, self.ratio, p, side) for gain in gains]
-            for p, side in zip(self.phase, sides, strict=True)
-        )
-        down = _down(planes, rows, sides[0] * self.ratio)
-        return _across(down, cols, sides[1] * self.ratio).unflatten(0, lead)
-
-
-def _block(size: int) -> int:
-    """MS pixels in a block of an axis of ``size``: a divisor if there is one near the best, so that none is cut."""
-    return next((side for side in (16, 15, 17, 14, 18, 13, 12, 20, 11, 22, 10, 24, 9, 8) if size % side == 0), 16)
-
-
-@lru_cache(maxsize=64)
-def _expansion_block(ratio: int, phase: float, side: int) -> Tensor:
-    """(ratio * side, side + 2 * margin): expansion of a block of MS pixels that has its margins."""
-    margin = NODES // 2 + math.ceil(abs(phase) / ratio)
-    whole = expansion_matrix(ratio, side + 2 * margin, phase)
-    return whole[ratio * margin : ratio * (margin + side)].float()
-
-
-@lru_cache(maxsize=256)
-def _gaussian_block(gnyq: float, ratio: int, phase: float, side: int) -> Tensor:
-    """(side, ratio * (side + 2 * margin)): MTF filter and sampling of a block of PAN pixels that has its margins."""
-    margin = 4 + math.ceil(abs(phase) / ratio)
-    size = ratio * (side + 2 * margin)
-    sampling = Sampling(ratio, (phase, phase))
-    whole = sampling._degrade_axis(torch.eye(size, dtype=torch.float64), torch.tensor(gnyq), phase, -2)
-    return whole[margin : margin + side].float()
-
-
-def _down(planes: Tensor, matrices: Sequence[Tensor], step: int) -> Tensor:
-    """Each ``step`` rows of the planes (P, H, W), with the margins that they need, through the plane's matrix."""
-    (made, seen), (height, width) = matrices[0].shape, planes.shape[-2:]
-    margin, count = (seen - step) // 2, -(-height // step)
-    padded = F.pad(planes, (0, 0, margin, margin + count * step - height), mode="replicate")
-    out = planes.new_empty(len(planes), count, made, width)
-    for plane, matrix, into in zip(padded, matrices, out, strict=True):
-        torch.bmm(matrix.to(plane).expand(count, -1, -1), plane.unfold(0, seen, step).mT, out=into)
-    return out.flatten(1, 2)[:, : height * made // step]
-
-
-def _across(planes: Tensor, matrices: Sequence[Tensor], step: int) -> Tensor:
-    """The same for columns."""
-    (made, seen), (height, width) = matrices[0].shape, planes.shape[-2:]
-    margin, count = (seen - step) // 2, -(-width // step)
-    padded = F.pad(planes, (margin, margin + count * step - width, 0, 0), mode="replicate")
-    out = planes.new_empty(len(planes), height * count, made)
-    for plane, matrix, into in zip(padded, matrices, out, strict=True):
-        torch.mm(plane.unfold(1, seen, step).reshape(-1, seen), matrix.to(plane).T, out=into)
-    return out.view(len(planes), height, count * made)[..., : width * made // step]
-
-
 class DenseSampling:
     """The physical Sampling as dense matrices: much faster to differentiate on small training patches.
 
@@ -303,6 +237,7 @@ class DenseSampling:
     def __init__(self, ratio: int, pan_shape: tuple[int, int], phase: tuple[float, float] = (0.0, 0.0)) -> None:
         self.ratio, self.phase, self.pan_shape = ratio, phase, pan_shape
         self._expand = [expansion_matrix(ratio, n // ratio, p) for n, p in zip(pan_shape, phase, strict=True)]
+        self._degrade: dict[bytes, tuple[Tensor, Tensor]] = {}
 
     def expand(self, lrms: Tensor) -> Tensor:
         with torch.autocast(lrms.device.type, enabled=False):  # three figures are not enough for interpolation
@@ -312,14 +247,36 @@ class DenseSampling:
     def degrade(self, image: Tensor, gnyq: Tensor) -> Tensor:
         """MTF filter and sampling of (..., C, H, W) with gains (..., C)."""
         with torch.autocast(image.device.type, enabled=False):
-            sizes = zip(self.pan_shape, self.phase, strict=True)
-            rows, cols = (gaussian_matrix(gnyq, self.ratio, n, p) for n, p in sizes)
+            rows, cols = self._filters(gnyq)
             return rows.to(image) @ image @ cols.to(image).mT
+
+    def reproject(self, lrms: Tensor, gnyq: Tensor) -> Tensor:
+        """degrade(expand()) of (..., C, h, w) with gains (..., C), as products on the MS grid."""
+        with torch.autocast(lrms.device.type, enabled=False):
+            pairs = zip(self._filters(gnyq), self._expand, strict=True)
+            rows, cols = (down.to(lrms) @ up.to(lrms) for down, up in pairs)
+            return rows @ lrms @ cols.mT
+
+    def _filters(self, gnyq: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows and columns of degrade(), kept: a network asks for the same ones again and again."""
+        key = str(tuple(gnyq.shape)).encode() + gnyq.detach().cpu().numpy().tobytes()
+        if key not in self._degrade:
+            rows, cols = (
+                gaussian_matrix(gnyq, self.ratio, n, p) for n, p in zip(self.pan_shape, self.phase, strict=True)
+            )
+            self._degrade[key] = rows, cols
+        return self._degrade[key]
+
+    def degrade_each(self, image: Tensor, gains: Tensor) -> Tensor:
+        """One image (N, 1, H, W) with each of the gains (G,): (N, G, H / ratio, W / ratio)."""
+        rows, cols = self._filters(gains)
+        down = (rows.flatten(0, 1).to(image) @ image[:, 0]).unflatten(1, (len(gains), -1))
+        return down @ cols.to(image).mT
 
 
 def expansion_matrix(ratio: int, size: int, phase: float) -> Tensor:
     """(ratio * size, size) matrix of the physical interpolation along one axis; rows sum to 1."""
-    return _expand_axis(torch.eye(size, dtype=torch.float64), ratio, phase, -2)
+    return expanded_axis(torch.eye(size, dtype=torch.float64), ratio, phase, -2)
 
 
 def gaussian_matrix(gnyq: Tensor, ratio: float, size: int, phase: float | Tensor = 0.0) -> Tensor:

@@ -12,7 +12,10 @@ from torch import Tensor
 from anypan.optics.mtf import DenseSampling, Sampling
 
 HIGHEST = 30.0  # bound of the level: farther from zero a band is modulated no otherwise than by addition
-BELIEVED, USUAL = 0.8, 0.9  # shares of the PAN's detail that bands explain: at least, and of most pairs
+BELIEVED, DISBELIEVED = (
+    0.8,
+    0.7,
+)  # shares of the PAN's detail explained from which on, and to which, a gain says something
 LIGHTEST = 1.5  # bound of the logarithm of the gain measured over the one told
 RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
 
@@ -32,7 +35,8 @@ class Scale:
     ``weights`` (..., B): least-squares weights of the standardised bands for the standardised PAN.
     ``level`` (..., B): mean over standard deviation of each band, 0 if negative: how far zero lies below the mean.
     ``lighter`` (...): log of the MTF gain measured on the pair over the one told, 0 until it is measured; ``explained``
-    (...): the share of the PAN's detail that the bands explained there (gain.py).
+    (...): the share of the PAN's detail that the bands explained there; ``alone`` (..., B): the share of each band's
+    detail that neither the PAN nor the other bands explained, noise most of all, 0 until it is measured (gain.py).
     """
 
     mean: Tensor
@@ -44,6 +48,7 @@ class Scale:
     level: Tensor
     lighter: Tensor
     explained: Tensor
+    alone: Tensor
 
     def to(self, device: str | torch.device) -> Scale:
         return Scale(*(getattr(self, f.name).to(device) for f in fields(self)))
@@ -52,15 +57,17 @@ class Scale:
         """The same with a leading dimension of 1."""
         return Scale(*(getattr(self, f.name)[None] for f in fields(self)))
 
-    def measured(self, gain: Tensor, explained: Tensor, gnyq: Tensor) -> Scale:
-        """The same, with what was measured of the gain: gain, explained (...); gnyq (..., B) as told.
+    def measured(self, gain: Tensor, explained: Tensor, alone: Tensor, gnyq: Tensor) -> Scale:
+        """The same, with what was measured of the gain: gain, explained (...); alone (..., B); gnyq (..., B) as told.
 
-        Where the bands explain less than ``BELIEVED`` the measurement says nothing: the pair counts as a usual one.
+        Where the bands explain little of the PAN's detail its gain says nothing: the gain told is believed.
         """
         lighter = torch.log(gain.to(gnyq) / gnyq.mean(-1)).clamp(-LIGHTEST, LIGHTEST)
-        believed = explained.to(gnyq) >= BELIEVED
-        lighter, explained = torch.where(believed, lighter, 0.0), torch.where(believed, explained.to(gnyq), USUAL)
-        return replace(self, lighter=lighter.to(self.slope), explained=explained.to(self.slope))
+        believed = ((explained.to(gnyq) - DISBELIEVED) / (BELIEVED - DISBELIEVED)).clamp(0, 1)
+        known = (lighter * believed, explained, alone)
+        return replace(
+            self, **dict(zip(("lighter", "explained", "alone"), (k.to(self.slope) for k in known), strict=True))
+        )
 
     def apply(self, lrms: Tensor) -> Tensor:
         """Standardise (..., B, h, w)."""
@@ -109,10 +116,10 @@ class Moments:
         slope = correlation[..., :-1, -1]
         ridge = RIDGE * torch.eye(slope.shape[-1], dtype=slope.dtype, device=slope.device)
         weights = torch.linalg.solve(correlation[..., :-1, :-1] + ridge, slope)
-        unknown = torch.zeros_like(slope[..., 0])
         level = (mean / std).clamp(0, HIGHEST)[..., :-1]
-        parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights, level, unknown, unknown)
-        return Scale(*(part.to(torch.float32) for part in parts))
+        parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights, level)
+        unknown = (torch.zeros_like(slope[..., 0]), torch.ones_like(slope[..., 0]), torch.zeros_like(slope))
+        return Scale(*(part.to(torch.float32) for part in (*parts, *unknown)))
 
 
 def pan_at_ms_scale(pan: Tensor, gnyq: Sequence[float] | Tensor, sampling: Sampling | DenseSampling) -> Tensor:
@@ -141,5 +148,13 @@ def local_variance(image: Tensor, mean: Tensor) -> Tensor:
 
 
 def box_mean(image: Tensor, size: int) -> Tensor:
-    """Mean over size x size pixels, borders replicated."""
-    return F.avg_pool2d(F.pad(image, (size // 2,) * 4, mode="replicate"), size, 1)
+    """Mean over size x size pixels of (..., H, W), borders replicated: shifted sums, faster than pooling."""
+    half, (rows, cols) = size // 2, image.shape[-2:]
+    padded = F.pad(image, (half,) * 4, mode="replicate")
+    down = padded[..., :rows, :] + padded[..., 1 : rows + 1, :]
+    for k in range(2, size):
+        down = down + padded[..., k : rows + k, :]
+    across = down[..., :cols] + down[..., 1 : cols + 1]
+    for k in range(2, size):
+        across = across + down[..., k : cols + k]
+    return across / size**2

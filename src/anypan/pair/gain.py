@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.optics.mtf import DenseSampling, Sampling
-from anypan.optics.normalise import BELIEVED
+from anypan.optics.normalise import BELIEVED, box_mean
 from anypan.pair.scene import Patch, Scene
 
 CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
@@ -23,10 +22,12 @@ LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument
 
 @dataclass(frozen=True)
 class MeasuredGain:
-    """``gnyq`` at the MS Nyquist frequency, and ``explained``: share of the PAN's detail that the bands explain."""
+    """``gnyq`` at the MS Nyquist frequency; ``explained``: the share of the PAN's detail that the bands explain;
+    ``alone``: of each band's detail the share that neither the PAN nor the other bands explain."""
 
     gnyq: float
     explained: float
+    alone: tuple[float, ...] = ()
 
 
 def measure_gain(scene: Scene) -> MeasuredGain:
@@ -36,17 +37,16 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
     moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks()]).sum(0)
-    gnyq, explained = _best(moments, len(scene.bands))
-    return MeasuredGain(float(gnyq), float(explained))
+    gnyq, explained, alone = _best(moments, len(scene.bands))
+    return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()))
 
 
-def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: int) -> tuple[Tensor, Tensor]:
-    """The same for the scenes of a batch: gains and shares explained, (G,) each.
+def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The same for the scenes of a batch: gains and shares explained, (G,) each, and shares alone (G, B).
 
     pan (G * patches, 1, H, W), lrms (G * patches, B, h, w), the patches of a scene side by side.
     """
-    gains = torch.tensor(CANDIDATES, device=pan.device).expand(len(pan), -1)
-    degraded = sampling.degrade(pan.expand(-1, len(CANDIDATES), -1, -1), gains)
+    degraded = sampling.degrade_each(pan, torch.tensor(CANDIDATES, device=pan.device))
     stack = torch.cat([lrms, degraded], 1)
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
     detail = (stack - _local_mean(stack))[..., inside, inside].flatten(2).to(torch.float64)
@@ -54,14 +54,30 @@ def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: i
     return _best(moments, lrms.shape[1])
 
 
-def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor]:
-    """From products (..., B + G, B + G) to the gain that explains most and the share that it explains, (...) each."""
+def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
+    """From products (..., B + G, B + G): the gain that explains most, what it explains, (...) each; alone (..., B)."""
     between, cross = moments[..., :bands, :bands], moments[..., :bands, bands:]
     power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-20)
     mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-20)
     ridge = 1e-6 * mean[..., None, None] * torch.eye(bands, dtype=between.dtype, device=between.device)
     explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2) / power
-    return _refined(explained), explained.amax(-1)
+    return _refined(explained), explained.amax(-1), _alone(moments, bands, explained.argmax(-1))
+
+
+def _alone(moments: Tensor, bands: int, best: Tensor) -> Tensor:
+    """1 - R2 of each band regressed on the others and on the PAN of the best gain: (..., B).
+
+    That is the reciprocal of the diagonal of the inverse of their correlation.
+    """
+    chosen = (bands + best)[..., None, None]
+    with_pan = moments.gather(-1, chosen.expand(*moments.shape[:-1], 1))
+    corner = with_pan.gather(-2, chosen)
+    side = with_pan[..., :bands, :]
+    joined = torch.cat([torch.cat([moments[..., :bands, :bands], side], -1), torch.cat([side.mT, corner], -1)], -2)
+    size = joined.diagonal(dim1=-2, dim2=-1).clamp(min=1e-20).sqrt()
+    correlation = joined / (size[..., :, None] * size[..., None, :])
+    ridge = 1e-4 * torch.eye(bands + 1, dtype=joined.dtype, device=joined.device)
+    return (1 / torch.linalg.inv(correlation + ridge).diagonal(dim1=-2, dim2=-1))[..., :bands].clamp(0, 1)
 
 
 def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[float, ...]:
@@ -90,8 +106,7 @@ def _moments(patch: Patch, sampling: Sampling) -> Tensor:
 def _local_mean(image: Tensor) -> Tensor:
     """Mean in windows of (..., C, h, w), borders repeated."""
     batch = image if image.ndim == 4 else image[None]
-    mean = F.avg_pool2d(F.pad(batch, (HIGH_PASS // 2,) * 4, mode="replicate"), HIGH_PASS, 1)
-    return mean.reshape(image.shape)
+    return box_mean(batch, HIGH_PASS).reshape(image.shape)
 
 
 def _refined(explained: Tensor) -> Tensor:

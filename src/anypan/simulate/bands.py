@@ -62,9 +62,9 @@ def high_pass(images: Tensor, rng: Random, keep: Range) -> Tensor:
 
 
 def bend(images: Tensor, rng: Random) -> Tensor:
-    """Colour jitter: a monotone curve a band (a power between 0.7 and 1.4) after clipping at a small positive value."""
+    """Colour jitter: a monotone curve a band (a power between 0.6 and 2) after clipping at a small positive value."""
     g, _, c = images.shape[:3]
-    power = rng.log_uniform(0.7, 1.4, g, 1, c, 1, 1)
+    power = rng.log_uniform(0.6, 2.0, g, 1, c, 1, 1)
     return _to_the_power(images.clamp(min=0.01), power)
 
 
@@ -120,6 +120,53 @@ def add_hidden(pan: Tensor, rng: Random, share: float, bands: Tensor) -> Tensor:
         return pan
     other = _to_the_power(bands.prod(2, keepdim=True).clamp(min=1e-6), torch.tensor(1 / b))
     return torch.lerp(pan, other, part)
+
+
+def add_apart(pan: Tensor, rng: Random, part: tuple[float, float]) -> Tensor:
+    """Give the PAN (G, K, 1, S, S) fine detail of other ground, ``part`` of its own: what no mixture of bands explains.
+
+    The other ground is another patch of the scene, mirrored. A part p leaves 1 / (1 + p^2) of the detail explained.
+    """
+    other = _detail(pan.roll(1, 1).flip(-1))
+    size = _detail(pan).square().mean((1, 2, 3, 4), keepdim=True).sqrt()
+    other = other * size / other.square().mean((1, 2, 3, 4), keepdim=True).sqrt().clamp(min=1e-6)
+    return pan + rng.log_uniform(*part, len(pan), 1, 1, 1, 1) * other
+
+
+def invert(images: Tensor, rng: Random, share: float) -> Tensor:
+    """Turn the detail of a ``share`` of the bands round in places, as infrared bands do over vegetation.
+
+    Detail is times a field between -1 and 1 that changes slowly.
+    """
+    g, k, c, size, _ = images.shape
+    struck = rng.chance(share, g, 1, c, 1, 1)
+    if not bool(struck.any()):
+        return images
+    turn = 1 - struck * (1 - torch.tanh(3 * rng.field((g, k, c), size, 4)))
+    detail = _detail(images)
+    return images - (1 - turn.clamp(max=1)) * detail
+
+
+def flatten(images: Tensor, rng: Random, share: float, dark: tuple[float, float]) -> Tensor:
+    """Smooth dark ground in a ``share`` of the patches, over a part of each: every band falls to a level of its own.
+
+    The level is ``dark`` times the band's mean over the scene; a hundredth of the ground's contrast is left.
+    """
+    g, k, c, size, _ = images.shape
+    struck = rng.chance(share, g, k, 1, 1, 1)
+    if not bool(struck.any()):
+        return images
+    level = rng.log_uniform(*dark, g, 1, c, 1, 1) * images.mean((1, 3, 4), keepdim=True)
+    wet = struck * torch.sigmoid(20 * rng.field((g, k, 1), size, 4))
+    return torch.lerp(images, level + 0.01 * (images - level), wet)
+
+
+def _detail(images: Tensor) -> Tensor:
+    """Images minus their means over about an eighth of the patch, smoothly."""
+    blocks = 8
+    coarse = torch.nn.functional.adaptive_avg_pool2d(images.flatten(0, 1), blocks)
+    slow = torch.nn.functional.interpolate(coarse, size=images.shape[-2:], mode="bicubic")
+    return images - slow.view_as(images)
 
 
 def bend_pan(pan: Tensor, rng: Random, share: float) -> Tensor:

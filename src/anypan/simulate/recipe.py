@@ -32,18 +32,25 @@ AUGMENTATIONS: dict[str, Effect] = {
     "bands generation": Effect("bands as random mixtures of the channels", "mixed"),
     "response curves": Effect("bands and PAN through response curves of known sensors, perturbed", "curved"),
     "high-pass filtering": Effect("slow variation of the ground taken out in part", "highpassed"),
-    "colour jitter": Effect("a power between 0.7 and 1.4, band by band", "bent"),
+    "colour jitter": Effect("a power between 0.6 and 2, band by band", "bent"),
     "gain fields": Effect("gain that changes slowly over the image, band by band", "uneven"),
     "foreign content": Effect("content that the other bands do not have, in some bands", "foreign"),
     "haze": Effect("the light of the air, a constant added to each band", "hazy"),
     "unseen bands": Effect("bands outside of the PAN's range", "unseen"),
     "hidden light": Effect("a part of the PAN that no band has", "hidden"),
+    "foreign light": Effect("detail of the PAN that no mixture of the bands explains", "apart"),
+    "local inversion": Effect("contrasts that turn from place to place, in some bands", "inverted"),
+    "flat ground": Effect("smooth dark ground, as water, in a part of a patch", "flat"),
     "PAN curve": Effect("a slightly nonlinear PAN", "bent_pan"),
     "channel shuffling": Effect("bands in random order, the PAN's weights with them", "shuffled"),
 }
 """What changes the ground and the instrument's bands: shape, colours, mixtures."""
 
 DEGRADATIONS: dict[str, Effect] = {
+    "reduced scenes": Effect(
+        "MS exactly of the gain told, truth softer or sharper than the PAN, as when judging", "reduced"
+    ),
+    "coarse noise": Effect("noise of old instruments, most at low ratios", "grainy"),
     "wide gains": Effect("MS gains of resampled and of sharpened products", "wide"),
     "sharpening": Effect("PAN and MS sharpened on the ground", "restored"),
     "overstated gains": Effect("PAN alone sharpened, and the gain of the table told", "overstated"),
@@ -83,6 +90,13 @@ LIMITS: dict[str, Bounds] = {
     "table_gain": GAIN,
     "aliased_reference": GAIN,
     "aliased_gain": GAIN,
+    "reduced_pan": GAIN,
+    "reduced_reference": GAIN,
+    "reduced_displacement": Bounds(0, 8),
+    "snr_reduced": Bounds(1, 10**6),
+    "snr_grainy": Bounds(1, 10**6),
+    "apart_part": Bounds(0.001, 4),
+    "dark": Bounds(0.001, 1),
     "anisotropy": Bounds(1, 4),
     "smear": Bounds(0, 8),
     "displacement": Bounds(0, 8),
@@ -127,6 +141,11 @@ class Simulation:
     aliased: float = 0.08  # share of batches decimated by cubic interpolation without a low-pass, PAN and MS
     aliased_reference: Range = (0.05, 0.35)  # gain of the MS product that was decimated, as it came
     aliased_gain: float = 0.78  # what is told there: the gain that is measured on such pairs
+    reduced: float = 0.0  # share of scenes that are as when judging at reduced resolution
+    reduced_pan: Range = (0.05, 0.17)
+    reduced_reference: Range = (0.03, 0.6)  # whatever the PAN's
+    reduced_displacement: float = 0.12  # PAN pixels, standard deviation, of the reference and MS against the PAN
+    snr_reduced: Range = (60.0, 1500.0)  # of the reference
     anisotropic: float = 0.0  # share of scenes
     anisotropy: Range = (1.1, 1.8)  # of the widths squared, the one way or the other
     detector: float = 0.0  # share of scenes
@@ -141,6 +160,8 @@ class Simulation:
     noisy: float = 1.0
     snr_pan: Range = (300.0, 3000.0)
     snr_ms: Range = (500.0, 5000.0)
+    grainy: float = 0.0  # share of scenes of ratio 2, a fifth of it at higher ratios
+    snr_grainy: Range = (25.0, 250.0)
     exotic: float = 0.0  # share of scenes with noise of a family besides, PAN and MS each
     families: dict[str, float] = field(default_factory=lambda: dict.fromkeys(NOISES, 1.0))
     exotic_level: Range = (0.002, 0.02)  # over the mean signal
@@ -169,6 +190,11 @@ class Simulation:
     haze: Range = (0.0, 1.5)  # of a band's mean
     unseen: float = 0.25  # share of the bands
     hidden: float = 0.35
+    apart: float = 0.0  # share of scenes
+    apart_part: Range = (0.1, 0.7)  # of the PAN's own detail
+    inverted: float = 0.0  # share of the bands
+    flat: float = 0.0  # share of the patches
+    dark: Range = (0.02, 0.5)  # of a band's mean
     bent_pan: float = 0.35
     shuffled: float = 0.0
 

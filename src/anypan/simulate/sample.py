@@ -56,8 +56,10 @@ def simulate_batch(
     frame = _frame(draw)
     ground, fine_pan, weights = _ground(images, cubes or {}, frame, draw)
     pan, reference = _observe(fine_pan, ground, frame, draw)
+    reference = _noisy_truth(reference, draw)
     lrms, told, sampling = _observe_ms(reference, frame, draw)
-    pan, lrms = _record(pan, c.snr_pan, draw, "PAN"), _record(lrms, c.snr_ms, draw, "MS")
+    pan, recorded = _record(pan, c.snr_pan, frame, draw, "PAN"), _record(lrms, c.snr_ms, frame, draw, "MS")
+    lrms = torch.where(_reduced(draw).to(lrms.device)[:, None, None, None, None], lrms, recorded)
     patches = images.shape[1]
     pan, lrms, reference = (part.flatten(0, 1) for part in (pan, lrms, reference))
     facts = (frame.ratio, frame.own, frame.bands, frame.reduction, frame.kernel, sampling.phase)
@@ -102,6 +104,8 @@ def _ground(
     bands = draw.some("colour jitter", bands, spectral.bend)
     bands = draw.some("gain fields", bands, spectral.vary_gain)
     bands = draw.own("foreign content", bands, spectral.add_foreign, c.foreign)
+    bands = draw.own("local inversion", bands, spectral.invert, c.inverted).clamp(min=spectral.FLOOR)
+    bands = draw.own("flat ground", bands, spectral.flatten, c.flat, c.dark)
     bands = draw.some("haze", bands, spectral.add_haze, c.haze)
     weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
     weights = torch.where(curved, seen, weights)
@@ -110,6 +114,7 @@ def _ground(
     if cubes:
         pan = pan + spectral.mix_bands(images, exposure.apart)
     pan = draw.own("hidden light", pan, spectral.add_hidden, c.hidden, bands)
+    pan = draw.some("foreign light", pan, spectral.add_apart, c.apart_part)
     pan = draw.own("PAN curve", pan.clamp(min=spectral.FLOOR), spectral.bend_pan, c.bent_pan)
     return _shuffled(bands, pan, weights, draw)
 
@@ -152,12 +157,15 @@ def _observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tupl
     kernel = blur.KERNELS[frame.kernel]
     pan_gain, gain = _gains(frame, draw)
     amount = _sharpening(kernel, draw)
-    seen = []
-    for fine, gains, directly in ((fine_pan, pan_gain, kernel.pan), (ground, gain, kernel.reference)):
+    seen, moved = [], _reference_shift(frame, draw)
+    for fine, gains, directly, shifts in (
+        (fine_pan, pan_gain, kernel.pan, (0.0, 0.0)),
+        (ground, gain, kernel.reference, moved),
+    ):
         if directly and kernel.matrix:
             seen.append(_through(fine, kernel.matrix(reduction, fine.shape[-1]).to(fine)))
         else:
-            seen.append(_through(fine, blur.mtf_matrix(gains, reduction, fine.shape[-1])))
+            seen.append(_through(fine, *(blur.mtf_matrix(gains, reduction, fine.shape[-1], by) for by in shifts)))
             seen[-1] = blur.sharpen(seen[-1], amount) if bool(amount.any()) else seen[-1]
     unknown = torch.full((draw.scenes,), torch.nan)
     draw.facts["pan_gain"] = unknown if kernel.pan else pan_gain[:, 0, 0].cpu()
@@ -168,8 +176,9 @@ def _observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tupl
 def _gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
     """Gains of PAN (G, 1, 1) and reference (G, 1, B) at the PAN's Nyquist frequency.
 
-    The reference is never blurrier than the PAN: what is sought is an image as sharp as the PAN shows it. The MS
-    product that is decimated without a low-pass is as soft as it came.
+    The reference is never blurrier than the PAN: what is sought is an image as sharp as the PAN shows it. But a scene
+    at reduced resolution has the MS product as it came for its truth, and that is as soft or as sharp as it came; so is
+    the MS product that is decimated without a low-pass.
     """
     c, g, b = draw.settings, draw.scenes, frame.bands
     rng = draw.streams["gains"]
@@ -178,7 +187,22 @@ def _gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
         return pan_gain, rng.log_uniform(*c.aliased_reference, g, 1, 1).expand(g, 1, b)
     at_least = pan_gain * rng.uniform(0.97, 1.1, g, 1, b)
     gain = torch.maximum(rng.uniform(*c.reference_gain, g, 1, 1) * rng.uniform(0.93, 1.07, g, 1, b), at_least)
-    return pan_gain, gain.clamp(max=0.7)
+    reduced, own = _reduced(draw)[:, None, None].to(rng.device), draw.streams["reduced gains"]
+    pan_gain = torch.where(reduced, own.uniform(*c.reduced_pan, g, 1, 1), pan_gain)
+    soft = own.log_uniform(*c.reduced_reference, g, 1, 1) * own.uniform(0.9, 1.1, g, 1, b)
+    return pan_gain, torch.where(reduced, soft.clamp(max=0.95), gain.clamp(max=0.7))
+
+
+def _reduced(draw: Draw) -> Tensor:
+    """(G,) booleans: the scenes that are as when judging at reduced resolution."""
+    return draw.note("reduced scenes", draw.hit("reduced scenes", draw.streams["reduced scenes"]))
+
+
+def _reference_shift(frame: Frame, draw: Draw) -> list[Tensor]:
+    """Displacements (G, 1, B) of the reference against the PAN, in fine pixels, rows and columns."""
+    g, b, rng = draw.scenes, frame.bands, draw.streams["reduced displacement"]
+    by = _reduced(draw)[:, None, None].to(rng.device) * frame.reduction * draw.settings.reduced_displacement
+    return [by * (rng.normal(1.0, g, 1, 1) + rng.normal(0.3, g, 1, b)) for _ in range(2)]
 
 
 def _through(image: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tensor:
@@ -190,6 +214,7 @@ def _sharpening(kernel: blur.Kernel, draw: Draw) -> Tensor:
     rng, g = draw.streams["sharpening"], draw.scenes
     amount = rng.uniform(0.2, 1.2, g, 1, 1, 1, 1)
     chosen = rng.chance(draw.settings.restored * (not kernel.pan), g, 1, 1, 1, 1)
+    chosen = chosen * ~_reduced(draw).to(chosen.device)[:, None, None, None, None]
     return amount * draw.note("sharpening", chosen)
 
 
@@ -231,15 +256,16 @@ def _ms_gains(frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
     """Gains (G, 1, B) of the MS's MTF and what is told of them."""
     c, g, b = draw.settings, draw.scenes, frame.bands
     rng = draw.streams["MS gains"]
-    wide = draw.streams["wide gains"].chance(c.wide, g, 1, 1)
+    free = ~_reduced(draw)[:, None, None].to(rng.device)
+    wide = draw.streams["wide gains"].chance(c.wide, g, 1, 1) * free
     gains = torch.where(wide > 0, rng.uniform(*c.wide_gain, g, 1, 1), rng.uniform(*c.ms_gain, g, 1, 1))
-    overstated = draw.note("overstated gains", draw.streams["overstated gains"].chance(c.overstated, g, 1, 1))
+    overstated = draw.note("overstated gains", draw.streams["overstated gains"].chance(c.overstated, g, 1, 1) * free)
     draw.note("wide gains", wide * (1 - overstated))
     gains = torch.where(overstated > 0, rng.uniform(*c.overstated_gain, g, 1, 1), gains)
     gains = (gains * rng.uniform(0.92, 1.08, g, 1, b)).clamp(max=0.9)
     usual = torch.where(overstated > 0, rng.uniform(*c.table_gain, g, 1, 1).expand_as(gains), gains)
     usual = usual ** ((frame.own / frame.ratio) ** 2)  # as alignment tells it of an MS that it resampled
-    error = draw.streams["gain error"].normal(c.gain_error, g, 1, 1)
+    error = draw.streams["gain error"].normal(c.gain_error, g, 1, 1) * free
     return gains, (usual * torch.exp(error)).clamp(max=blur.MOST)
 
 
@@ -247,7 +273,7 @@ def _shifts(frame: Frame, draw: Draw) -> list[Tensor]:
     """Untold displacements (G, 1, B) in PAN pixels, rows and columns."""
     c, g, b = draw.settings, draw.scenes, frame.bands
     rng = draw.streams["misregistration"]
-    moved = rng.chance(c.misregistered, g, 1, 1)
+    moved = rng.chance(c.misregistered, g, 1, 1) * ~_reduced(draw)[:, None, None].to(rng.device)
     if c.displacement or c.band_displacement:
         draw.note("misregistration", moved)
     between = draw.streams["band misregistration"]
@@ -287,10 +313,30 @@ def _anisotropy(gains: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
     return blur.split_gain(gains, torch.where(hit.to(rng.device)[:, None, None], factor, torch.ones_like(factor)))
 
 
-def _record(image: Tensor, snr: tuple[float, float], draw: Draw, part: str) -> Tensor:
+def _grainy(image: Tensor, frame: Frame, draw: Draw, part: str) -> Tensor:
+    """Coarse noise in some scenes, PAN and MS alike."""
+    share = draw.settings.grainy * (1.0 if frame.ratio <= 2 else 0.2)
+    hit = draw.note("coarse noise", draw.streams["coarse noise"].chance(share, draw.scenes)).bool()
+    if not bool(hit.any()):
+        return image
+    noisy = noise.detector_noise(image, draw.streams[f"coarse noise {part}"], draw.settings.snr_grainy)
+    return torch.where(hit.to(image.device)[:, None, None, None, None], noisy, image)
+
+
+def _noisy_truth(reference: Tensor, draw: Draw) -> Tensor:
+    """The truth of scenes at reduced resolution is an MS product with its noise, which is in the MS as well."""
+    reduced, c = _reduced(draw), draw.settings
+    if not bool(reduced.any()):
+        return reference
+    noisy = noise.detector_noise(reference, draw.streams["noise of the truth"], c.snr_reduced)
+    return torch.where(reduced.to(reference.device)[:, None, None, None, None], noisy, reference)
+
+
+def _record(image: Tensor, snr: tuple[float, float], frame: Frame, draw: Draw, part: str) -> Tensor:
     """What the detectors and the archive make of an image (G, K, B, H, W)."""
     c = draw.settings
     image = draw.some("noise", image, noise.detector_noise, snr, part=part)
+    image = _grainy(image, frame, draw, part)
     image = draw.some("family noise", image, noise.family_noise, c.exotic_level, c.families, part=part)
     image = draw.some("stripes", image, noise.stripes, c.stripe_depth, part=part)
     image = draw.some("saturation", image, noise.saturate, c.unsaturated, part=part)

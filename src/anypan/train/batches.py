@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import torch
@@ -66,6 +67,42 @@ class Simulated:
 
     def broken(self) -> list[str]:
         return self.mixture.broken()
+
+
+class Ahead:
+    """Batches of which the next is drawn on another thread while the network learns from this one.
+
+    The same batches in the same order; ``state()`` is that before the batch that waits.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self.batches, self._state = batches, batches.state()
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: tuple[int, Future[Batch]] | None = None
+
+    def draw(self, step: int) -> Batch:
+        waiting, self._waiting = self._waiting, None
+        batch = waiting[1].result() if waiting and waiting[0] == step else None
+        if batch is None:
+            if waiting:
+                raise ValueError(f"step {waiting[0]} was drawn ahead, not {step}: steps follow one another")
+            batch = self.batches.draw(step)
+        self._state = self.batches.state()
+        self._waiting = step + 1, self._thread.submit(self.batches.draw, step + 1)
+        return batch
+
+    def state(self) -> Tensor:
+        return self._state
+
+    def restore(self, state: Tensor) -> None:
+        if self._waiting:
+            self._waiting[1].result()
+        self._waiting = None
+        self.batches.restore(state)
+        self._state = self.batches.state()
+
+    def broken(self) -> list[str]:
+        return self.batches.broken()
 
 
 class HeldOut:

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 1.3
+TEXTURE_WEIGHT = 0.4
+TRANSFER_WEIGHT = 0.1
 CONSISTENCY_WEIGHT = 0.15
-ANGLE_WEIGHT = 0.09
-UNFILTERED = 0.6  # a gain above it is that of an MS decimated without a low-pass
+ANGLE_WEIGHT = 0.15
 NORMAL = 0.8  # L1 over L2 of a normal distribution
 WINDOW = 4  # pixels along a side of the windows of local correlation
-CONTRAST_FLOOR = 0.3  # of the scene's standard deviation
+CONTRAST_FLOOR = 0.1  # of the scene's standard deviation
 
 
 def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
@@ -43,23 +43,44 @@ def angle_loss(fused: Tensor, reference: Tensor, injected: Tensor) -> Tensor:
 
     The length of the chord between unit spectra stands for the angle, whose gradient is not bounded at 0.
     """
-    sought = F.normalize(reference, dim=1)
-    near, plain = ((F.normalize(image, dim=1) - sought).norm(dim=1).mean((-2, -1)) for image in (fused, injected))
+    sought = reference / _length(reference)
+    near, plain = (_length(image / _length(image) - sought).mean((-2, -1)) for image in (fused, injected))
     return (near / plain.detach().clamp(min=1e-4)).mean()
 
 
-def texture_loss(fused: Tensor, reference: Tensor, injected: Tensor, pan: Tensor, slope: Tensor) -> Tensor:
-    """How far the local correlation of each band with the PAN falls short, on the mean.
+def _length(spectra: Tensor) -> Tensor:
+    """(N, 1, H, W) lengths of (N, B, H, W); torch's norm over channels takes many times as long."""
+    return torch.sqrt((spectra * spectra).sum(1, keepdim=True) + 1e-12)
 
-    It is to be that of the reference, and for bands that follow the PAN (``slope`` (N, B)) also that of an estimate
-    by plain regression, ``injected``. fused, reference, injected (N, B, H, W), pan (N, 1, H, W); correlation in 4 x 4
-    windows as in D_rho (Scarpa and Ciotola, 2022).
+
+def texture_loss(fused: Tensor, reference: Tensor, pan: Tensor, asked: Tensor) -> Tensor:
+    """How far the local correlation of each band with the PAN falls short of the reference's, on the mean.
+
+    ``asked`` (N,): 1 for the patches that are asked, 0 for those that are not.
+
+    Never more is asked for: a D_rho below the truth's is detail that is not there. fused, reference (N, B, H, W), pan
+    (N, 1, H, W); correlation in 4 x 4 windows as in D_rho (Scarpa and Ciotola, 2022).
     """
     sought = local_correlation(reference, pan)
-    plain = local_correlation(injected, pan)
-    follows = slope.clamp(min=0)[..., None, None] ** 2
-    sought = sought + follows * F.relu(plain - sought)
-    return F.relu(sought.detach() - local_correlation(fused, pan)).mean()
+    return (F.relu(sought.detach() - local_correlation(fused, pan)).mean((1, 2, 3)) * asked).mean()
+
+
+def transfer_loss(fused: Tensor, reference: Tensor, pan: Tensor, weights: Tensor) -> Tensor:
+    """By how much the PAN's finest octave is in the intensity more or less than in the reference's, mean over patches.
+
+    The intensity is the mixture of the bands by ``weights`` (N, B) that explains the PAN; a transfer is the regression
+    of its finest octave on the PAN's.
+    """
+    mixture = torch.einsum("nb,nbhw->nhw", weights, fused - reference)[:, None]
+    ours, theirs = finest(mixture), finest(pan)
+    power = (theirs**2).mean((1, 2, 3))
+    return ((ours * theirs).mean((1, 2, 3)) / power.clamp(min=1e-4)).abs().mean()
+
+
+def finest(image: Tensor) -> Tensor:
+    """(N, 1, H, W) minus its binomial mean over 5 x 5 pixels, without the border: its finest octave."""
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=image.device, dtype=image.dtype) / 16
+    return image[..., 2:-2, 2:-2] - F.conv2d(image, torch.outer(taps, taps)[None, None])
 
 
 def local_correlation(one: Tensor, two: Tensor) -> Tensor:

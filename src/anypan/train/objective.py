@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
@@ -14,11 +15,12 @@ from anypan.train.losses import (
     ANGLE_WEIGHT,
     CONSISTENCY_WEIGHT,
     TEXTURE_WEIGHT,
-    UNFILTERED,
+    TRANSFER_WEIGHT,
     angle_loss,
     consistency_loss,
     fusion_loss,
     texture_loss,
+    transfer_loss,
 )
 
 
@@ -26,8 +28,8 @@ def scene_scale(batch: Batch) -> Scale:
     """Statistics over all patches of a scene, repeated for each of its patches."""
     pan_lr = pan_at_ms_scale(batch.pan, batch.gnyq, batch.sampling)
     products = Moments.of(batch.lrms, pan_lr).products.unflatten(0, (-1, batch.patches)).sum(1)
-    gain, explained = measure_gains(batch.pan, batch.lrms, batch.sampling, batch.patches)
-    scale = Moments(products).scale().measured(gain, explained, batch.gnyq[:: batch.patches])
+    gain, explained, alone = measure_gains(batch.pan, batch.lrms, batch.sampling, batch.patches)
+    scale = Moments(products).scale().measured(gain, explained, alone, batch.gnyq[:: batch.patches])
     parts = [getattr(scale, f.name).repeat_interleave(batch.patches, 0) for f in dataclasses.fields(scale)]
     return Scale(*parts)
 
@@ -43,6 +45,13 @@ def batch_loss(network: Callable[..., Tensor], batch: Batch) -> Tensor:
     loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
     loss = loss + CONSISTENCY_WEIGHT * consistency_loss(left, plain)
     loss = loss + ANGLE_WEIGHT * angle_loss(scale.invert(fused), batch.reference, scale.invert(injected))
-    # Where nothing was low-passed the PAN's finest detail is aliased: only the reference's texture is asked for.
-    follows = scale.slope * (batch.gnyq < UNFILTERED)
-    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, injected, pan, follows)
+    loss = loss + TRANSFER_WEIGHT * transfer_loss(fused, reference, pan, scale.weights)
+    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, pan, _asked_for_texture(batch))
+
+
+def _asked_for_texture(batch: Batch) -> Tensor:
+    """(N,) 1.0 but for scenes at reduced resolution, whose truth may be soft: error alone decides there."""
+    reduced = batch.history.hits.get("reduced scenes")
+    if reduced is None:
+        return torch.ones(len(batch.pan), device=batch.pan.device)
+    return (~reduced).float().repeat_interleave(batch.patches).to(batch.pan.device)

@@ -14,7 +14,7 @@ from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
-from anypan.train.batches import held_out_batches, training_batches
+from anypan.train.batches import Ahead, held_out_batches, training_batches
 from anypan.train.config import Config, built, check, read_config
 from anypan.train.loop import CHECKPOINT, Say, train
 from anypan.train.objective import batch_loss
@@ -23,7 +23,7 @@ from anypan.train.team import joined
 from anypan.weights import load, save
 
 WEIGHTS = "weights.safetensors"
-SIZES = {"steps": Bounds(0, 64), "margin": Bounds(0, 256), "window": Bounds(1, 256)}
+SIZES = {"margin": Bounds(0, 256), "window": Bounds(1, 256)}
 SIZE = Bounds(1, 1024)  # of networks, all others
 
 
@@ -47,7 +47,7 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         tell = say if team.leads else _named(say, team.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, team)
-        batches = training_batches(config, (team.rank, team.world), own)
+        batches = Ahead(training_batches(config, (team.rank, team.world), own))
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
             tell(f"resumed at step {run.step}" + ("" if same else "; sources or processes changed: images begin anew"))

@@ -1,0 +1,53 @@
+"""The coarse grid of cells, 4 x 4 PAN pixels each, on which convolutions run: onto it, off it, along it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CELL = 4  # PAN pixels along a side of a cell
+
+
+def film(features: Tensor, condition: Tensor) -> Tensor:
+    """Features (N, C, h, w) scaled and shifted by (N, 2 C, 1, 1)."""
+    scale, shift = condition.chunk(2, 1)
+    return torch.addcmul(shift, features, 1 + scale)
+
+
+def half(smooth: Tensor) -> Tensor:
+    """(N, 1, H, W) without fine detail as four channels of the coarse grid: means of the quarters of each cell."""
+    each = torch.eye(4, dtype=smooth.dtype, device=smooth.device).view(-1, 1, 2, 2)
+    return F.conv2d(smooth, each.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4, stride=CELL)
+
+
+def smooth(coarse: Tensor) -> Tensor:
+    """(N, B, h, w) on the coarse grid, smoothly on the PAN grid."""
+    return F.interpolate(coarse.contiguous(), scale_factor=CELL, mode="bilinear")
+
+
+def resized(coarse: Tensor, like: Tensor) -> Tensor:
+    """(N, C, h, w) on the coarse grid, smoothly on the grid of ``like``."""
+    size = (like.shape[-2], like.shape[-1])
+    return coarse if coarse.shape[-2:] == size else F.interpolate(coarse.contiguous(), size=size, mode="bilinear")
+
+
+def shuffled(cells: Tensor, count: int) -> Tensor:
+    """(N * B, 16, h, w) on the coarse grid, a channel for each pixel of a cell, as N images (N, B, H, W)."""
+    return F.pixel_shuffle(cells, CELL).unflatten(0, (count, -1))[:, :, 0]
+
+
+def pointwise(layer: nn.Conv2d, image: Tensor) -> Tensor:
+    """A 1 x 1 convolution as a matrix product, which on one thread is faster than the convolution."""
+    return F.linear(image.movedim(1, -1), layer.weight[:, :, 0, 0], layer.bias).movedim(-1, 1)
+
+
+def stacked(*images: Tensor) -> Tensor:
+    """Channels after one another, in the order of memory that convolutions like (much faster than torch.cat)."""
+    first, end = images[0], 0
+    shape = (len(first), sum(image.shape[1] for image in images), *first.shape[2:])
+    out = torch.empty(shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last)
+    for image in images:
+        begin, end = end, end + image.shape[1]
+        out[:, begin:end] = image
+    return out

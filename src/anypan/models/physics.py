@@ -1,0 +1,123 @@
+"""What anypan's networks know without learning: how PAN and MS see an estimate, local gains, what flat ground allows.
+
+All images are standardised by the scene's ``Scale``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.normalise import WINDOW, Scale, box_mean, local_regression, local_variance, pan_at_ms_scale
+
+CLEAR = 2.0  # standard deviations below the mean at which a modulation takes the air's light to end, at most
+LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations
+STEEPEST = 4.0  # bound of a modulation's gain
+LEARNT = 0.5  # the sharpness at which the network decides
+FOLLOWING = 0.3  # correlation with the PAN from which on a band follows it
+FACTS = 9  # entries of ``facts``
+CALM, STRONG = 1.5, 0.05  # detail over local MS contrast that flat ground may have; the contrast that is not flat
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How PAN and MS see an estimate (N, B, H, W): what the skeleton needs again and again."""
+
+    pan: Tensor
+    scale: Scale
+    gnyq: Tensor
+    sampling: Sampling | DenseSampling
+
+    def intensity(self, bands: Tensor) -> Tensor:
+        """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
+        return torch.einsum("nb,nbhw->nhw", self.scale.weights, bands)[:, None]
+
+    def texture_left(self, fused: Tensor) -> Tensor:
+        """Fine detail of the PAN that the estimate's intensity lacks: (N, 1, H, W).
+
+        Adding it times the gains brings the intensity R2 of the way to the PAN, since sum w_b gain_b = R2: all the
+        way where the bands explain the PAN, hardly where they do not.
+        """
+        missing = self.pan - self.intensity(fused)
+        return missing - self.sampling.expand(pan_at_ms_scale(missing, self.gnyq, self.sampling))
+
+    def residual(self, lrms: Tensor, fused: Tensor) -> Tensor:
+        """LRMS minus the degraded estimate: (N, B, h, w)."""
+        return lrms - self.sampling.degrade(fused, self.gnyq)
+
+    def steps(self, lrms: Tensor, fused: Tensor, trusts: Tensor) -> Tensor:
+        """What to expand for a step of back-projection after another, each with its trust: (N, B, h, w).
+
+        A step leaves r - D E t r of a residual r, all on the MS grid. trusts (N, B, steps, h, w).
+        """
+        residual = self.residual(lrms, fused)
+        total = trusts[:, :, 0] * residual
+        for rank in range(1, trusts.shape[2]):
+            left = residual - self.sampling.reproject(total, self.gnyq)
+            total = torch.addcmul(total, trusts[:, :, rank], left)
+        return total
+
+
+def described(lrms: Tensor, pan_lr: Tensor, scale: Scale, cells: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Of each band on the coarse grid: local gain, likeness to the PAN, two modulations, contrast; (N, B, h, w) each.
+
+    The modulations are those of MTF-GLP-HPM-R (Vivone et al., 2018), without haze and with it:
+    g_b = slope_b (MS_b + c_b) / (slope_b PAN_LR + c_b), standardised, c_b = ``level``: a zero of the band's units.
+    The second takes the light of the air off, as if the darkest ground lay ``CLEAR`` deviations below the mean.
+    The contrast is the logarithm of the local standard deviation over the scene's.
+    """
+    slope = scale.slope[..., None, None]
+    found = list(local_regression(lrms, pan_lr, scale.slope))
+    for level in (scale.level, scale.level.clamp(max=CLEAR)):
+        zero = level[..., None, None]
+        below = torch.maximum(slope * pan_lr + zero, LEAST * torch.sqrt(1 + zero**2))
+        found.append((slope * (lrms + zero) / below).clamp(-STEEPEST, STEEPEST))
+    variance = local_variance(lrms, box_mean(lrms, WINDOW))
+    found.append(0.25 * torch.log(variance + 1e-4))
+    return tuple(F.interpolate(each, size=cells, mode="bilinear") for each in found)
+
+
+def facts(scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
+    """What is known of scene and bands: (N, B, FACTS)."""
+    own = [scale.slope, scale.weights, gnyq.expand_as(scale.slope), 1 / (1 + scale.level), scale.alone]
+    whole = [scale.lighter, 1 - scale.explained, torch.full_like(scale.lighter, math.log2(ratio / 4))]
+    whole.append(torch.full_like(scale.lighter, 4 / scale.slope.shape[-1]))
+    return torch.stack([*own, *(fact[:, None].expand_as(scale.slope) for fact in whole)], -1)
+
+
+def towards(share: Tensor, wish: float) -> Tensor:
+    """A share as it is at a wish of ``LEARNT``, 0 at a wish of 0, 1 at a wish of 1, and between them in proportion."""
+    return share * (wish / LEARNT) if wish <= LEARNT else torch.lerp(share, torch.ones_like(share), wish / LEARNT - 1)
+
+
+def followed(scale: Scale) -> Tensor:
+    """How far learnt detail is believed, (N, B, 1, 1): from not at all, in bands that do not rise with the PAN, to all."""
+    return (scale.slope / FOLLOWING).clamp(0, 1)[..., None, None]
+
+
+def sharpened(scale: Scale) -> Tensor:
+    """Where the last pull begins: at 1 where the PAN was evidently sharpened on the ground, (N, 1, 1, 1).
+
+    That is where the gain measured is below the instrument's, and the bands explain the PAN.
+    """
+    share = torch.sigmoid(-(scale.lighter + 0.1) / 0.04) * torch.sigmoid((scale.explained - 0.8) / 0.02)
+    return share[:, None, None, None]
+
+
+def capped(fused: Tensor, exp: Tensor, lrms: Tensor, ratio: int) -> Tensor:
+    """Less detail where there is more of it than the MS's own contrast allows: flat ground stays flat.
+
+    In windows of 5 x 5 MS pixels the detail, fused - EXP, is scaled by min(1, allowed / power), power its mean square,
+    allowed = CALM^2 v (1 + v / STRONG^2), v the variance of the band there: only flat ground is held.
+    """
+    detail = fused - exp
+    power = box_mean(F.avg_pool2d(detail**2, ratio), WINDOW)
+    variance = local_variance(lrms, box_mean(lrms, WINDOW)) + 1e-8
+    allowed = CALM**2 * variance * (1 + variance / STRONG**2)
+    share = (allowed / power.clamp(min=1e-12)).clamp(max=1)
+    return torch.addcmul(exp, F.interpolate(share, scale_factor=ratio, mode="bilinear"), detail)
