@@ -96,7 +96,7 @@ def towards(share: Tensor, wish: float) -> Tensor:
 
 
 def followed(scale: Scale) -> Tensor:
-    """How far learnt detail is believed, (N, B, 1, 1): from not at all, in bands that do not rise with the PAN, to all."""
+    """How far learnt detail is believed, (N, B, 1, 1): not at all in bands that do not rise with the PAN."""
     return (scale.slope / FOLLOWING).clamp(0, 1)[..., None, None]
 
 
