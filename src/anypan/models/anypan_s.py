@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.models.cells import CELL, film, half, pointwise, resized, shuffled, smooth, stacked
-from anypan.models.physics import FACTS, LEARNT, Sight, capped, described, facts, followed, sharpened, towards
+from anypan.models.physics import FACTS, LEARNT, Sight, believed, capped, described, facts, followed, sharpened, towards
 from anypan.optics.mtf import DenseSampling, Sampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 
@@ -30,7 +30,7 @@ RESAMPLED = 0.75  # variance of an MTF filter with a gain of .1 followed by inte
 HIDDEN = 48  # units of the layer that facts go through
 TRUSTS = (1.0, 0.95, 0.8, 0.5)  # in each step towards the MS, before training
 FEW = 2  # at ratios up to it the MS knows half of the octaves: it is trusted no less than before training
-PULLED = 0.5  # of the way to the PAN, before the last consistency, before training
+BEGIN = (0.0, 0.0, 0.5, 0.0, *TRUSTS)  # shares before training: two of modulations, two pulls, trusts
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class AnypanS(nn.Module):
         for head in (self.gains, self.shares):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)  # type: ignore[arg-type]
-        self.shares.bias = nn.Parameter(torch.tensor([0.0, 0.0, PULLED, 0.0, *TRUSTS]))
+        self.shares.bias = nn.Parameter(torch.tensor(BEGIN))
 
     def halo(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing reaches an output pixel but less than rounding.
@@ -168,16 +168,18 @@ class AnypanS(nn.Module):
         pan_lp = sampling.expand(pan_lr)
         local = described(lrms, pan_lr, scale, (pan.shape[-2] // CELL, pan.shape[-1] // CELL))
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, seen)
+        belief = believed(scale)
+        shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[..., None])
         gains = local[0]
         for rank in (0, 1):
             gains = torch.lerp(gains, local[2 + rank], shares[:, :, rank])
         fused = torch.addcmul(exp, smooth(gains), pan - pan_lp)  # inject
-        fused = torch.addcmul(fused, followed(scale), own)
+        fused = torch.addcmul(fused, belief * followed(scale), own)
         del pan_lp, own
         residual, left = seen.residual(lrms, fused), F.pixel_unshuffle(seen.texture_left(fused), CELL)  # correct
         residual = sampling.expand(residual)
         change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left)
-        fused = (fused + residual).add_(shuffled(change, len(pan)))
+        fused = torch.addcmul(fused + residual, belief, shuffled(change, len(pan)))
         pulls = shares[:, :, 2].clamp(0, 1), towards((shares[:, :, 3] + sharpened(scale)).clamp(0, 1), sharpness)
         fused = torch.addcmul(fused, smooth(pulls[0] * gains), seen.texture_left(fused))  # pull
         trusts = resized(shares[:, :, 4:].flatten(1, 2), lrms).unflatten(1, (-1, len(TRUSTS))).clamp(0, 1)

@@ -19,6 +19,7 @@ CLEAR = 2.0  # standard deviations below the mean at which a modulation takes th
 LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations
 STEEPEST = 4.0  # bound of a modulation's gain
 LEARNT = 0.5  # the sharpness at which the network decides
+DOUBTED, BELIEVED = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FOLLOWING = 0.3  # correlation with the PAN from which on a band follows it
 FACTS = 9  # entries of ``facts``
 CALM, STRONG = 1.5, 0.05  # detail over local MS contrast that flat ground may have; the contrast that is not flat
@@ -93,6 +94,14 @@ def facts(scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
 def towards(share: Tensor, wish: float) -> Tensor:
     """A share as it is at a wish of ``LEARNT``, 0 at a wish of 0, 1 at a wish of 1, and between them in proportion."""
     return share * (wish / LEARNT) if wish <= LEARNT else torch.lerp(share, torch.ones_like(share), wish / LEARNT - 1)
+
+
+def believed(scale: Scale) -> Tensor:
+    """How far what was learnt is believed on a scene, (N, 1, 1, 1): where bands hardly explain the PAN, not at all.
+
+    Where they explain little, noise or light of its own is most of the PAN's detail, and networks turn away from it.
+    """
+    return ((scale.explained - DOUBTED) / (BELIEVED - DOUBTED)).clamp(0, 1)[:, None, None, None]
 
 
 def followed(scale: Scale) -> Tensor:
