@@ -24,9 +24,10 @@ SOURCES = (
     "NEON aerial images (open data policy of the National Ecological Observatory Network)",
     "Brighton drone images (BSD-2-Clause)",
     "Kodak photographs (free of restrictions)",
+    "Hyperspectral cubes MUUFL (MIT), Jasper Ridge and Samson (Apache-2.0)",
 )
 SUMMARIES = {
-    "anypan-s": "The default: a small convolutional network for any bands, any order, any ratio.",
+    "anypan-s": "The default: a small network of unfolded physics and convolutions for any bands, any order, any ratio.",
 }
 
 
