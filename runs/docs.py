@@ -64,7 +64,8 @@ def _resampled(rows: Sequence[Row]) -> str:
     found = [row for row in latest(rows) if resampled(row) and (row["protocol"], row.get("mode")) == ("rr", MODE)]
     bars = oracle(found, KNOWN, tuple(FORMULAS))
     said = [_means(name, [row for row in found if row["method"] == name]) for name in ("anypan-s", "EXP")]
-    return f"{len(bars)} GaoFen-2 scenes that came degraded, apart: {', '.join([*said, _means('oracle', bars)])} (Q2n / SAM / ERGAS).\n"
+    means = ", ".join([*said, _means("oracle", bars)])
+    return f"{len(bars)} GaoFen-2 scenes that came degraded, apart: {means} (Q2n / SAM / ERGAS).\n"
 
 
 def _means(name: str, rows: Sequence[Row]) -> str:

@@ -27,7 +27,7 @@ SOURCES = (
     "Hyperspectral cubes MUUFL (MIT), Jasper Ridge and Samson (Apache-2.0)",
 )
 SUMMARIES = {
-    "anypan-s": "The default: a small network of unfolded physics and convolutions for any bands, any order, any ratio.",
+    "anypan-s": "The default: a small network of unfolded physics for any bands, any order, any ratio.",
 }
 
 
