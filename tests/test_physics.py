@@ -1,0 +1,65 @@
+"""What stands above anything learnt: flat ground stays flat, and what is not believed changes nothing."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from networks import inputs_of
+
+from anypan.fusing import fuse_scene
+from anypan.judging.cases import prepare
+from anypan.methods import METHODS
+from anypan.models.anypan_s import AnypanS
+from anypan.models.physics import CALM, STRONG, capped
+from anypan.weights import load
+
+
+def test_detail_over_flat_ground_is_held_to_what_its_contrast_allows():
+    generator = torch.Generator().manual_seed(1)
+    lrms = 0.01 * torch.randn(1, 2, 40, 40, generator=generator)
+    exp = torch.nn.functional.interpolate(lrms, scale_factor=4, mode="bilinear")
+    fused = exp + 0.2 * torch.randn(exp.shape, generator=generator)
+    held = (capped(fused, exp, lrms, 4) - exp)[..., 16:-16, 16:-16].square().mean().sqrt()
+    allowed = CALM * 0.01 * (1 + (0.01 / STRONG) ** 2) ** 0.5
+    assert float(held) < 1.2 * allowed < 0.2
+
+
+def test_detail_over_strong_contrast_is_left_alone():
+    generator = torch.Generator().manual_seed(1)
+    lrms = torch.randn(1, 2, 40, 40, generator=generator)
+    exp = torch.nn.functional.interpolate(lrms, scale_factor=4, mode="bilinear")
+    fused = exp + torch.randn(exp.shape, generator=generator)
+    assert torch.allclose(capped(fused, exp, lrms, 4), fused, atol=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_nothing_learnt_is_believed_where_the_bands_do_not_explain_the_pan(ratio):
+    pan, lrms, scale, gnyq, sampling = inputs_of(4, ratio, (12, 12))
+    torch.manual_seed(0)
+    trained, untrained = load("anypan-s"), AnypanS().eval()
+
+    def apart(explained: float) -> float:
+        told = dataclasses.replace(scale, explained=torch.tensor([explained]))
+        with torch.inference_mode():
+            images = (network(pan, lrms, told, gnyq, sampling) for network in (trained, untrained))
+            return float((next(images) - next(images)).abs().max())
+
+    assert apart(0.7) < 1e-5 < 1e-2 < apart(0.95)
+
+
+@pytest.mark.parametrize("name", ["scenes-2/s2-01", "scenes/landsat7-03"])
+def test_the_flattest_ground_of_real_scenes_stays_flat(shared: Path, name: str) -> None:
+    """Standard deviation in each band's five flattest blocks of 20 x 20 MS pixels, against MS and MTF-GLP-HPM-R."""
+    scene = prepare(shared / name, "fr").scene
+
+    def blocks(image: torch.Tensor, side: int) -> torch.Tensor:
+        return image.unfold(1, side, side).unfold(2, side, side).flatten(1, 2).flatten(2).std(2)
+
+    flat = blocks(scene.whole().lrms, 20)
+    ours, theirs = (
+        blocks(fuse_scene(scene, METHODS[m](scene)), 20 * scene.ratio) for m in ("anypan-s", "MTF-GLP-HPM-R")
+    )
+    order = flat.argsort(1)[:, :5]
+    means = [each.gather(1, order).mean(1) for each in (flat, ours, theirs)]
+    assert bool((means[1] <= 1.5 * torch.maximum(means[0], means[2])).all())
