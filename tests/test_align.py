@@ -169,7 +169,7 @@ def test_single_band_files_stack_in_the_given_order(tmp_path: Path) -> None:
     files = [write(tmp_path / f"b{b}.tif", MS[b], NORTH_UP * Affine.scale(4), crs=UTM) for b in range(3)]
     pair = open_pair(pan, [files[2], files[0], files[1]])
     assert np.array_equal(pair.scene.whole().lrms, MS[[2, 0, 1]])
-    off = write(tmp_path / "off.tif", MS[0], NORTH_UP * Affine.scale(4) * Affine.translation(1, 0), crs=UTM)
+    off = write(tmp_path / "off.tif", MS[0], NORTH_UP * Affine.scale(4) * Affine.translation(0.5, 0), crs=UTM)
     with pytest.raises(UserError, match=r"off.tif does not lie on the pixel grid"):
         open_pair(pan, [files[0], off])
 

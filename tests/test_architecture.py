@@ -36,7 +36,7 @@ WITHOUT_TORCH = (
     "runtime/memory.py",
     "geometry/grid.py",
     "geometry/tiles.py",
-    "pair/fill.py",
+    "geometry/fill.py",
     "optics/sensors/",
     "raster/",
     "report/",

@@ -157,7 +157,7 @@ def test_the_pan_keeps_its_rational_polynomials(tmp_path: Path) -> None:
     numbers |= dict.fromkeys(["height_scale", "lat_scale", "line_scale", "long_scale", "samp_scale"], 2.0)
     poly = [1.0] + [0.0] * 19
     rpc = RPC(**numbers, line_num_coeff=poly, line_den_coeff=poly, samp_num_coeff=poly, samp_den_coeff=poly)
-    files = write(tmp_path / "pan.tif", PAN, rpcs=rpc), write(tmp_path / "ms.tif", MS)
+    files = write(tmp_path / "pan.tif", PAN, NORTH_UP, rpcs=rpc), write(tmp_path / "ms.tif", MS)
     fuse(*files, tmp_path / "out.tif", "EXP")
     with rasterio.open(tmp_path / "out.tif") as out:
         assert out.rpcs is not None and out.rpcs.samp_scale == 2

@@ -95,3 +95,27 @@ def test_outside_of_the_ms_is_nodata_and_inside_is_not(tmp_path: Path) -> None:
     expected[40:160, 20:] = True
     with rasterio.open(tmp_path / "out.tif") as out:
         assert np.array_equal(out.dataset_mask() > 0, expected) and out.nodata is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_fill_in_some_bands_of_a_resampled_ms_never_becomes_data(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ms = np.where(rng.random(MS.shape) < 0.02, -9999, MS.astype("i4")).astype("i2")
+    scale = float(rng.uniform(3.2, 4.8))
+    pan = write(tmp_path / "pan.tif", PAN, NORTH_UP, crs=UTM)
+    file = write(tmp_path / "ms.tif", ms, NORTH_UP * Affine.scale(scale), crs=UTM, nodata=-9999)
+    fuse(pan, file, tmp_path / "out.tif", "EXP", register=False)
+    with rasterio.open(tmp_path / "out.tif") as out:
+        image = out.read()[:, out.dataset_mask() > 0]
+    swing = (MS.max() - MS.min()) // 2
+    assert image.size and image.min() > MS.min() - swing and image.max() < MS.max() + swing
+
+
+def test_a_result_that_is_no_number_is_an_error_and_no_file(tmp_path: Path) -> None:
+    from anypan.raster.format import Format
+    from anypan.runtime.errors import UserError
+
+    valid = np.ones((2, 2), bool)
+    for bad in (np.nan, np.inf, -np.inf):
+        with pytest.raises(UserError, match="no finite number in 1 valid"):
+            Format("uint16").encode(np.array([[[1, bad], [3, 4]]], "f4"), valid)

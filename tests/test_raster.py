@@ -16,8 +16,8 @@ from rasterio.enums import ColorInterp
 from rio_cogeo import cog_validate
 
 from anypan import raster
+from anypan.geometry.fill import Filled, fill, reach
 from anypan.geometry.grid import Grid, Lattice, lattice_of, place
-from anypan.pair.fill import Filled, fill, reach
 from anypan.runtime.errors import UserError
 
 OFFSETS = st.floats(-40, 40, allow_nan=False)
@@ -179,7 +179,7 @@ def _opened(tmp_path: Path, image: np.ndarray, **profile: object) -> raster.Rast
 def _write(path: Path, like: raster.Raster, image: np.ndarray, valid: np.ndarray, **options: str) -> int:
     """By windows of 100 pixels that reach beyond the image."""
     form = raster.format_of(like)
-    with raster.environment(), raster.Writer(path, like, form, options, True) as writer:
+    with raster.environment(), raster.Writer(path, like, form, options, True, overwrite=True) as writer:
         for row, col in itertools.product(range(-20, image.shape[1], 100), range(-20, image.shape[2], 100)):
             rows, cols = np.arange(row, row + 100), np.arange(col, col + 100)
             pick = np.ix_(rows.clip(0, image.shape[1] - 1), cols.clip(0, image.shape[2] - 1))

@@ -76,7 +76,8 @@ def fuse(
             _fuse_into([canvas], pair, chosen, settings)
             masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
             return canvas.masked if masked else canvas.pixels
-        outputs, shared = _outputs(out, pair, settings), (settings.creation, pair.maybe_invalid)
+        outputs = _outputs(out, pair, settings)
+        shared = settings.creation, pair.maybe_invalid, settings.overwrite
         with ExitStack() as stack:
             drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
             writers = [stack.enter_context(draft) for draft in drafts]

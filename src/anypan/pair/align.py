@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from anypan import raster
+from anypan.geometry.fill import Filled
 from anypan.geometry.grid import Grid, Lattice, Placement, coarse_part, lattice_of, place, ratios, stretched_over
 from anypan.geometry.tiles import Tile
 from anypan.geometry.window import inside
 from anypan.optics.mtf import Sampling
 from anypan.optics.sensors import GENERIC, Band, Sensor, assumption, find, gains, match
-from anypan.pair.fill import Filled
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Patch, Scene
 from anypan.raster import Format, Raster
@@ -160,6 +160,10 @@ def pair_of_arrays(
 def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_name: str | None, register: bool) -> Pair:
     sensor = find(sensor_name) if sensor_name else GENERIC
     _check_pan(pan, ms)
+    for each in (pan, ms):
+        reason = raster.unplaced(each)
+        if reason:
+            raise UserError(f"{reason}: orthorectify PAN and MS first, for example with gdalwarp -rpc or -tps.")
     ms, names = _pick(ms, bands, sensor)
     form = raster.format_of(ms)
     if sensor is not GENERIC:
@@ -172,8 +176,14 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
     if corrected:
         spot, scene = _scene(pan, ms, lattice, names, sensor, blur, found.shift)
     said = assumption(sensor, names) if sensor_name else None
-    notes += [found.sentence(corrected), *([said] if said else [])]
+    notes = [*pan.notes, *ms.notes, *notes, found.sentence(corrected), *([said] if said else []), *_covered(spot, pan)]
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, tuple(notes), form, (pan, ms))
+
+
+def _covered(spot: Placement, pan: Raster) -> list[str]:
+    (top, bottom), (left, right) = spot.footprint
+    share = (bottom - top) * (right - left) / (pan.shape[0] * pan.shape[1])
+    return [f"The MS covers {100 * share:.3g} % of the PAN: the rest is nodata."] if share < 1 else []
 
 
 def _check_pan(pan: Raster, ms: Raster) -> None:
@@ -218,7 +228,7 @@ def _on_pan_grid(pan: Raster, ms: Raster) -> tuple[Raster, Lattice, float, list[
     ratio = max(ratios(pan.grid, ms_grid))
     _check_ratio(ratio, pan, ms)
     lattice = lattice_of(pan.grid, ms_grid)
-    if lattice.exact and raster.same_crs(pan.grid, ms.grid):
+    if lattice.exact and raster.plane_in(pan.grid, ms.grid, ms_grid):
         _check_overlap(lattice.overlaps(pan.shape), pan, ms)
         return ms, lattice, 1.0, notes
     part = coarse_part(pan.grid, ms_grid, lattice.ratio)

@@ -2,16 +2,11 @@
 
 from anypan.raster.array import write_array, write_plain
 from anypan.raster.format import Format, format_of, halfwidths_of
-from anypan.raster.read import (
-    CACHE,
-    Raster,
-    environment,
-    in_crs_of,
-    in_memory,
-    open_raster,
-    resampled,
-    same_crs,
-)
+from anypan.raster.opened import open_raster
+from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
+from anypan.raster.read import CACHE, Raster, environment, in_memory
+from anypan.raster.validity import Rules
+from anypan.raster.warp import resampled
 from anypan.raster.write import Canvas, Writer, check_creation, check_output
 
 __all__ = [
@@ -19,6 +14,7 @@ __all__ = [
     "Canvas",
     "Format",
     "Raster",
+    "Rules",
     "Writer",
     "check_creation",
     "check_output",
@@ -28,8 +24,10 @@ __all__ = [
     "in_crs_of",
     "in_memory",
     "open_raster",
+    "plane_in",
     "resampled",
     "same_crs",
+    "unplaced",
     "write_array",
     "write_plain",
 ]

@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 
 from anypan.geometry.grid import Grid
 from anypan.raster.format import format_of
-from anypan.raster.read import Raster, environment
+from anypan.raster.read import Raster, Sheet, environment
 from anypan.raster.write import Writer, check_output
 
 COLOURS = {"blue": ColorInterp.blue, "green": ColorInterp.green, "red": ColorInterp.red}
@@ -41,8 +41,8 @@ def write_array(
         dataset.colorinterp = [COLOURS.get(name, plain) for name in names]
         dataset.descriptions = tuple(names)
         dataset.update_tags(**dict(tags or {}))
-        like = Raster(out.name, grid, (dataset,), tuple((0, band) for band in dataset.indexes))
-        with Writer(out, like, format_of(like), {}, masked=False) as writer:
+        like = Raster(out.name, grid, ((Sheet(dataset),),), tuple((0, band) for band in dataset.indexes))
+        with Writer(out, like, format_of(like), {}, masked=False, overwrite=overwrite) as writer:
             writer.write(0, 0, image, np.ones((height, width), bool))
             return writer.finish(complete=True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,24 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from anypan.raster.read import Raster
+from anypan.raster.validity import nodata_of
+from anypan.runtime.errors import UserError
 
 _PLAIN: dict[Any, Any] = {
     ColorInterp.alpha: ColorInterp.undefined,
     ColorInterp.palette: ColorInterp.gray,
 }  # what is data after all
+# What described the MS's own pixels or layout, and would be wrong of the output's.
+_STALE = {"AREA_OR_POINT", "TIFFTAG_IMAGEDESCRIPTION", "TIFFTAG_SOFTWARE", "TIFFTAG_DATETIME", "METADATATYPE"}
+_STALE_STARTS = (
+    "STATISTICS_",
+    "ANYPAN_",
+    "OVR_",
+    "TIFFTAG_XRESOLUTION",
+    "TIFFTAG_YRESOLUTION",
+    "TIFFTAG_RESOLUTIONUNIT",
+)
+_BAND_IN_NAME = re.compile(r"(?:^|[_\-.])(B\d{1,2}[A-Z]?|BAND_?\d{1,2}|ST_B\d{1,2}|SR_B\d{1,2})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,17 +57,27 @@ class Format:
         """The least and the greatest value that a pixel can take."""
         if self.floating:
             return float(np.finfo(self.dtype).min), float(np.finfo(self.dtype).max)
-        low, high = np.iinfo(self.dtype).min, np.iinfo(self.dtype).max
+        low, high = int(np.iinfo(self.dtype).min), int(np.iinfo(self.dtype).max)
         return low, (min(high, 2**self.nbits - 1) if self.nbits and low == 0 else high)
 
     def encode(self, fused: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[Any]:
         """Fused (B, H, W) as pixels: rounded, within the limits, never nodata where valid and always nodata elsewhere.
 
-        Without a nodata value, invalid pixels hold NaN in floats and 0 in integers.
+        Without a nodata value, invalid pixels hold NaN in floats and 0 in integers. Raises UserError if a valid pixel
+        is no finite number: it could become any number.
         """
+        finite = np.isfinite(fused).all(0)
+        if not finite.all():
+            wrong = int((valid & ~finite).sum())
+            if wrong:
+                remedy = "look for damaged values in PAN and MS, or use another method, for example EXP"
+                raise UserError(
+                    f"The fusion gave no finite number in {wrong:,} valid pixels, so nothing is written: {remedy}."
+                )
+            fused = np.where(finite, fused, 0)
         low, high = self.limits
         values = fused.astype(np.float64).clip(low, high)
-        out = (values if self.floating else np.rint(values)).astype(self.dtype)
+        out = values.astype(self.dtype) if self.floating else _whole(values, np.dtype(self.dtype), low, high)
         if self.nodata is not None:
             out[out == self.nodata] = self._beside_nodata()
         out[:, ~valid] = self.filler
@@ -72,6 +97,15 @@ class Format:
         return self.nodata + 1 if self.nodata < self.limits[1] else self.nodata - 1
 
 
+def _whole(values: NDArray[Any], kind: np.dtype[Any], low: float, high: float) -> NDArray[Any]:
+    """Rounded; the ends of 64-bit types are no float64 values, and would wrap around."""
+    rounded = np.rint(values)
+    with np.errstate(invalid="ignore"):
+        out = rounded.astype(kind)
+    out[rounded >= high], out[rounded <= low] = int(high), int(low)
+    return out
+
+
 def halfwidths_of(form: Format, share: float) -> Format:
     """That of a file with half-widths in the units of another's bands: float32, NaN where invalid."""
     count = len(form.names)
@@ -89,28 +123,45 @@ def halfwidths_of(form: Format, share: float) -> Format:
 
 def format_of(raster: Raster) -> Format:
     """What an output with this raster's bands takes over."""
-    first = raster.datasets[0]
+    datasets = raster.datasets
+    first = datasets[raster.bands[0][0]]
 
     def each(attribute: str) -> tuple[Any, ...]:
-        return tuple(getattr(raster.datasets[n], attribute)[b - 1] for n, b in raster.bands)
+        values = [getattr(dataset, attribute) for dataset in datasets]
+        return tuple(values[n][b - 1] for n, b in raster.bands)
 
+    dtype = np.result_type(*raster.dtypes).name if len(set(raster.dtypes)) > 1 else first.dtypes[0]
     nbits = first.tags(raster.bands[0][1], ns="IMAGE_STRUCTURE").get("NBITS")
+    nodata = _representable(nodata_of(first, raster.rules), dtype)
+    bits = int(nbits) if nbits and dtype == first.dtypes[0] and np.dtype(dtype).kind == "u" else None
     return Format(
-        dtype=first.dtypes[0],
-        nodata=_representable(first.nodata, first.dtypes[0]),
-        nbits=int(nbits) if nbits else None,
-        names=each("descriptions"),
+        dtype=dtype,
+        nodata=nodata,
+        nbits=None if bits and nodata is not None and nodata > 2**bits - 1 else bits,
+        names=_names(raster, each("descriptions")),
         colours=tuple(_PLAIN.get(c, c) for c in each("colorinterp")),
-        tags={k: v for k, v in first.tags().items() if k != "AREA_OR_POINT"},
-        band_tags=tuple(_band_tags(raster.datasets[n], b) for n, b in raster.bands),
+        tags={k: v for k, v in first.tags().items() if not _stale(k)},
+        band_tags=tuple(_band_tags(datasets[n], b) for n, b in raster.bands),
         scales=each("scales"),
         offsets=each("offsets"),
         units=each("units"),
     )
 
 
+def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | None, ...]:
+    """The bands' descriptions; of files with one band each and none, what their names say, such as B4."""
+    if any(described) or len(raster.datasets) < 2 or any(d.count > 1 for d in raster.datasets):
+        return described
+    found = [_BAND_IN_NAME.search(Path(d.name).stem) for d in raster.datasets]
+    return tuple(found[n][1] if found[n] else None for n, _ in raster.bands)  # type: ignore[index]
+
+
+def _stale(tag: str) -> bool:
+    return tag in _STALE or tag.startswith(_STALE_STARTS)
+
+
 def _band_tags(dataset: Any, band: int) -> dict[str, str]:
-    return {k: v for k, v in dataset.tags(band).items() if not k.startswith("STATISTICS_")}
+    return {k: v for k, v in dataset.tags(band).items() if not _stale(k)}
 
 
 def _representable(nodata: float | None, dtype: str) -> float | None:

@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,9 +17,12 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
+from rasterio.drivers import raster_driver_extensions
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from anypan.geometry.grid import IDENTITY
+from anypan.raster.claim import Claim, put_in_place, real_place
 from anypan.raster.format import Format
 from anypan.raster.read import Raster
 from anypan.runtime.errors import UserError
@@ -30,33 +32,33 @@ DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
 COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
 GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
 LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half the time of 6, 7 % more bytes
-PREFIX = 40  # letters of the output's name in that of its folder: names are short of 256 bytes
+WHOLE_BITS = (None, 8, 16, 32, 64)  # of samples that a predictor can work on
+BLOCK_SIZES = ("BLOCKSIZE", "BLOCKXSIZE", "BLOCKYSIZE")
+LEAST_BLOCK, MOST_BLOCK = 16, 8192
 SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 
 def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwrite: bool = False) -> Path:
     """The path, if a new file can be put there; else UserError."""
-    out = Path(path)
-    folder = out.absolute().parent
-    _check_name(out)
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
+    place = real_place(path)
+    folder = place.parent
     if not folder.is_dir():
         raise UserError(f"The folder {folder} of the output does not exist: create it first.")
-    if out.is_dir():
-        raise UserError(f"{path} is a folder: name a file in it for the output.")
     used = {os.path.realpath(name) for raster in inputs for name in raster.files}
-    if os.path.realpath(out) in used:
+    if str(place) in used:
         raise UserError(f"{path} is one of the inputs: name another file for the output.")
-    if out.exists() and not overwrite:
+    if place.exists() and not overwrite:
         raise UserError(f"{path} exists already: name another file, or pass --overwrite (overwrite=True in Python).")
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
-    return out
+    return Path(path)
 
 
 def check_creation(path: Path, form: Format, options: Mapping[str, str]) -> None:
     """UserError where the creation options are wrong: GDAL only warns, and at the end of the work. No file is made."""
+    _check_suffix(path)
     wanted, trial = _creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
     size = {"width": BLOCK, "height": BLOCK, "count": len(form.names), "dtype": form.dtype}
     with _writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
@@ -66,13 +68,11 @@ def check_creation(path: Path, form: Format, options: Mapping[str, str]) -> None
             raise OSError(said[0])
 
 
-def _check_name(out: Path) -> None:
-    """Raise unless the disk can look the name up: it may be too long, or lie where nothing may be seen."""
-    try:
-        out.is_dir()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{out} cannot be written ({reason}): name another file.") from error
+def _check_suffix(path: Path) -> None:
+    """Raise where the name promises another format than GeoTIFF, or standard output."""
+    known = raster_driver_extensions().get(path.suffix.lower().lstrip("."), "GTiff")
+    if known != "GTiff" or path.name == "-":
+        raise UserError(f"{path} would be a GeoTIFF under a name of another kind: name a file that ends in .tif.")
 
 
 class Canvas:
@@ -102,22 +102,30 @@ class Writer:
     ``options`` are GDAL creation options on top of the defaults; ``DRIVER`` chooses COG (default) or GTiff.
     """
 
-    def __init__(self, path: Path, like: Raster, form: Format, options: Mapping[str, str], masked: bool) -> None:
-        self._path, self._form = path, form
+    def __init__(
+        self,
+        path: Path,
+        like: Raster,
+        form: Format,
+        options: Mapping[str, str],
+        masked: bool,
+        overwrite: bool = False,
+    ) -> None:
+        self._path, self._form, self._overwrite = real_place(path), form, overwrite
         check_creation(path, form, options)
         self._options = _creation_options(form, options)
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
         self._masked, self._invalid = masked and form.nodata is None, False
         with _writing(path):
-            self._folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:PREFIX]}.", dir=path.absolute().parent))
-        self._draft = self._folder / "draft.tif"
+            self._claim = Claim(self._path)
+        self._draft = self._claim.folder / "draft.tif"
         try:
             with _writing(path):
                 self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
                 self._describe(like)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._claim.release()
             raise
 
     def __enter__(self) -> Writer:
@@ -126,7 +134,7 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         with suppress(RasterioError, CPLE_BaseError):  # on the way out of an error already, or finished
             self._dataset.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._claim.release()
 
     def write(self, row: int, col: int, fused: NDArray[Any], valid: NDArray[np.bool_]) -> None:
         """Put fused (B, h, w) with its validity at a row and column of the output grid; what is outside is dropped."""
@@ -146,7 +154,7 @@ class Writer:
 
         ``complete`` says whether the windows covered the whole grid.
         """
-        final = self._folder / "final.tif"
+        final = self._claim.folder / "final.tif"
         with _writing(self._path):
             if self._masked and self._form.floating and complete and not self._invalid:
                 self._dataset.nodata = None
@@ -161,7 +169,7 @@ class Writer:
             _verify(final)
             for side in filter(os.path.lexists, (f"{self._path}{suffix}" for suffix in SIDECARS)):
                 os.unlink(side)
-            os.replace(final, self._path)
+            put_in_place(final, self._path, self._overwrite)
         return self._path.stat().st_size
 
     def _profile(self, like: Raster) -> dict[str, Any]:
@@ -171,8 +179,7 @@ class Writer:
         profile |= {
             "dtype": form.dtype,
             "nodata": nodata,
-            "transform": like.grid.transform,
-            "crs": like.datasets[0].crs,
+            **({} if _by_points(like) else {"transform": like.grid.transform, "crs": like.datasets[0].crs}),
         }
         return profile | {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
 
@@ -193,6 +200,11 @@ class Writer:
             if unit:
                 dataset.set_band_unit(band, unit)
             dataset.update_tags(band, **tags)
+
+
+def _by_points(raster: Raster) -> bool:
+    """True if ground control points place the file: with a transform beside them they would be lost."""
+    return raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
 
 
 @contextmanager
@@ -227,7 +239,19 @@ def _creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str
     special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[driver]
     nbits = {"NBITS": str(form.nbits)} if form.nbits else {}
     level = {} if "COMPRESS" in asked else LEVELS[driver]
-    return DEFAULTS | special | level | nbits | asked | {"DRIVER": driver}
+    plain = {} if form.nbits in WHOLE_BITS else {"PREDICTOR": {"COG": "NO", "GTiff": "1"}[driver]}
+    for name in BLOCK_SIZES:
+        _check_block(name, asked)
+    return DEFAULTS | special | plain | level | nbits | asked | {"DRIVER": driver}
+
+
+def _check_block(name: str, asked: Mapping[str, str]) -> None:
+    """Raise before GDAL takes a size that eats all memory, or never ends."""
+    value = asked.get(name)
+    whole = value is None or (value.isascii() and value.isdigit() and LEAST_BLOCK <= int(value[:9]) <= MOST_BLOCK)
+    if not whole or (value and int(value) % LEAST_BLOCK):
+        limits = f"a multiple of {LEAST_BLOCK} up to {MOST_BLOCK:,}"
+        raise UserError(f"{name}={value} is no size of a block: give {limits}, for example {name}=512.")
 
 
 def _check_space(path: Path, size: int) -> None:
@@ -241,7 +265,7 @@ def _check_space(path: Path, size: int) -> None:
 def _writing(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RasterioError, CPLE_BaseError) as error:
+    except (OSError, RasterioError, CPLE_BaseError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(
             f"{path} cannot be written ({reason}): check the free space and the creation options."

@@ -1,0 +1,91 @@
+"""The place of an output: who writes there, what is left from who was killed there, and how a file gets its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from anypan.runtime.errors import UserError
+
+PREFIX = 40  # letters of the output's name in that of its folder: names are short of 256 bytes
+TRIES = 3  # to take a folder over that a killed process has left
+
+
+def real_place(path: str | os.PathLike[str]) -> Path:
+    """Where a file of this name is written: links are followed, so that they stay. UserError for what is no file."""
+    try:
+        place = Path(os.path.realpath(path))
+        kind = place.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return place
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be written ({reason}): name another file.") from error
+    if stat.S_ISDIR(kind):
+        raise UserError(f"{path} is a folder: name a file in it for the output.")
+    if not stat.S_ISREG(kind):
+        raise UserError(f"{path} is a pipe or a device, which would be lost: name a file for the output.")
+    return place
+
+
+class Claim:
+    """A hidden folder beside an output that one process holds; what a killed process left in it is removed.
+
+    Raises UserError if another process is writing the same output. OSError if the folder cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        mark = hashlib.sha256(path.name.encode(errors="surrogatepass")).hexdigest()[:8]
+        self.folder = path.absolute().parent / f".{path.name[:PREFIX]}.{mark}"
+        self._lock = FileLock(self.folder / "lock", timeout=0)
+        for _ in range(TRIES):
+            with suppress(FileExistsError):
+                self.folder.mkdir()
+                break
+            self._sweep(path)
+        self._hold(path)
+
+    def _sweep(self, path: Path) -> None:
+        self._hold(path)
+        self._lock.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _hold(self, path: Path) -> None:
+        try:
+            self._lock.acquire()
+        except (Timeout, FileNotFoundError) as error:
+            raise UserError(
+                f"{path} is being written by another process: wait for it, or name another file."
+            ) from error
+
+    def release(self) -> None:
+        """Give the place free and remove the folder."""
+        self._lock.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def put_in_place(made: Path, path: Path, overwrite: bool) -> None:
+    """Give a finished file its name. Without ``overwrite`` one that has appeared there is kept: UserError."""
+    if overwrite:
+        os.replace(made, path)
+        return
+    try:
+        os.link(made, path)
+    except FileExistsError as error:
+        raise UserError(f"{path} has appeared meanwhile, and was kept: name another file for the output.") from error
+    except OSError:  # a file system without hard links
+        _create_and_replace(made, path)
+
+
+def _create_and_replace(made: Path, path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError as error:
+        raise UserError(f"{path} has appeared meanwhile, and was kept: name another file for the output.") from error
+    os.replace(made, path)

@@ -1,0 +1,239 @@
+"""Files to rasters: which may be opened, and how several become one image."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+
+from anypan.geometry.grid import Grid
+from anypan.raster.place import grid_of, same_crs
+from anypan.raster.read import NO_NETWORK, Raster, Sheet
+from anypan.raster.sidecars import check_sidecars
+from anypan.raster.validity import FILE, Rules, alpha_of
+from anypan.runtime.errors import UserError
+
+# Those that know their files by a signature come first: the others take any file with a fitting header beside it.
+DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PCIDSK", "PNG", "JPEG", "ENVI", "EHdr")
+MAX_SIDE = 1_000_000  # pixels
+MAX_BANDS = 4096
+MAX_BLOCK = 2**30  # bytes that one read has to decode at least
+NEAR = 0.01  # pixels that grids taken for one lattice may differ by
+APART = 0.05  # of its pixels that a tile may share with its neighbours
+_REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
+
+
+def open_raster(
+    paths: Sequence[str | Path], allow_vrt: bool = False, allow_remote: bool = False, rules: Rules = FILE
+) -> Raster:
+    """Open one file, or several on one lattice, with all their bands but alpha.
+
+    Files side by side are the tiles of one image; others are its bands, of which the common part is taken. Raises
+    UserError if a file is missing, refused, damaged, or lies on another lattice than the first.
+    """
+    names = [str(path) for path in paths]
+    opened: list[Any] = []
+    try:
+        for name in names:
+            opened.append(_open(name, allow_vrt, allow_remote))
+        return _joined(names, opened, rules)
+    except BaseException:
+        for dataset in opened:
+            dataset.close()
+        raise
+
+
+def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Raster:
+    notes: list[str] = []
+    grids = [grid_of(dataset) for dataset in datasets]
+    alphas = [_alpha(name, dataset, rules, notes) for name, dataset in zip(names, datasets, strict=True)]
+    corners = [_corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)]
+    sheets = [Sheet(*each) for each in zip(datasets, corners, alphas, strict=True)]
+    layers = _layers(sheets)
+    if any(len(layer) > 1 for layer in layers):
+        count = sum(len(layer) for layer in layers)
+        notes.append(f"{count} files side by side were taken for the tiles of {len(layers)} image(s): a mosaic.")
+    (top, bottom), (left, right) = (_extent(layers, axis) for axis in (0, 1))
+    if top >= bottom or left >= right:
+        raise UserError(f"{names[-1]} does not lie on the pixel grid of {names[0]}: they share no pixel.")
+    if len(layers) > 1 and len({(corner, d.shape) for corner, d in zip(corners, datasets, strict=True)}) > 1:
+        notes.append(f"The files of {names[0]} and others differ in extent: their common part was taken.")
+    grid = Grid((bottom - top, right - left), grids[0].transform * Affine.translation(left, top), grids[0].crs)
+    moved = tuple(
+        tuple(Sheet(s.dataset, (s.corner[0] - top, s.corner[1] - left), s.alpha) for s in layer) for layer in layers
+    )
+    bands = tuple(
+        (number, index)
+        for number, layer in enumerate(moved)
+        for index in layer[0].dataset.indexes
+        if index != layer[0].alpha
+    )
+    if not bands:
+        raise UserError(f"{names[0]} has no band but alpha: name a file with an image.")
+    if len({dataset.dtypes[0] for dataset in datasets}) > 1:
+        kinds = " and ".join(sorted({dataset.dtypes[0] for dataset in datasets}))
+        notes.append(f"The files hold {kinds}: the output is of the type that can hold both.")
+    return Raster(names[0], grid, moved, bands, rules, tuple(notes))
+
+
+def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
+    """The alpha band by the rule or as told, and what was decided where a band is labelled so."""
+    if rules.alpha is not None and rules.alpha > dataset.count:
+        raise UserError(
+            f"{name} has {dataset.count} bands, of which none is {rules.alpha}: name its alpha band, or none."
+        )
+    try:
+        alpha = alpha_of(dataset, rules)
+    except RasterioIOError as error:
+        raise UserError(f"{name} cannot be read to its end: it is damaged or cut off, so fetch it again.") from error
+    labelled = [n for n, colour in enumerate(dataset.colorinterp, 1) if colour == ColorInterp.alpha]
+    if labelled and rules.alpha is None:
+        taken = "transparency" if alpha else "an image band"
+        notes.append(f"Band {labelled[0]} of {name} is labelled alpha and was taken for {taken}.")
+    return alpha
+
+
+def _corner(name: str, first: str, grid: Grid, lattice: Grid) -> tuple[int, int]:
+    """Row and column of a grid's first pixel on the lattice of the first file."""
+    step = ~lattice.transform * grid.transform
+    drift = max(abs(step.a - 1) * grid.shape[1], abs(step.e - 1) * grid.shape[0], abs(step.b) * grid.shape[0])
+    drift = max(drift, abs(step.d) * grid.shape[1], abs(step.f - round(step.f)), abs(step.c - round(step.c)))
+    blind = not lattice.georeferenced and grid.shape != lattice.shape
+    if drift > NEAR or blind or not same_crs(grid, lattice):
+        raise UserError(f"{name} does not lie on the pixel grid of {first}: resample it onto that grid first.")
+    return round(step.f), round(step.c)
+
+
+def _layers(sheets: Sequence[Sheet]) -> list[list[Sheet]]:
+    """Sheets that lie side by side, together; each other sheet by itself."""
+    layers: list[list[Sheet]] = []
+    for sheet in sheets:
+        fitting = (
+            layer
+            for layer in layers
+            if layer[0].dataset.count == sheet.dataset.count
+            and layer[0].dataset.dtypes == sheet.dataset.dtypes
+            and all(_shared(sheet, other) <= APART * math.prod(sheet.dataset.shape) for other in layer)
+        )
+        home = next(fitting, None)
+        if home is None:
+            layers.append([sheet])
+        else:
+            home.append(sheet)
+    return layers
+
+
+def _shared(one: Sheet, other: Sheet) -> int:
+    """Pixels that two sheets share."""
+    sides = (
+        min(a + n, b + m) - max(a, b)
+        for a, n, b, m in zip(one.corner, one.dataset.shape, other.corner, other.dataset.shape, strict=True)
+    )
+    return math.prod(max(0, side) for side in sides)
+
+
+def _extent(layers: Sequence[Sequence[Sheet]], axis: int) -> tuple[int, int]:
+    """What all layers cover along an axis: first and end."""
+    firsts = [min(s.corner[axis] for s in layer) for layer in layers]
+    ends = [max(s.corner[axis] + s.dataset.shape[axis] for s in layer) for layer in layers]
+    return max(firsts), min(ends)
+
+
+def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
+    try:
+        local = os.path.exists(path) and not path.startswith("/vsi")
+    except ValueError as error:
+        raise UserError(f"{path!r} is no path: check it.") from error
+    if not local and not allow_remote:
+        if _REMOTE.match(path):
+            raise UserError(
+                f"{path} is not a plain file: copy it here, or pass --allow-remote (allow_remote=True in Python)."
+            )
+        raise UserError(f"{path} does not exist: check the path.")
+    if local and not os.path.isfile(path) and not os.path.isdir(path):
+        raise UserError(f"{path} is a pipe or a device: write the image to a file first.")
+    if local and not allow_vrt:
+        check_sidecars(path)
+    with warnings.catch_warnings(), rasterio.Env(**({} if allow_remote else NO_NETWORK)):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        dataset = _first_to_open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)
+    if dataset is None:
+        raise UserError(_unreadable(path, allow_vrt))
+    try:
+        _check(path, dataset)
+    except BaseException:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _first_to_open(path: str, drivers: Sequence[str]) -> Any:
+    """Opened by name of the driver, as GDAL would guess a VRT whatever the extension."""
+    for driver in drivers:
+        with suppress(RasterioError, UnicodeError):
+            return rasterio.open(path, driver=driver)
+    return None
+
+
+def _unreadable(path: str, allow_vrt: bool) -> str:
+    if not allow_vrt and _is_vrt(path):
+        remedy = "convert it to GeoTIFF, or pass --allow-vrt (allow_vrt=True in Python)"
+        return f"{path} is a VRT, which can point at any other file: {remedy}."
+    if Path(path).is_dir():
+        return f"{path} is a folder, not a raster file: name the file in it."
+    if os.path.exists(path) and not os.access(path, os.R_OK):
+        return f"{path} may not be read by you: ask for the permission, or copy it to where you may."
+    return (
+        f"{path} cannot be read as a raster file: it is damaged or of an unsupported format, so convert it to GeoTIFF."
+    )
+
+
+def _is_vrt(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return b"<VRTDataset" in file.read(4096)
+    except OSError:
+        return path.lower().endswith(".vrt")
+
+
+def _check(path: str, dataset: Any) -> None:
+    if not dataset.count:
+        raise UserError(f"{path} holds no bands of its own: name one of its subdatasets as a GeoTIFF.")
+    if dataset.count > MAX_BANDS:
+        raise UserError(
+            f"{path} claims {dataset.count:,} bands, of which {MAX_BANDS:,} are the most: write fewer to a file."
+        )
+    kinds = set(dataset.dtypes)
+    if any(kind.startswith("complex") or np.dtype(kind).kind not in "uif" for kind in kinds):
+        raise UserError(f"{path} holds {dataset.dtypes[0]} pixels: convert it to integers or floats.")
+    if len(kinds) > 1:
+        raise UserError(f"{path} holds bands of {' and '.join(sorted(kinds))}: convert them to one type.")
+    if max(dataset.shape) > MAX_SIDE:
+        size = " x ".join(f"{n:,}" for n in dataset.shape)
+        raise UserError(f"{path} claims {size} pixels: it is damaged, or else cut it into parts.")
+    if any(_indexed(dataset, n) for n, c in enumerate(dataset.colorinterp, 1) if c == ColorInterp.palette):
+        remedy = "expand it first, for example with gdal_translate -expand"
+        raise UserError(f"{path} holds indexes of a colour table, no brightness: {remedy}.")
+    if dataset.transform.is_degenerate or not np.isfinite(dataset.transform).all():
+        raise UserError(f"{path} has a broken geotransform, its pixels have no size: mend it, or remove it.")
+    block = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
+    if dataset.interleaving is not None and dataset.interleaving.value == "PIXEL":
+        block *= dataset.count
+    if block > MAX_BLOCK:
+        raise UserError(f"{path} is stored in blocks of {block / 2**30:.1f} GiB: rewrite it as a tiled GeoTIFF.")
+
+
+def _indexed(dataset: Any, band: int) -> bool:
+    """True if the band's values are the numbers of colours; a table in which each is its own grey says nothing."""
+    return any(colour[:3] != (number,) * 3 for number, colour in dataset.colormap(band).items())

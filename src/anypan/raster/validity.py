@@ -1,0 +1,96 @@
+"""Which pixels of a file are image and which are fill: nodata, masks, alpha, and numbers that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.windows import Window
+
+ALPHA_LOOK = 512  # pixels along a side of the overview that tells an alpha band from data
+ALPHA_SHARE = 0.5  # of the pixels that are not quite transparent hold an alpha band's one greatest value
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a user says of a file's fill; the defaults leave it to the file.
+
+    ``nodata`` replaces the nodata value of the header, "none" drops it. ``all_bands``: a pixel is fill only if all of
+    its bands are. ``alpha``: the number of the alpha band, 0 if there is none, None to tell by ``alpha_of``.
+    """
+
+    nodata: float | Literal["none"] | None = None
+    all_bands: bool = False
+    alpha: int | None = None
+
+
+FILE = Rules()
+
+
+def alpha_of(dataset: Any, rules: Rules = FILE) -> int:
+    """The number of the alpha band, 0 if there is none.
+
+    The one rule: a band labelled alpha is one if more than half of its pixels that are not 0 hold one value, the
+    greatest. GDAL labels the fourth band of any 8-bit image alpha, and a near infrared band holds many values.
+    """
+    if rules.alpha is not None:
+        return rules.alpha
+    if ColorInterp.alpha not in (colours := dataset.colorinterp):
+        return 0
+    band = colours.index(ColorInterp.alpha) + 1
+    look = tuple(min(side, ALPHA_LOOK) for side in dataset.shape)
+    values = dataset.read(band, out_shape=look)
+    shown = values[values > 0]
+    return band if not shown.size or (shown == shown.max()).mean() > ALPHA_SHARE else 0
+
+
+def may_be_fill(dataset: Any, alpha: int, rules: Rules) -> bool:
+    """False if every pixel of the dataset is valid by construction."""
+    return bool(alpha) or _has_fill(dataset, rules) or np.dtype(dataset.dtypes[0]).kind == "f"
+
+
+def fill_of(dataset: Any, indexes: Sequence[int], values: NDArray[Any], window: Window, rules: Rules) -> Bools | None:
+    """Where ``values`` (C, h, w), the bands ``indexes`` of a window, are fill, band by band; None if nowhere."""
+    if not _has_fill(dataset, rules):
+        return None
+    if isinstance(rules.nodata, float | int):
+        fill = equals(values, rules.nodata)
+        return fill | ~dataset.read_masks(list(indexes), window=window).astype(bool) if _masked(dataset) else fill
+    if _masked(dataset):  # one mask for all bands
+        mask = dataset.read_masks(indexes[0], window=window) == 0
+        return np.broadcast_to(mask, values.shape)
+    return dataset.read_masks(list(indexes), window=window) == 0
+
+
+def equals(values: NDArray[Any], nodata: float) -> Bools:
+    """Where an array of any type holds ``nodata``, not a number included, as its type can hold it."""
+    if np.isnan(nodata):
+        return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+    if values.dtype.kind == "f":
+        return values == values.dtype.type(nodata)
+    known = np.iinfo(values.dtype)
+    holds = np.isfinite(nodata) and nodata == int(nodata) and known.min <= nodata <= known.max
+    return values == values.dtype.type(int(nodata)) if holds else np.zeros(values.shape, bool)
+
+
+def nodata_of(dataset: Any, rules: Rules) -> float | None:
+    """The nodata value that holds for a dataset."""
+    if rules.nodata == "none":
+        return None
+    return dataset.nodata if rules.nodata is None else float(rules.nodata)
+
+
+def _masked(dataset: Any) -> bool:
+    return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+
+
+def _has_fill(dataset: Any, rules: Rules) -> bool:
+    if isinstance(rules.nodata, float | int) or _masked(dataset):
+        return True
+    return rules.nodata is None and any(MaskFlags.nodata in flags for flags in dataset.mask_flag_enums)
