@@ -19,7 +19,7 @@ from anypan.raster.validity import FILE, Rules, fill_of, may_be_fill
 from anypan.runtime.errors import UserError
 
 CACHE = 96 * 2**20  # bytes of GDAL's block cache
-NO_NETWORK = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}", "GDAL_HTTP_MAX_RETRY": "0"}
+NO_NETWORK: dict[str, Any] = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}", "GDAL_HTTP_MAX_RETRY": "0"}
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -71,7 +72,7 @@ def _holds_pointers(side: Path) -> bool:
 
 def _points_elsewhere(path: str) -> bool:
     """True if a TIFF's own metadata names a file of overviews."""
-    alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+    alone: dict[str, Any] = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
     try:
         with rasterio.Env(**alone), rasterio.open(path, driver="GTiff") as dataset:
             return bool(dataset.tags(ns="OVERVIEWS")) or any(

@@ -71,14 +71,14 @@ class Resampled(Raster):
             return image, valid
         row, col, height, width = seen
         pixels, sound = Filled(self.source, LEVELS).read(row, col, height, width)
-        grids = {
+        grids: dict[str, Any] = {
             "src_transform": self.source.grid.transform * Affine.translation(col, row),
             "src_crs": self._crs(self.source.grid),
             "dst_transform": place,
             "dst_crs": self._crs(self.grid),
             "tolerance": 0,
         }
-        stretch = {"XSCALE": self.scale, "YSCALE": self.scale}
+        stretch: dict[str, Any] = {"XSCALE": self.scale, "YSCALE": self.scale}
         reproject(pixels, image, resampling=Resampling.cubic, **grids, **stretch)
         flags = np.zeros(shape, np.uint8)
         reproject(sound.astype(np.uint8), flags, resampling=Resampling.nearest, **grids)
@@ -91,11 +91,13 @@ class Resampled(Raster):
         """The source window that a block of ``shape`` at ``place`` looks at; None if it lies outside."""
         ticks = [np.unique(np.linspace(0, n, 9)) for n in shape]
         rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
-        xs, ys = place * (cols, rows)
+        to_map: Any = place  # affine takes arrays, though its types do not say so
+        xs, ys = to_map * (cols, rows)
         crs = self._crs(self.grid), self._crs(self.source.grid)
         if crs[0] != crs[1]:
             xs, ys = (np.asarray(axis) for axis in transform(*crs, list(xs), list(ys))[:2])
-        across, down = ~self.source.grid.transform * (xs, ys)
+        to_pixels: Any = ~self.source.grid.transform
+        across, down = to_pixels * (xs, ys)
         if not np.isfinite([across, down]).all():
             return None
         margin = math.ceil(SUPPORT * max(1.0, 1 / self.scale)) + 2
