@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from anypan.cli.console import print_json, print_table
+from anypan.cli.opening import opening_options
 
 
 @click.command(short_help="Measure how good a fused image is.")
@@ -14,17 +15,15 @@ from anypan.cli.console import print_json, print_table
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("fused", metavar="FUSED")
 @click.option("--reference", metavar="FILE", help="The truth, on FUSED's grid: adds the reduced-resolution metrics.")
-@click.option("--sensor", metavar="NAME", help="Judge with the MTF gains of this sensor, see 'anypan sensors'.")
-@click.option("--no-register", is_flag=True, help="Take PAN and MS as they lie.")
+@opening_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with what the figures rest on.")
 def assess(
     pan: str,
     ms: tuple[str, ...],
     fused: str,
     reference: str | None,
-    sensor: str | None,
-    no_register: bool,
     as_json: bool,
+    **opening: Any,
 ) -> None:
     """Measure how well FUSED keeps PAN's detail and MS's colours; with a reference also how near it is to the truth.
 
@@ -36,7 +35,7 @@ def assess(
     from anypan.judging import assess as measure
     from anypan.metrics import METRICS
 
-    values = measure(pan, list(ms), fused, reference, sensor, not no_register)
+    values = measure(pan, list(ms), fused, reference, **opening)
     if as_json:
         print_json({name: None if value != value else value for name, value in values.items()})
         return

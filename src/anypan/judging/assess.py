@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor
@@ -25,21 +25,31 @@ File = str | Path
 MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
 
 
+class Opening(TypedDict, total=False):
+    """How the pair is opened: the keywords of open_pair()."""
+
+    bands: Sequence[str | int] | None
+    sensor: str | None
+    register: bool
+    allow_vrt: bool
+    allow_remote: bool
+
+
 def assess(
     pan: File,
     ms: File | Sequence[File],
     fused: File,
     reference: File | None = None,
-    sensor: str | None = None,
-    register: bool = True,
+    **opening: Unpack[Opening],
 ) -> dict[str, Any]:
     """The metrics of ``fused``, an image on the PAN's grid with the MS's bands, by name; then the facts behind them.
 
     Always those at full resolution, and those against ``reference`` (same grid and bands) where one is given. Facts:
     ratio, mode, block (side of the blocks in PAN pixels), gnyq and its source, shift and whether it was corrected,
-    R2 (how well the bands explain the PAN). Not finite metrics are NaN. Raises UserError.
+    R2 (how well the bands explain the PAN). Not finite metrics are NaN. ``opening`` as for fuse().
+    Raises UserError.
     """
-    with raster.environment(), open_pair(pan, ms, sensor=sensor, register=register) as pair:
+    with raster.environment(), open_pair(pan, ms, **opening) as pair:
         view, corner = covered(pair)
         size = tuple(n * view.ratio for n in view.shape)
         window = (*corner, *size)
@@ -52,7 +62,7 @@ def assess(
                 values = _some(against, reference) | values
         finally:
             seen.close()
-        return values | _facts(pair, sensor)
+        return values | _facts(pair, opening.get("sensor"))
 
 
 def _names(kind: str) -> list[str]:

@@ -25,6 +25,7 @@ from anypan.runtime.errors import UserError
 
 Path = str | PathLike[str]
 MIN_RATIO, MAX_RATIO = 1.5, 10.0
+SLIVER = 4  # MS pixels along a side that PAN and MS have to share, at least
 MAX_SKEW = 1.02  # between the ratios along rows and columns where there is no georeferencing
 CHECK_TILE = 1024  # PAN pixels
 SLACK = 0.01  # by which a ratio may fall outside of its limits
@@ -170,6 +171,7 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
         form = replace(form, names=names)
     ms, lattice, blur, notes = _on_pan_grid(pan, ms)
     spot, scene = _scene(pan, ms, lattice, names, sensor, blur)
+    _check_share(spot, pan, ms, scene.ratio)
     _check_content(scene, pan)
     found = register_scene(scene)
     corrected = register and found.confident
@@ -178,6 +180,16 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
     said = assumption(sensor, names) if sensor_name else None
     notes = [*pan.notes, *ms.notes, *notes, found.sentence(corrected), *([said] if said else []), *_covered(spot, pan)]
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, tuple(notes), form, (pan, ms))
+
+
+def _check_share(spot: Placement, pan: Raster, ms: Raster, ratio: int) -> None:
+    """UserError where PAN and MS share a sliver only: no statistics can be had of it, and no network made for it."""
+    for what, (first, end), whole in zip(("rows", "columns"), spot.footprint, pan.shape, strict=True):
+        if end - first < min(SLIVER * ratio, whole):
+            raise UserError(
+                f"{pan.name} and {ms.name} overlap by {end - first} PAN {what} only, fewer than {SLIVER} MS pixels: "
+                "check that they show the same place."
+            )
 
 
 def _covered(spot: Placement, pan: Raster) -> list[str]:
