@@ -19,7 +19,7 @@ CLEAR = 2.0  # standard deviations below the mean at which a modulation takes th
 LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations
 STEEPEST = 4.0  # bound of a modulation's gain
 LEARNT = 0.5  # the sharpness at which the network decides
-DOUBTED, BELIEVED = 0.75, 0.9  # shares of the PAN's detail that the bands explain
+HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FOLLOWING = 0.3  # correlation with the PAN from which on a band follows it
 FACTS = 9  # entries of ``facts``
 CALM, STRONG = 1.5, 0.05  # detail over local MS contrast that flat ground may have; the contrast that is not flat
@@ -101,7 +101,7 @@ def believed(scale: Scale) -> Tensor:
 
     Where they explain little, noise or light of its own is most of the PAN's detail, and networks turn away from it.
     """
-    return ((scale.explained - DOUBTED) / (BELIEVED - DOUBTED)).clamp(0, 1)[:, None, None, None]
+    return ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
 
 
 def followed(scale: Scale) -> Tensor:

@@ -49,7 +49,7 @@ def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: i
     degraded = sampling.degrade_each(pan, torch.tensor(CANDIDATES, device=pan.device))
     stack = torch.cat([lrms, degraded], 1)
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
-    detail = (stack - _local_mean(stack))[..., inside, inside].flatten(2).to(torch.float64)
+    detail = (stack - box_mean(stack, HIGH_PASS))[..., inside, inside].flatten(2).to(torch.float64)
     moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
     return _best(moments, lrms.shape[1])
 
@@ -97,16 +97,10 @@ def _moments(patch: Patch, sampling: Sampling) -> Tensor:
     """(B + G, B + G): products of the high-passed bands and of the PAN degraded with each of the G candidates."""
     degraded = [sampling.degrade(patch.pan, [gnyq]) for gnyq in CANDIDATES]
     stack = torch.cat([patch.lrms, *degraded])
-    detail = patch.core(stack - _local_mean(stack)).to(torch.float64)
-    inside = patch.core(_local_mean(patch.mask_lr[None].float()))[0] > 0.999
+    detail = patch.core(stack - box_mean(stack, HIGH_PASS)).to(torch.float64)
+    inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
     values = detail[:, inside]
     return values @ values.T
-
-
-def _local_mean(image: Tensor) -> Tensor:
-    """Mean in windows of (..., C, h, w), borders repeated."""
-    batch = image if image.ndim == 4 else image[None]
-    return box_mean(batch, HIGH_PASS).reshape(image.shape)
 
 
 def _refined(explained: Tensor) -> Tensor:
