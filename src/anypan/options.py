@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TypedDict
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from anypan.fusing import LARGE, tile_size
 from anypan.geometry.grid import Grid
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
-from anypan.pair.align import Pair
+from anypan.pair.align import Opening, Pair
 from anypan.raster import CACHE
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
@@ -24,20 +23,15 @@ BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 FORMULA, NETWORK = (64, 14), (240, 18)  # the latter: of networks that ask for no large tiles
 
 
-class FuseOptions(TypedDict, total=False):
+class FuseOptions(Opening, total=False):
     """The keywords of fuse() and plan(), as ``Options`` explains them."""
 
-    bands: Sequence[str | int] | None
-    sensor: str | None
-    register: bool
     device: str
     tile: int | None
     best: bool
     sharpness: float | None
     uncertainty: str | PathLike[str] | None
     overwrite: bool
-    allow_vrt: bool
-    allow_remote: bool
     creation: Mapping[str, str]
     progress: Callable[[int, int], None] | None
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from anypan import raster
 from anypan.geometry.tiles import Tile
 from anypan.metrics import METRICS, Reference, judge
 from anypan.metrics.strips import block_of, strip_height
-from anypan.pair.align import Pair, open_pair
+from anypan.pair.align import Opening, Pair, open_pair
 from anypan.pair.crop import covered
 from anypan.pair.scene import Patch, Source
 from anypan.raster import Raster
@@ -23,16 +23,6 @@ from anypan.runtime.errors import UserError
 
 File = str | Path
 MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
-
-
-class Opening(TypedDict, total=False):
-    """How the pair is opened: the keywords of open_pair()."""
-
-    bands: Sequence[str | int] | None
-    sensor: str | None
-    register: bool
-    allow_vrt: bool
-    allow_remote: bool
 
 
 def assess(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -114,6 +114,16 @@ def pair_of(
             kind = type(each).__name__
             raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
     return open_pair(pan, ms, bands, sensor, register, **allowed)
+
+
+class Opening(TypedDict, total=False):
+    """How the pair is opened: the keywords of open_pair()."""
+
+    bands: Sequence[str | int] | None
+    sensor: str | None
+    register: bool
+    allow_vrt: bool
+    allow_remote: bool
 
 
 def open_pair(

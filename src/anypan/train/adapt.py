@@ -9,7 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import torch
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from torch import nn
 from anypan import __version__, raster
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
-from anypan.pair.align import Pair, pair_of
+from anypan.pair.align import Opening, Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
@@ -35,19 +35,14 @@ File = str | PathLike[str]
 Progress = Callable[[int, int], None]
 
 
-class AdaptOptions(TypedDict, total=False):
+class AdaptOptions(Opening, total=False):
     """The keywords of adapt(), as ``Options`` explains them."""
 
     steps: int | None
     seconds: float | None
     seed: int
-    bands: Sequence[str | int] | None
-    sensor: str | None
-    register: bool
     device: str
     overwrite: bool
-    allow_vrt: bool
-    allow_remote: bool
     progress: Progress | None
 
 
