@@ -19,13 +19,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.models.cells import CELL, film, half, pointwise, resized, shuffled, smooth, stacked
-from anypan.models.physics import FACTS, LEARNT, Sight, believed, capped, described, facts, followed, sharpened, towards
+from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, followed, sharpened, towards
 from anypan.optics.mtf import DenseSampling, Sampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 
 EVEN = (3**2 - 1) / 12  # variance of an even kernel of three cells along a side
 REGRESSED = (WINDOW**2 + SMOOTHED**2 - 2) / 12  # variance of local regression, in MS pixels
-CAPPED = (WINDOW**2 - 1) / 12  # variance of the window of the cap on detail, in MS pixels
 RESAMPLED = 0.75  # variance of an MTF filter with a gain of .1 followed by interpolation, in MS pixels, rounded up
 HIDDEN = 48  # units of the layer that facts go through
 TRUSTS = (1.0, 0.95, 0.8, 0.5)  # in each step towards the MS, before training
@@ -136,13 +135,13 @@ class AnypanS(nn.Module):
         rounding beyond five of them.
         """
         convolutions, resamplings = self._chain()
-        smooth = resamplings * RESAMPLED + REGRESSED + CAPPED
+        smooth = resamplings * RESAMPLED + REGRESSED
         return math.ceil(6 * math.sqrt(CELL**2 * convolutions * EVEN + sampling.ratio**2 * smooth))
 
     def reach(self, sampling: Sampling) -> int:
         """PAN pixels beyond which nothing at all reaches an output pixel."""
         convolutions, resamplings = self._chain()
-        windows = sampling.ratio * (REGRESSION_REACH + WINDOW // 2 + 1)
+        windows = sampling.ratio * (REGRESSION_REACH + 1)
         return CELL * (convolutions + 3) + sampling.reach * resamplings + windows
 
     def _chain(self) -> tuple[int, int]:
@@ -187,8 +186,7 @@ class AnypanS(nn.Module):
             trusts = torch.maximum(trusts, trusts.new_tensor(TRUSTS)[:, None, None])
         trusts = towards(trusts, max(LEARNT, 1 - sharpness))
         fused = fused + sampling.expand(seen.steps(lrms, fused, trusts))  # be consistent
-        fused = torch.addcmul(fused, smooth(pulls[1] * gains), seen.texture_left(fused))
-        return capped(fused, exp, lrms, sampling.ratio)
+        return torch.addcmul(fused, smooth(pulls[1] * gains), seen.texture_left(fused))
 
     def _look(
         self, detail: Tensor, pan_lp: Tensor, exp: Tensor, local: tuple[Tensor, ...], seen: Sight

@@ -1,4 +1,4 @@
-"""What anypan's networks know without learning: how PAN and MS see an estimate, local gains, what flat ground allows.
+"""What anypan's networks know without learning: how PAN and MS see an estimate, local gains, what to believe.
 
 All images are standardised by the scene's ``Scale``.
 """
@@ -22,7 +22,6 @@ LEARNT = 0.5  # the sharpness at which the network decides
 HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FOLLOWING = 0.3  # correlation with the PAN from which on a band follows it
 FACTS = 9  # entries of ``facts``
-CALM, STRONG = 1.5, 0.05  # detail over local MS contrast that flat ground may have; the contrast that is not flat
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,3 @@ def sharpened(scale: Scale) -> Tensor:
     """
     share = torch.sigmoid(-(scale.lighter + 0.1) / 0.04) * torch.sigmoid((scale.explained - 0.8) / 0.02)
     return share[:, None, None, None]
-
-
-def capped(fused: Tensor, exp: Tensor, lrms: Tensor, ratio: int) -> Tensor:
-    """Less detail where there is more of it than the MS's own contrast allows: flat ground stays flat.
-
-    In windows of 5 x 5 MS pixels the detail, fused - EXP, is scaled by min(1, allowed / power), power its mean square,
-    allowed = CALM^2 v (1 + v / STRONG^2), v the variance of the band there: only flat ground is held.
-    """
-    detail = fused - exp
-    power = box_mean(F.avg_pool2d(detail**2, ratio), WINDOW)
-    variance = local_variance(lrms, box_mean(lrms, WINDOW)) + 1e-8
-    allowed = CALM**2 * variance * (1 + variance / STRONG**2)
-    share = (allowed / power.clamp(min=1e-12)).clamp(max=1)
-    return torch.addcmul(exp, F.interpolate(share, scale_factor=ratio, mode="bilinear"), detail)
