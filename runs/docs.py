@@ -18,7 +18,7 @@ from anypan.metrics import METRICS
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
-from anypan.report.rows import PROTOCOLS, groups, latest, oracle, resampled
+from anypan.report.rows import PROTOCOLS, groups, latest, oracle
 from anypan.runtime.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +61,7 @@ def _main(rows: Sequence[Row]) -> str:
 
 def _resampled(rows: Sequence[Row]) -> str:
     """A line on the scenes that stand apart: the mean of the network, of EXP and of the best formula of each."""
-    found = [row for row in latest(rows) if resampled(row) and (row["protocol"], row.get("mode")) == ("rr", MODE)]
+    found = [row for row in latest(rows) if row.get("apart") and (row["protocol"], row.get("mode")) == ("rr", MODE)]
     bars = oracle(found, KNOWN, tuple(FORMULAS))
     said = [_means(name, [row for row in found if row["method"] == name]) for name in ("anypan-s", "EXP")]
     means = ", ".join([*said, _means("oracle", bars)])
@@ -76,7 +76,7 @@ def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) ->
     """The judged rows of one group; at full resolution real pairs only."""
     return [row for group, found in groups(rows).items() for row in found
             if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded
-            and not resampled(row)]  # fmt: skip
+            and not row.get("apart")]  # fmt: skip
 
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:

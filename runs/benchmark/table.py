@@ -11,7 +11,7 @@ from statistics import fmean
 
 from anypan.methods import FORMULAS
 from anypan.metrics import METRICS
-from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, resampled, wins
+from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, wins
 
 LOW, HIGH = "detail transfer (low)", "detail transfer (high)"
 JUDGES = ("Q2n", "ERGAS", "SAM")
@@ -46,7 +46,7 @@ def summarise(rows: Iterable[Row], classical: Sequence[str] = tuple(FORMULAS), m
     the least detail transfer, low or high, of a scene whose PAN its bands explain (R2 above EXPLAINED).
     """
     usable = [
-        row for row in latest(rows) if not failed(row) and not resampled(row) and (row.get("mode") or mode) == mode
+        row for row in latest(rows) if not failed(row) and not row.get("apart") and (row.get("mode") or mode) == mode
     ]
     found = []
     for ratio in sorted({round(row["ratio"]) for row in usable}, reverse=True):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,10 +28,9 @@ from anypan.judging import find_scenes
 from anypan.judging.cases import prepare
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Moments, Scale, box_mean, pan_at_ms_scale
-from anypan.pair.gain import measure_gains
+from anypan.pair.gain import LIGHT, measure_gains
 from anypan.report import read
 from anypan.report.documents import filled, renew
-from anypan.report.rows import resampled
 from anypan.train import read_config, training_batches
 from anypan.train.losses import finest, local_correlation
 
@@ -129,7 +129,7 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 def table(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
     """For each statistic the simulated range, and each sensor's mean percentile; bold: beyond simulation."""
-    real = [row for row in rows if row["of"] != "simulation" and row["kind"] == kind and not resampled(row)]
+    real = [row for row in rows if row["of"] != "simulation" and row["kind"] == kind and not _resampled(row)]
     sensors = list(dict.fromkeys(f"{row['of']}" for row in real))
     names = [
         name for name in rows[0] if name not in ("of", "kind", "ratio", "scene") and any(name in row for row in real)
@@ -151,6 +151,11 @@ def table(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
         low, high = np.percentile(np.concatenate(list(pools.values())), INSIDE)
         lines.append(f"| {name} | {low:.2f} to {high:.2f} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def _resampled(row: Mapping[str, Any]) -> bool:
+    """True if PAN and MS were reduced without a low-pass: the gain between them is no instrument's."""
+    return row["log of gain measured over told"] > math.log(LIGHT)
 
 
 def main() -> int:

@@ -70,7 +70,7 @@ def fuse(
     chosen = _chosen(method, settings.best, settings.sharpness)
     if out is None and settings.uncertainty is not None:
         raise UserError("The uncertainty is written to a file beside the output: name an output file (out), too.")
-    with raster.environment(torch.get_num_threads()), memory.kept(), _open(pan, ms, settings) as pair:
+    with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
             _fuse_into([canvas], pair, chosen, settings)
@@ -120,7 +120,7 @@ def plan(
     """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
     settings = options_of(Options, options, "plan()")
     chosen = _chosen(method, settings.best, settings.sharpness)
-    with raster.environment(), _open(pan, ms, settings) as pair:
+    with raster.environment(), pair_of(pan, ms, settings) as pair:
         if out is not None:
             for path, form in _outputs(out, pair, settings).items():
                 raster.check_creation(path, form, settings.creation)
@@ -140,15 +140,3 @@ def _chosen(method: File, best: bool, sharpness: float | None = None) -> MethodR
     found = resolve(method)
     found = found if sharpness is None else found.sharpened(sharpness)
     return found.best if best else found
-
-
-def _open(pan: File | Image, ms: File | Sequence[File] | Image, settings: Options) -> Pair:
-    return pair_of(
-        pan,
-        ms,
-        settings.bands,
-        settings.sensor,
-        settings.register,
-        allow_vrt=settings.allow_vrt,
-        allow_remote=settings.allow_remote,
-    )

@@ -13,7 +13,8 @@ from anypan.fusing import LARGE, tile_size
 from anypan.geometry.grid import Grid
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
-from anypan.pair.align import Opening, Pair
+from anypan.pair.align import Pair
+from anypan.pair.opening import Opening, OpeningWords
 from anypan.raster import CACHE
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
@@ -23,7 +24,7 @@ BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 FORMULA, NETWORK = (64, 14), (240, 18)  # the latter: of networks that ask for no large tiles
 
 
-class FuseOptions(Opening, total=False):
+class FuseOptions(OpeningWords, total=False):
     """The keywords of fuse() and plan(), as ``Options`` explains them."""
 
     device: str
@@ -36,13 +37,12 @@ class FuseOptions(Opening, total=False):
     progress: Callable[[int, int], None] | None
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(Opening):
     """How fuse() goes about it.
 
-    ``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
-    ``register``: correct a misregistration that was measured with confidence. ``tile``: PAN pixels along a side, at
-    least 16. A ``device`` or ``tile`` that cannot be raises UserError.
+    The pair is opened as ``Opening`` says. ``tile``: PAN pixels along a side, at least 16. A ``device`` or ``tile``
+    that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
     ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
     given they take what the truth's should be, which is 0.5 of it.
@@ -50,17 +50,12 @@ class Options:
     ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
     """
 
-    bands: Sequence[str | int] | None = None
-    sensor: str | None = None
-    register: bool = True
     device: str = "cpu"
     tile: int | None = None
     best: bool = False
     sharpness: float | None = None
     uncertainty: str | PathLike[str] | None = None
     overwrite: bool = False
-    allow_vrt: bool = False
-    allow_remote: bool = False
     creation: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
 

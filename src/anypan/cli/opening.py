@@ -20,6 +20,7 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
 
 _BANDS = "MS bands to use, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
+_NODATA = "The value of fill in MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (
     click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS),
@@ -27,14 +28,26 @@ _OPTIONS = (
     click.option("--no-register", "register", is_flag=True, flag_value=False, default=True, help=_NO_REGISTER),
     click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file."),
     click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths."),
+    click.option("--nodata", type=float, metavar="VALUE", help=_NODATA),
+    click.option("--pan-nodata", type=float, metavar="VALUE", help="The value of fill in PAN, whatever its file says."),
+    click.option("--nodata-all-bands", is_flag=True, help="An MS pixel is fill only if all of its bands are."),
 )
 
 
-OPENING = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
+OPENING = (
+    "bands",
+    "sensor",
+    "register",
+    "allow_vrt",
+    "allow_remote",
+    "nodata",
+    "pan_nodata",
+    "nodata_all_bands",
+)  # the fields of pair.opening.Opening, which is slow to import
 
 
 def opening_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds --bands, --sensor, --no-register (as ``register``), --allow-vrt and --allow-remote: OPENING."""
+    """Adds the options of OPENING, --no-register as ``register``."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

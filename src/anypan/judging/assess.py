@@ -15,8 +15,9 @@ from anypan import raster
 from anypan.geometry.tiles import Tile
 from anypan.metrics import METRICS, Reference, judge
 from anypan.metrics.strips import block_of, strip_height
-from anypan.pair.align import Opening, Pair, open_pair
+from anypan.pair.align import Pair, open_pair
 from anypan.pair.crop import covered
+from anypan.pair.opening import OpeningWords
 from anypan.pair.scene import Patch, Source
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
@@ -30,13 +31,13 @@ def assess(
     ms: File | Sequence[File],
     fused: File,
     reference: File | None = None,
-    **opening: Unpack[Opening],
+    **opening: Unpack[OpeningWords],
 ) -> dict[str, Any]:
     """The metrics of ``fused``, an image on the PAN's grid with the MS's bands, by name; then the facts behind them.
 
     Always those at full resolution, and those against ``reference`` (same grid and bands) where one is given. Facts:
     ratio, mode, block (side of the blocks in PAN pixels), gnyq and its source, shift and whether it was corrected,
-    R2 (how well the bands explain the PAN). Not finite metrics are NaN. ``opening`` as for fuse().
+    R2 (how well the bands explain the PAN). Not finite metrics are NaN. ``opening`` as for open_pair().
     Raises UserError.
     """
     with raster.environment(), open_pair(pan, ms, **opening) as pair:

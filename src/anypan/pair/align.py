@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Any, TypedDict
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from anypan.geometry.tiles import Tile
 from anypan.geometry.window import inside
 from anypan.optics.mtf import Sampling
 from anypan.optics.sensors import GENERIC, Band, Sensor, assumption, find, gains, match
+from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Patch, Scene
-from anypan.raster import Format, Raster
+from anypan.raster import Format, Raster, Rules
 from anypan.runtime.errors import UserError
+from anypan.runtime.keywords import options_of
 
 Path = str | PathLike[str]
 MIN_RATIO, MAX_RATIO = 1.5, 10.0
@@ -96,55 +98,37 @@ class PairSource:
         return Patch(torch.from_numpy(pan), torch.from_numpy(lrms), torch.from_numpy(mask), tile.halo)
 
 
-def pair_of(
-    pan: Path | NDArray[Any],
-    ms: Path | Sequence[Path] | NDArray[Any],
-    bands: Sequence[str | int] | None = None,
-    sensor: str | None = None,
-    register: bool = True,
-    **allowed: bool,
-) -> Pair:
-    """An aligned pair of two arrays or of files; see ``pair_of_arrays``, and for ``allowed`` files ``open_pair``."""
+def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], opening: Opening) -> Pair:
+    """An aligned pair of two arrays or of files; see ``pair_of_arrays`` and ``open_pair``."""
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
-        return pair_of_arrays(pan, ms, bands, sensor, register)
+        if opening.rules != (Rules(), Rules()):
+            raise UserError("nodata is for files: mask the pixels of an array that are fill, or make them NaN.")
+        return pair_of_arrays(pan, ms, opening.bands, opening.sensor, opening.register)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
     for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
         if not isinstance(each, str | PathLike):
             kind = type(each).__name__
             raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
-    return open_pair(pan, ms, bands, sensor, register, **allowed)
+    return _opened(pan, ms, opening)
 
 
-class Opening(TypedDict, total=False):
-    """How the pair is opened: the keywords of open_pair()."""
-
-    bands: Sequence[str | int] | None
-    sensor: str | None
-    register: bool
-    allow_vrt: bool
-    allow_remote: bool
-
-
-def open_pair(
-    pan: Path,
-    ms: Path | Sequence[Path],
-    bands: Sequence[str | int] | None = None,
-    sensor: str | None = None,
-    register: bool = True,
-    allow_vrt: bool = False,
-    allow_remote: bool = False,
-) -> Pair:
+def open_pair(pan: Path, ms: Path | Sequence[Path], **opening: Unpack[OpeningWords]) -> Pair:
     """Open a PAN file and one or several MS files on one grid as an aligned pair; nothing is read but samples.
 
-    ``bands`` picks and orders MS bands by name or number from 1. Raises UserError for what cannot be a pair.
+    ``opening`` are the fields of ``Opening``. Raises UserError for what cannot be a pair.
     """
+    return _opened(pan, ms, options_of(Opening, opening, "open_pair()"))
+
+
+def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
     paths = [ms] if isinstance(ms, str | PathLike) else list(ms)
     if not paths:
         raise UserError("No MS file is named: give one or more after the PAN.")
-    pan_raster = raster.open_raster([str(pan)], allow_vrt, allow_remote)
-    ms_raster = raster.open_raster([str(path) for path in paths], allow_vrt, allow_remote)
-    return _pair(pan_raster, ms_raster, bands, sensor, register)
+    of_pan, of_ms = o.rules
+    pan_raster = raster.open_raster([str(pan)], o.allow_vrt, o.allow_remote, of_pan)
+    ms_raster = raster.open_raster([str(path) for path in paths], o.allow_vrt, o.allow_remote, of_ms)
+    return _pair(pan_raster, ms_raster, o.bands, o.sensor, o.register)
 
 
 def pair_of_arrays(

@@ -57,7 +57,7 @@ def open_raster(
 def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Raster:
     notes: list[str] = []
     grids = [grid_of(dataset) for dataset in datasets]
-    alphas = [_alpha(name, dataset, rules, notes) for name, dataset in zip(names, datasets, strict=True)]
+    alphas = [_alpha(name, dataset, notes) for name, dataset in zip(names, datasets, strict=True)]
     corners = [_corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)]
     sheets = [Sheet(*each) for each in zip(datasets, corners, alphas, strict=True)]
     layers = _layers(sheets)
@@ -87,18 +87,14 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     return Raster(names[0], grid, moved, bands, rules, tuple(notes))
 
 
-def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
-    """The alpha band by the rule or as told, and what was decided where a band is labelled so."""
-    if rules.alpha is not None and rules.alpha > dataset.count:
-        raise UserError(
-            f"{name} has {dataset.count} bands, of which none is {rules.alpha}: name its alpha band, or none."
-        )
+def _alpha(name: str, dataset: Any, notes: list[str]) -> int:
+    """The alpha band by the rule, and what was decided where a band is labelled so."""
     try:
-        alpha = alpha_of(dataset, rules)
+        alpha = alpha_of(dataset)
     except RasterioIOError as error:
         raise UserError(f"{name} cannot be read to its end: it is damaged or cut off, so fetch it again.") from error
     labelled = [n for n, colour in enumerate(dataset.colorinterp, 1) if colour == ColorInterp.alpha]
-    if labelled and rules.alpha is None:
+    if labelled:
         taken = "transparency" if alpha else "an image band"
         notes.append(f"Band {labelled[0]} of {name} is labelled alpha and was taken for {taken}.")
     return alpha

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,26 +21,22 @@ Bools = NDArray[np.bool_]
 class Rules:
     """What a user says of a file's fill; the defaults leave it to the file.
 
-    ``nodata`` replaces the nodata value of the header, "none" drops it. ``all_bands``: a pixel is fill only if all of
-    its bands are. ``alpha``: the number of the alpha band, 0 if there is none, None to tell by ``alpha_of``.
+    ``nodata`` replaces the nodata value of the header. ``all_bands``: a pixel is fill only if all of its bands are.
     """
 
-    nodata: float | Literal["none"] | None = None
+    nodata: float | None = None
     all_bands: bool = False
-    alpha: int | None = None
 
 
 FILE = Rules()
 
 
-def alpha_of(dataset: Any, rules: Rules = FILE) -> int:
+def alpha_of(dataset: Any) -> int:
     """The number of the alpha band, 0 if there is none.
 
     The one rule: a band labelled alpha is one if more than half of its pixels that are not 0 hold one value, the
     greatest. GDAL labels the fourth band of any 8-bit image alpha, and a near infrared band holds many values.
     """
-    if rules.alpha is not None:
-        return rules.alpha
     if ColorInterp.alpha not in (colours := dataset.colorinterp):
         return 0
     band = colours.index(ColorInterp.alpha) + 1
@@ -59,7 +55,7 @@ def fill_of(dataset: Any, indexes: Sequence[int], values: NDArray[Any], window: 
     """Where ``values`` (C, h, w), the bands ``indexes`` of a window, are fill, band by band; None if nowhere."""
     if not _has_fill(dataset, rules):
         return None
-    if isinstance(rules.nodata, float | int):
+    if rules.nodata is not None:
         fill = equals(values, rules.nodata)
         return fill | ~dataset.read_masks(list(indexes), window=window).astype(bool) if _masked(dataset) else fill
     if _masked(dataset):  # one mask for all bands
@@ -81,8 +77,6 @@ def equals(values: NDArray[Any], nodata: float) -> Bools:
 
 def nodata_of(dataset: Any, rules: Rules) -> float | None:
     """The nodata value that holds for a dataset."""
-    if rules.nodata == "none":
-        return None
     return dataset.nodata if rules.nodata is None else float(rules.nodata)
 
 
@@ -91,6 +85,6 @@ def _masked(dataset: Any) -> bool:
 
 
 def _has_fill(dataset: Any, rules: Rules) -> bool:
-    if isinstance(rules.nodata, float | int) or _masked(dataset):
+    if rules.nodata is not None or _masked(dataset):
         return True
-    return rules.nodata is None and any(MaskFlags.nodata in flags for flags in dataset.mask_flag_enums)
+    return any(MaskFlags.nodata in flags for flags in dataset.mask_flag_enums)

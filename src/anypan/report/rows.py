@@ -20,7 +20,6 @@ COST: Metrics = {
 }
 IDENTITY = ("scene", "sensor", "protocol", "mode", "method", "ratio", "error")
 ORACLE = "Oracle"
-RESAMPLED = ("gf2-02", "gf2-08", "gf2-09", "gf2-10", "gf2-11", "gf2-12")  # of the development scenes
 PROTOCOLS = {"rr": "Reduced resolution", "fr": "Full resolution"}
 
 
@@ -102,15 +101,6 @@ def number(row: Row, name: str) -> float | None:
     value = row.get(name)
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if usable else None  # type: ignore[arg-type]
-
-
-def resampled(row: Row) -> bool:
-    """True for a scene whose publishers reduced PAN and MS without a low-pass.
-
-    The truth is then an image far softer than the PAN. The simulator's regime of decimated pairs was fitted to two of
-    them, so that figures on them stand on a line of their own.
-    """
-    return row["scene"] in RESAMPLED
 
 
 def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:

@@ -18,7 +18,8 @@ from torch import nn
 from anypan import __version__, raster
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
-from anypan.pair.align import Opening, Pair, pair_of
+from anypan.pair.align import pair_of
+from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.scene import Scene
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
@@ -35,7 +36,7 @@ File = str | PathLike[str]
 Progress = Callable[[int, int], None]
 
 
-class AdaptOptions(Opening, total=False):
+class AdaptOptions(OpeningWords, total=False):
     """The keywords of adapt(), as ``Options`` explains them."""
 
     steps: int | None
@@ -46,25 +47,20 @@ class AdaptOptions(Opening, total=False):
     progress: Progress | None
 
 
-@dataclass(frozen=True)
-class Options:
+@dataclass(frozen=True, kw_only=True)
+class Options(Opening):
     """How adapt() goes about it.
 
     ``steps`` and ``seconds``: it ends at whichever comes first; 100 steps if neither is given. Equal steps and
-    ``seed`` give equal weights on one machine. ``bands``, ``sensor``, ``register``, ``device``, ``overwrite``,
-    ``allow_vrt`` and ``allow_remote`` as for fuse(). ``progress``: called with (done, all), steps or seconds.
+    ``seed`` give equal weights on one machine. The pair is opened as ``Opening`` says; ``device`` and ``overwrite`` as
+    for fuse(). ``progress``: called with (done, all), steps or seconds.
     """
 
     steps: int | None = None
     seconds: float | None = None
     seed: int = 1
-    bands: Sequence[str | int] | None = None
-    sensor: str | None = None
-    register: bool = True
     device: str = "cpu"
     overwrite: bool = False
-    allow_vrt: bool = False
-    allow_remote: bool = False
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
@@ -104,7 +100,7 @@ def adapt(
     settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
-    with raster.environment(), _open(pan, ms, settings) as pair:
+    with raster.environment(), pair_of(pan, ms, settings) as pair:
         begun = time.monotonic()
         run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
     spent = time.monotonic() - begun
@@ -194,8 +190,3 @@ def _output(out: File, overwrite: bool) -> Path:
     if Path(out).suffix != SUFFIX:
         raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
     return raster.check_output(out, (), overwrite)
-
-
-def _open(pan: Any, ms: Any, settings: Options) -> Pair:
-    names = ("bands", "sensor", "register", "allow_vrt", "allow_remote")
-    return pair_of(pan, ms, **{name: getattr(settings, name) for name in names})

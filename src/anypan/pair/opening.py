@@ -1,0 +1,51 @@
+"""How a pair is opened: the options that everything which opens PAN and MS has in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from anypan.raster import Rules
+from anypan.runtime.errors import UserError
+
+
+class OpeningWords(TypedDict, total=False):
+    """The keywords of open_pair(), as ``Opening`` explains them."""
+
+    bands: Sequence[str | int] | None
+    sensor: str | None
+    register: bool
+    allow_vrt: bool
+    allow_remote: bool
+    nodata: float | None
+    pan_nodata: float | None
+    nodata_all_bands: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
+
+    ``register``: correct a misregistration that was measured with confidence. ``allow_vrt``, ``allow_remote``: read
+    files that point at others, and URLs. ``nodata``, ``pan_nodata``: the value of fill in the MS's and the PAN's files,
+    whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are.
+    """
+
+    bands: Sequence[str | int] | None = None
+    sensor: str | None = None
+    register: bool = True
+    allow_vrt: bool = False
+    allow_remote: bool = False
+    nodata: float | None = None
+    pan_nodata: float | None = None
+    nodata_all_bands: bool = False
+
+    @property
+    def rules(self) -> tuple[Rules, Rules]:
+        """What holds for the fill of the PAN's and the MS's files. UserError for a value that is infinite."""
+        for name, value in (("nodata", self.nodata), ("pan_nodata", self.pan_nodata)):
+            if value is not None and math.isinf(value):
+                raise UserError(f"{name} is {value}, which no pixel holds: give a number, or nan.")
+        return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands)

@@ -1,0 +1,79 @@
+"""Fill that no header marks, as the user names it: --nodata, --pan-nodata, --nodata-all-bands."""
+
+import numpy as np
+import pytest
+import rasterio
+
+import anypan
+from anypan.cli.opening import OPENING
+from anypan.pair.opening import OpeningWords
+from anypan.runtime.errors import UserError
+
+FILL = -9999
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """PAN and MS (int16), 2 % of the MS's pixels FILL in all bands, a block of one band 0; no header says so."""
+    rng = np.random.default_rng(3)
+    ms = rng.integers(500, 900, (3, 40, 40)).astype("int16")
+    fill = rng.random((40, 40)) < 0.02
+    ms[:, fill] = FILL
+    pan = np.kron(np.where(fill, 700, ms.mean(0)), np.ones((4, 4))).astype("int16")
+    paths = tmp_path / "pan.tif", tmp_path / "ms.tif"
+    for path, image, pixel in zip(paths, (pan[None], ms), (1, 4), strict=True):
+        where = {"crs": "EPSG:32631", "transform": rasterio.transform.from_origin(0, 160, pixel, pixel)}
+        shape = {"height": image.shape[1], "width": image.shape[2], "count": len(image)}
+        with rasterio.open(path, "w", driver="GTiff", dtype="int16", **where, **shape) as file:
+            file.write(image)
+    return *paths, tmp_path / "out.tif", fill
+
+
+@pytest.mark.parametrize("method", ["GSA", "anypan-s"])
+def test_fill_that_is_named_is_nodata_and_moves_no_other_pixel(pair, method):
+    pan, ms, out, fill = pair
+    anypan.fuse(pan, ms, out, method, nodata=FILL)
+    with rasterio.open(out) as file:
+        fused, mask = file.read(), file.read_masks(1) > 0
+        assert file.nodata == FILL
+    assert np.array_equal(~mask, np.kron(fill, np.ones((4, 4))) > 0)
+    assert fused[:, mask].min() > 0 and fused[:, mask].max() < 1500
+
+
+def test_a_pan_has_a_nodata_value_of_its_own(pair):
+    pan, ms, out, _ = pair
+    with rasterio.open(pan, "r+") as file:
+        image = file.read()
+        image[:, :8] = 0
+        file.write(image)
+    anypan.fuse(pan, ms, out, "EXP", nodata=FILL, pan_nodata=0)
+    with rasterio.open(out) as file:
+        assert not file.read_masks(1)[:8].any() and file.read_masks(1)[8:].any()
+
+
+def test_one_dark_band_is_no_fill_where_all_bands_have_to_be(pair):
+    pan, ms, out, _ = pair
+    with rasterio.open(ms, "r+") as file:
+        image = file.read()
+        image[image == FILL] = 0
+        image[0, :10] = 0
+        file.write(image)
+    valid = []
+    for every in (False, True):
+        anypan.fuse(pan, ms, out, "EXP", nodata=0, nodata_all_bands=every, overwrite=True)
+        with rasterio.open(out) as file:
+            valid.append((file.dataset_mask() > 0).mean())
+    assert valid[0] < 0.76 and valid[1] > 0.95
+
+
+def test_what_no_pixel_can_hold_and_nodata_of_arrays_are_one_sentence(pair):
+    pan, ms, out, _ = pair
+    with pytest.raises(UserError, match="no pixel holds"):
+        anypan.fuse(pan, ms, out, nodata=float("inf"))
+    with pytest.raises(UserError, match="for files"):
+        anypan.fuse(np.ones((64, 64)), np.ones((3, 16, 16)), nodata=0)
+    assert not out.exists()
+
+
+def test_the_command_line_has_an_option_for_every_way_to_open_a_pair():
+    assert set(OPENING) == set(OpeningWords.__annotations__)
