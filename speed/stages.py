@@ -68,7 +68,7 @@ def main() -> None:
     fit: Any = MethodRef.fit
     MethodRef.fit = property(lambda ref: timed(fit.fget(ref), "fit"))
     api.fused_tiles = lambda scene, fuser, *rest: fusing.fused_tiles(scene, TimedFuser(fuser), *rest)
-    api._open = timed(api._open, "open and register")
+    api.pair_of = timed(api.pair_of, "open and register")
     Scene.read = timed(Scene.read, "read")
     Writer.write, Writer.finish = timed(Writer.write, "write"), timed(Writer.finish, "compress")
     begun = total()
