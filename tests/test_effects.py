@@ -169,6 +169,18 @@ def test_flat_ground_is_dark_and_smooth_in_every_band_and_the_rest_stays(image):
     assert torch.equal(spectral.flatten(image, RNG(0), 0.0, (0.1, 0.1)), image)
 
 
+def test_parted_bands_have_the_correlation_asked_with_what_they_were_and_the_first_stays(image):
+    images = torch.rand(1, 40, 3, 32, 32, generator=torch.Generator().manual_seed(0)) + 1
+    parted = spectral.part_ways(images, RNG(2), (-0.5, -0.5))
+    assert torch.equal(parted[:, :, 0], images[:, :, 0])
+    for band in (1, 2):
+        both = torch.stack([parted[:, :, band].flatten(), images[:, :, band].flatten()])
+        assert float(torch.corrcoef(both)[0, 1]) == pytest.approx(-0.5, abs=0.02)
+    assert parted.mean((1, 3, 4)).numpy() == pytest.approx(images.mean((1, 3, 4)).numpy(), abs=1e-4)
+    only = spectral.single(torch.tensor([[0.2, 0.8], [0.5, 0.5]]), torch.tensor([True, False]))
+    assert only.tolist() == [[1.0, 0.0], [0.5, 0.5]]
+
+
 LAWS = {
     "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
     "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
@@ -184,6 +196,7 @@ LAWS = {
     "hidden light": one_image.test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone,
     "foreign light": test_foreign_light_leaves_the_share_of_the_pans_detail_explained_that_its_part_says,
     "local inversion": test_local_inversion_turns_detail_in_places_in_the_share_of_bands_asked,
+    "parted bands": test_parted_bands_have_the_correlation_asked_with_what_they_were_and_the_first_stays,
     "flat ground": test_flat_ground_is_dark_and_smooth_in_every_band_and_the_rest_stays,
     "PAN curve": test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike,
     "channel shuffling": one_image.test_shuffling_is_a_permutation_that_the_weights_of_the_pan_follow,

@@ -135,7 +135,7 @@ def test_what_is_off_leaves_the_sample_as_with_a_share_of_0_and_it_was_there_bef
     if name == "bands generation":
         settings = replace(settings, curved=0.0)
     if name in ("unseen bands", "wide gains"):
-        settings = replace(settings, curved=0.0, overstated=0.0, unseen=0.5)
+        settings = replace(settings, curved=0.0, overstated=0.0, unseen=0.5, parted=0.0)
     if name in NOT_REDUCED:
         settings = replace(settings, reduced=0.0)
     if name == "coarse noise":

@@ -107,6 +107,13 @@ def draw_pan_weights(bands: int, rng: Random, scenes: int, unseen: float) -> Ten
     return equal / equal.sum(1, keepdim=True)
 
 
+def single(weights: Tensor, hit: Tensor) -> Tensor:
+    """The weights (G, B) with the first band alone in the PAN of the scenes that are ``hit`` (G,)."""
+    first = torch.zeros_like(weights)
+    first[:, 0] = 1.0
+    return torch.where(hit.to(weights.device)[:, None], first, weights)
+
+
 def mix_pan(bands: Tensor, weights: Tensor) -> Tensor:
     """PAN (G, K, 1, S, S): the bands (G, K, B, S, S) in the proportions (G, B)."""
     return torch.einsum("gb,gkbij->gkij", weights, bands)[:, :, None]
@@ -145,6 +152,19 @@ def invert(images: Tensor, rng: Random, share: float) -> Tensor:
     turn = 1 - struck * (1 - torch.tanh(3 * rng.field((g, k, c), size, 4)))
     detail = _detail(images)
     return images - (1 - turn.clamp(max=1)) * detail
+
+
+def part_ways(images: Tensor, rng: Random, correlation: Range) -> Tensor:
+    """Give every band but the first a ``correlation`` of its own with what it was; the rest is another patch's content.
+
+    So do short-wave bands under a guide of visible light: some run with it, some against it, some know nothing of it.
+    """
+    g, _, c = images.shape[:3]
+    own = rng.uniform(*correlation, g, 1, c, 1, 1)
+    own[:, :, 0] = 1.0
+    mean = images.mean((1, 3, 4), keepdim=True)
+    varying = images - mean
+    return mean + own * varying + (1 - own**2).sqrt() * varying.roll(1, 1).flip(-2)
 
 
 def flatten(images: Tensor, rng: Random, share: float, dark: tuple[float, float]) -> Tensor:

@@ -40,6 +40,7 @@ AUGMENTATIONS: dict[str, Effect] = {
     "hidden light": Effect("a part of the PAN that no band has", "hidden"),
     "foreign light": Effect("detail of the PAN that no mixture of the bands explains", "apart"),
     "local inversion": Effect("contrasts that turn from place to place, in some bands", "inverted"),
+    "parted bands": Effect("a PAN of one band, and the others with it, against it or of their own", "parted"),
     "flat ground": Effect("smooth dark ground, as water, in a part of a patch", "flat"),
     "PAN curve": Effect("a slightly nonlinear PAN", "bent_pan"),
     "channel shuffling": Effect("bands in random order, the PAN's weights with them", "shuffled"),
@@ -96,6 +97,7 @@ LIMITS: dict[str, Bounds] = {
     "snr_reduced": Bounds(1, 10**6),
     "snr_grainy": Bounds(1, 10**6),
     "apart_part": Bounds(0.001, 4),
+    "parted_correlation": Bounds(-1, 1),
     "dark": Bounds(0.001, 1),
     "anisotropy": Bounds(1, 4),
     "smear": Bounds(0, 8),
@@ -193,6 +195,8 @@ class Simulation:
     apart: float = 0.0  # share of scenes
     apart_part: Range = (0.1, 0.7)  # of the PAN's own detail
     inverted: float = 0.0  # share of the bands
+    parted: float = 0.0  # share of scenes
+    parted_correlation: Range = (-0.8, 1.0)
     flat: float = 0.0  # share of the patches
     dark: Range = (0.02, 0.5)  # of a band's mean
     bent_pan: float = 0.35

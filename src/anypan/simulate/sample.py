@@ -104,11 +104,12 @@ def _ground(
     bands = draw.some("colour jitter", bands, spectral.bend)
     bands = draw.some("gain fields", bands, spectral.vary_gain)
     bands = draw.own("foreign content", bands, spectral.add_foreign, c.foreign)
-    bands = draw.own("local inversion", bands, spectral.invert, c.inverted).clamp(min=spectral.FLOOR)
+    bands = draw.own("local inversion", bands, spectral.invert, c.inverted)
+    weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
+    bands, weights = _parted(bands, torch.where(curved, seen, weights), draw)
+    bands = bands.clamp(min=spectral.FLOOR)
     bands = draw.own("flat ground", bands, spectral.flatten, c.flat, c.dark)
     bands = draw.some("haze", bands, spectral.add_haze, c.haze)
-    weights = spectral.draw_pan_weights(frame.bands, draw.streams["PAN weights"], draw.scenes, c.unseen)
-    weights = torch.where(curved, seen, weights)
     draw.note("unseen bands", (weights == 0).any(1))
     pan = spectral.mix_pan(bands, weights)
     if cubes:
@@ -117,6 +118,16 @@ def _ground(
     pan = draw.some("foreign light", pan, spectral.add_apart, c.apart_part)
     pan = draw.own("PAN curve", pan.clamp(min=spectral.FLOOR), spectral.bend_pan, c.bent_pan)
     return _shuffled(bands, pan, weights, draw)
+
+
+def _parted(bands: Tensor, weights: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+    """Some scenes get a PAN that is the first band alone, from which the other bands part."""
+    rng = draw.streams["parted bands"]
+    hit = draw.note("parted bands", draw.hit("parted bands", rng)).to(bands.device)
+    if not bool(hit.any()):
+        return bands, weights
+    parted = spectral.part_ways(bands, rng, draw.settings.parted_correlation)
+    return torch.where(hit[:, None, None, None, None], parted, bands), spectral.single(weights, hit)
 
 
 def _shuffled(bands: Tensor, pan: Tensor, weights: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
