@@ -10,6 +10,7 @@ import click
 
 from anypan.cli.console import note, print_table, progress
 from anypan.cli.device import device_option
+from anypan.cli.names import complete_methods
 
 _METHODS = (
     "A name from 'anypan methods', a .safetensors file, [NAME=]dir:FOLDER of fused images, or any program as "
@@ -28,7 +29,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 
 @click.command(short_help="Judge methods on scenes, a row of JSON each.")
 @click.argument("scenes", metavar="SCENES ...", nargs=-1)
-@click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS)
+@click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS, shell_complete=complete_methods)
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
 @click.option("--mode", type=click.Choice(_MODES), default="physical", show_default=True, help=_MODE)
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from anypan.cli.console import note, progress
+from anypan.cli.names import method_option
 
 _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
@@ -23,7 +24,7 @@ Next, in this folder:
 
 @click.command(short_help="Render a scene, fuse it and show the result.")
 @click.argument("folder", metavar="[DIR]", default="demo")
-@click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help="See 'anypan methods'.")
+@method_option("See 'anypan methods'.")
 @click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Side of the PAN in pixels.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def demo(folder: str, method: str, size: int, quiet: bool) -> None:

@@ -11,6 +11,7 @@ import click
 
 from anypan.cli.console import note, print_json, progress
 from anypan.cli.device import working_options
+from anypan.cli.names import method_option
 from anypan.cli.opening import OPENING, opening_options
 from anypan.runtime.errors import UserError
 
@@ -36,7 +37,7 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.argument("pan", metavar="PAN")
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.argument("out", metavar="OUT")
-@click.option("-m", "--method", metavar="NAME", default="anypan-s", show_default=True, help=_METHOD)
+@method_option(_METHOD)
 @click.option("--best", is_flag=True, help=_BEST)
 @click.option("--sharpness", type=click.FloatRange(0, 1), metavar="S", help=_SHARPNESS)
 @click.option("--uncertainty", metavar="FILE", help=_UNCERTAINTY)

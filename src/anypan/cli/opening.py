@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from anypan.cli.names import complete_sensors
+
 
 def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
     """The names and numbers in a list such as 3,2,1 or red,green,blue."""
@@ -24,7 +26,7 @@ _NODATA = "The value of fill in MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (
     click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS),
-    click.option("--sensor", metavar="NAME", help=_SENSOR),
+    click.option("--sensor", metavar="NAME", help=_SENSOR, shell_complete=complete_sensors),
     click.option("--no-register", "register", is_flag=True, flag_value=False, default=True, help=_NO_REGISTER),
     click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file."),
     click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths."),

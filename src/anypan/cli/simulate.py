@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anypan.cli.console import note
+from anypan.cli.names import complete_sensors
 
 if TYPE_CHECKING:
     from anypan.dataset import Source
     from anypan.simulate.sample import Batch, Simulation
 
 _LANDSCAPES, _SIZE = 6, 512  # of the package's own, for a preview without --config
+_SENSOR = "With IMAGE: what sees it, see 'anypan sensors'."
 _HELP_NM = (
     "Wavelengths of IMAGE's bands in nm: 650,560,470, or 400:2400 if evenly spread.  [default: what they are called]"
 )
@@ -34,7 +36,7 @@ def _wavelengths(_: click.Context, __: click.Parameter, text: str | None) -> tup
 @click.option("--preview", metavar="DIR", help="Write pages of simulated samples, and what was done to each, to DIR.")
 @click.option("--config", metavar="TOML", help="With --preview: the recipe and its images.  [default: landscapes]")
 @click.option("--count", type=click.IntRange(1), default=24, show_default=True, help="With --preview: samples.")
-@click.option("--sensor", metavar="NAME", help="With IMAGE: what sees it, see 'anypan sensors'.")
+@click.option("--sensor", metavar="NAME", help=_SENSOR, shell_complete=complete_sensors)
 @click.option("-o", "--out", metavar="DIR", help="With IMAGE: where pan.tif, ms.tif and reference.tif go.")
 @click.option("--wavelengths", metavar="NM", callback=_wavelengths, help=_HELP_NM)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, other draws.")

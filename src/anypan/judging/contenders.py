@@ -23,7 +23,7 @@ from anypan.judging.cases import Case
 from anypan.judging.cost import measured
 from anypan.judging.exchange import read_fused, write_inputs
 from anypan.methods import METHODS, Method
-from anypan.methods.resolve import MethodRef, resolve
+from anypan.methods.resolve import MethodRef, resolve, spelt
 from anypan.pair.scene import Scene
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
@@ -211,7 +211,7 @@ def contenders(names: Iterable[str], timeout: float = TIMEOUT, seed: int = 0) ->
     found: dict[str, Contender] = {}
     for name in names:
         spec = _SPEC.fullmatch(name)
-        label = (spec[1] or name if spec else name).strip()
+        label = (spec[1] or name if spec else spelt(name)).strip()
         if label in found:
             raise UserError(f"{label!r} is named twice: give each method a name of its own with NAME=.")
         found[label] = _contender(name, spec, timeout, seed)
@@ -224,7 +224,7 @@ def _contender(name: str, spec: re.Match[str] | None, timeout: float, seed: int)
     folder = Path(spec[3] if spec else name)
     if spec and not folder.is_dir():
         raise UserError(f"{folder} is not a folder: name the folder that holds the fused images.")
-    if name not in METHODS and folder.is_dir():
+    if spelt(name) not in METHODS and folder.is_dir():
         return Images(folder)
     return Own(resolve(name, OTHERS), seed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -18,6 +19,7 @@ from anypan.runtime.errors import UserError
 from anypan.weights import SUFFIX, available, stored
 
 BEST = "+"  # how the name of the mean over the 8 ways ends
+ALIASES = {"MTF-GLP-FS+C": "MTF-GLP-FS + consistency"}  # names without spaces, for those that have some
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,26 @@ class MethodRef:
         return replace(self, sharpness=sharpness)
 
 
+def spelt(name: str) -> str:
+    """The name as it stands in METHODS, whatever its case, spaces and hyphens, or by alias; else as it is."""
+    return name if name in METHODS else _spellings().get(_key(name), name)
+
+
+def _spellings() -> dict[str, str]:
+    names = {**ALIASES, **{name: name for name in METHODS}}
+    return {_key(each): name for each, name in names.items()}
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).casefold()
+
+
 def resolve(name: str | PathLike[str], others: str = "a .safetensors file") -> MethodRef:
-    """The method called ``name``: of METHODS, or a weight file by its path; a network's name may end in +.
+    """The method called ``name``: of METHODS, however spelt, or a weight file by its path; a network's may end in +.
 
     UserError if there is none; it lists the names, and ``others`` that could be given.
     """
-    text = os.fspath(name)
+    text = spelt(os.fspath(name))
     plain = text.removesuffix(BEST)
     if plain in {card.name for card in available()} or plain.endswith(SUFFIX):
         return MethodRef(text, plain, plain != text)
