@@ -40,22 +40,32 @@ REPORT = """<script>addEventListener("load", () => setTimeout(async () => {
 }, 1500));</script>"""
 
 
-def browse(page, actions, tmp_path, width=1200):
-    """What `actions`, a JavaScript function of an object to fill, find in a copy of the page."""
+def browse(page, actions, tmp_path, width=1200, height=None, script=""):
+    """What `actions`, a JavaScript function of an object to fill, find in a copy of the page.
+
+    With a `height` the window is exactly so wide and high; `script` is run before the page's own.
+    """
     browser = shutil.which("chromium")
     if browser is None:
         if os.environ.get("CI") == "true":
             pytest.fail("chromium is missing: on CI the report is opened in a browser")
         pytest.skip("no chromium")
-    text = page.read_text(encoding="utf-8").replace("<head>", "<head>" + WATCH, 1)
+    text = page.read_text(encoding="utf-8").replace(
+        "<head>", "<head>" + WATCH + (f"<script>{script}</script>" if script else ""), 1
+    )
     text = text.replace("</body>", REPORT.replace("ACTIONS", actions) + "</body>")
-    if width < NARROWEST:
-        frame = f'<iframe width={width} height=800 srcdoc="{html.escape(text)}"></iframe>'
+    if width < NARROWEST or height:
+        size = f"width={width} height={height or 800} style='border:0'"
+        frame = f'<iframe {size} srcdoc="{html.escape(text)}"></iframe>'
         text = f'<!doctype html><meta charset=utf-8><body style="margin:0">{frame}</body>'
     copy = tmp_path / "copy.html"
     copy.write_text(text, encoding="utf-8")
     for attempt, seconds in enumerate(TRIES):
-        options = [*OPTIONS, f"--user-data-dir={tmp_path / f'profile{attempt}'}", f"--window-size={width},900"]
+        options = [
+            *OPTIONS,
+            f"--user-data-dir={tmp_path / f'profile{attempt}'}",
+            f"--window-size={max(width, NARROWEST)},{max(height or 0, 900)}",
+        ]
         dumped = _dumped([browser, *options, "--dump-dom", copy.as_uri()], tmp_path / "dom.html", seconds)
         made = re.search(r'<pre id="found">(.*?)</pre>', dumped, re.DOTALL)
         if made:

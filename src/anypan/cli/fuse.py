@@ -118,10 +118,11 @@ def _tell(found: Any, as_json: bool, quiet: bool) -> None:
 
 def _lines(found: Any) -> list[str]:
     rows, cols = found.grid.shape
-    dy, dx = found.shift
+    from anypan.pair.registration import Registration
+
     lines = [
         f"grid     {cols} x {rows} pixels, {len(found.bands)} bands ({', '.join(found.bands)}), ratio {found.ratio}",
-        f"shift    {dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if found.registered else 'not '}corrected",
+        f"shift    {Registration(found.shift, found.confidence).words(found.registered)}",
     ]
     if hasattr(found, "output"):
         lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")

@@ -16,15 +16,18 @@ from torch import Tensor
 from anypan import raster
 from anypan.fusing import fuse_scene
 from anypan.judging import PROTOCOLS, find_scenes, prepare
+from anypan.judging.findings import findings
 from anypan.methods import METHODS, Method
 from anypan.methods.resolve import resolve, usable
 from anypan.metrics import METRICS, Reference, judge
+from anypan.metrics.reprojection import reproject
 from anypan.optics.sensors import GENERIC, SENSORS, match
 from anypan.options import Report
 from anypan.pair.align import open_pair
 from anypan.pair.crop import covered, middle
+from anypan.pair.registration import Registration
 from anypan.pair.scene import Scene
-from anypan.report import Layer, Look, Metrics, Spectra, fusion_page
+from anypan.report import Agreement, Layer, Look, Metrics, Spectra, fusion_page
 from anypan.runtime.errors import UserError
 
 COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the result
@@ -35,6 +38,8 @@ WINDOW = 2048  # PAN pixels along a side that a page shows
 PICTURED = 768  # the same, for each scene of a benchmark
 TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
 WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
+WITH = "Against the truth"
+WITHOUT = "Without a truth: each result against the PAN and the MS"
 _COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
 
 
@@ -158,20 +163,31 @@ def page(
         images = {name: fuse_scene(scene, METHODS[name](scene)) for name in ("EXP", COMPANION)}
         images[done.method] = _read(done.output, corner, images["EXP"])
         truth = None if reference is None else _read(reference, corner, images["EXP"])
-        scores = {name: _scores(image, scene, truth) for name, image in images.items()}
+        scores = {name: judge(image, scene, _named("fr")) for name, image in images.items()}
+        tables = {WITHOUT: scores}
+        if truth is not None:
+            against = Reference(truth, scene.ratio, float(truth.max()))
+            tables = {WITH: {name: judge(image, against, _named("rr")) for name, image in images.items()}, **tables}
         seen = look(scene, scene.whole().pan[0], images, truth)
         if done.uncertainty:
             widths = _read(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
             seen = replace(seen, layers={**seen.layers, HALFWIDTHS: Layer(widths.numpy(), "own")})
-        return fusion_page(Path(html), seen, _facts(done, images["EXP"]), scores, described())
+        every = {name: {**tables.get(WITH, {}).get(name, {}), **values} for name, values in scores.items()}
+        said = findings(done, every, COMPANION, float(scene.whole().mask.float().mean()))
+        bands = _agreement(images[done.method], scene)
+        return fusion_page(Path(html), seen, _facts(done, images["EXP"]), tables, described(), said, bands)
 
 
-def _scores(image: Tensor, scene: Scene, truth: Tensor | None) -> dict[str, float]:
-    names = {kind: [name for name, metric in METRICS.items() if metric.kind == kind] for kind in ("rr", "fr")}
-    values = judge(image, scene, names["fr"])
-    if truth is None:
-        return values
-    return judge(image, Reference(truth, scene.ratio, float(truth.max())), names["rr"]) | values
+def _named(kind: str) -> list[str]:
+    """The metrics with a truth ("rr") or without ("fr")."""
+    return [name for name, metric in METRICS.items() if metric.kind == kind]
+
+
+def _agreement(image: Tensor, scene: Scene) -> list[Agreement]:
+    """The MS and the image at its scale, valid pixels, by band."""
+    seen, lrms, mask = reproject(image, scene)
+    pairs = zip(scene.bands, lrms[:, mask].numpy(), seen[:, mask].numpy(), strict=True)
+    return [Agreement(name, ms, of_image) for name, ms, of_image in pairs]
 
 
 def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, int]]:
@@ -190,7 +206,7 @@ def _read(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
 
 
 def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
-    (rows, cols), (dy, dx) = done.grid.shape, done.shift
+    rows, cols = done.grid.shape
     part = (
         ""
         if (rows, cols) == tuple(shown.shape[-2:])
@@ -202,7 +218,7 @@ def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
         **({"half-widths": done.uncertainty} if done.uncertainty else {}),
         "grid": f"{cols} x {rows} pixels, ratio {done.ratio}{part}",
         "bands": ", ".join(done.bands),
-        "shift": f"{dy:+.2f} rows, {dx:+.2f} columns of the PAN, {'' if done.registered else 'not '}corrected",
+        "shift": Registration(done.shift, done.confidence).words(done.registered),
         "time": f"{done.seconds:.1f} s",
         "notes": list(done.notes),
     }

@@ -33,6 +33,7 @@ STEPS = 12  # of Gauss-Newton, at most
 DAMPING = 0.9  # of a step: the slopes are a little low
 CONVERGED = 0.003  # PAN pixels
 CONFIDENT = 0.5
+NOTHING = 0.05  # PAN pixels: a shift below it is none to a person
 LOOSE = 0.25  # PAN pixels of standard error, or 4 times that between blocks, at which confidence is gone
 
 
@@ -48,13 +49,32 @@ class Registration:
         """True if the shift was measured well enough to correct the scene for it."""
         return self.confidence >= CONFIDENT
 
+    @property
+    def none(self) -> bool:
+        """True if the shift is too small to speak of."""
+        return math.hypot(*self.shift) < NOTHING
+
     def sentence(self, corrected: bool) -> str:
         """What was found and done, for a person."""
+        sure = f"(confidence {self.confidence:.2f})"
         if not self.confident:
-            return f"PAN and MS could not be registered (confidence {self.confidence:.2f}): left where they are."
+            return f"PAN and MS could not be registered {sure}: left where they are."
+        if self.none:
+            return f"PAN and MS lie on each other to {NOTHING} PAN pixels {sure}."
         dy, dx = self.shift
-        done = "corrected" if corrected else "left, as asked"
-        return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels (confidence {self.confidence:.2f}): {done}."
+        return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels {sure}: {_done(corrected)}."
+
+    def words(self, corrected: bool) -> str:
+        """The same as part of a line."""
+        if not self.confident:
+            return "not measurable, left"
+        if self.none:
+            return f"none, to {NOTHING} PAN pixels"
+        return f"{self.shift[0]:+.2f} rows, {self.shift[1]:+.2f} columns of the PAN, {_done(corrected)}"
+
+
+def _done(corrected: bool) -> str:
+    return "corrected" if corrected else "left, as asked"
 
 
 def register_scene(scene: Scene) -> Registration:

@@ -1,7 +1,9 @@
 """Rows and pictures to one HTML page that opens offline. It lays out what others measured; it computes no metric."""
 
+from anypan.report.agreement import Agreement
 from anypan.report.benchmark import write
 from anypan.report.compare import Line, compare
+from anypan.report.findings import Finding
 from anypan.report.fusion import fusion_page
 from anypan.report.look import Look, Spectra
 from anypan.report.pictures import Layer, Layers
@@ -11,6 +13,8 @@ from anypan.report.tables import markdown_table
 from anypan.report.training import is_run, training_page
 
 __all__ = [
+    "Agreement",
+    "Finding",
     "Layer",
     "Layers",
     "Line",

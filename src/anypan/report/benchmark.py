@@ -227,8 +227,8 @@ class _Report:
         for rank, look in enumerate(shown):
             title = f"<h4>{escape(look.title)}</h4>" if look.title else ""
             view = viewer.render(look)
-            made = viewer.scene(f"{name} {look.title}".strip(), view, (viewer.STRETCH_LAYER, self.focus),
-                                left // (len(shown) - rank))  # fmt: skip
+            pair, share = (viewer.STRETCH_LAYER, self.focus), left // (len(shown) - rank)
+            made = "".join(viewer.scene(f"{name} {look.title}".strip(), view, pair, share))
             left = max(left - len(made), 0)
             yield title + made
 

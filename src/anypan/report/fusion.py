@@ -5,40 +5,51 @@ from html import escape
 from pathlib import Path
 
 from anypan.report import page, tables, viewer
+from anypan.report.agreement import Agreement, agreement
+from anypan.report.findings import Finding, listed
 from anypan.report.look import Look
 from anypan.report.pictures import Layers
 from anypan.report.rows import Metrics
 
-BUDGET = 24_000_000
-LEAD = (
-    "<p>A satellite delivers a sharp grey image (PAN) and a coarse colour image (MS). Fusion gives the colours the "
-    "detail of the grey one. Swipe to compare; all colour layers share one stretch, so what differs is the image.</p>"
-)
+BUDGET = 7_400_000  # bytes of pictures and spectra: the page stays below 8 MB
+LEAD = "<p>Left what came in, right the fused image. Drag the line; choose other layers above it.</p>"
+HELP = """<details class=help><summary>What am I looking at?</summary><p>A satellite delivers a sharp grey image (PAN)
+and a coarse colour image (MS). Fusion gives the colours the detail of the grey one. EXP is the MS interpolated to the
+PAN's pixels: all that is known without the PAN. All colour layers share one stretch, so what differs is the image, not
+its display. Look for colours that leak across edges, for coloured fringes, and for texture that the PAN does not
+have.</p></details>"""
+Scores = Mapping[str, Mapping[str, float]]
 
 
 def fusion_page(
     out_html: str | Path,
     layers: Layers | Look,
     facts: Mapping[str, object],
-    scores: Mapping[str, Mapping[str, float]],
+    scores: Mapping[str, Scores],
     metrics: Metrics,
+    findings: Sequence[Finding] = (),
+    bands: Sequence[Agreement] = (),
 ) -> Path:
     """Write the page of one scene and return its path.
 
     layers: name -> (H, W) or (3, H, W) on the PAN grid, or a function that reads it: PAN, EXP, a classical one, ours;
     then a reference or a difference (`Layer(pixels, "signed")`); or a look, with errors and spectra. facts: what to say
     about the run, a value or a list each; the viewer opens with EXP against the layer that `facts["method"]` names.
-    scores: method -> metric -> value.
-    metrics: see rows.Metrics; a score without an entry there is not shown.
+    scores: caption -> method -> metric -> value, a table each. metrics: see rows.Metrics; a score without an entry
+    there is not shown. findings: what to say first. bands: the MS and the fused image at its scale, of each band.
     """
     view = viewer.render(layers)
     pair = (viewer.STRETCH_LAYER, str(facts.get("method", "")))
+    seen, crops = viewer.scene("Fusion", view, pair, BUDGET)
     parts = [
-        ("look", "Look", [viewer.scene("Fusion", view, pair, BUDGET)]),
+        ("look", "Look", [seen, HELP]),
+        ("findings", "What was measured", [listed(findings)]),
+        ("closer", "Closer", [crops]),
+        ("colours", "Colours, band by band", [agreement(bands, pair[1])]),
+        ("metrics", "All metrics", [_scores(caption, of, metrics, pair[1]) for caption, of in scores.items()]),
         ("facts", "What was done", [facts_table(facts)]),
-        ("metrics", "What the metrics say", [_scores(scores, metrics, pair[1])]),
     ]
-    return page.save(Path(out_html), "Fusion report", LEAD, parts)
+    return page.save(Path(out_html), "Fusion report", LEAD, parts, "one")
 
 
 def facts_table(facts: Mapping[str, object]) -> str:
@@ -57,13 +68,10 @@ def _text(value: object) -> str:
     return escape(str(value))
 
 
-def _scores(scores: Mapping[str, Mapping[str, float]], metrics: Metrics, focus: str) -> str:
+def _scores(caption: str, scores: Scores, metrics: Metrics, focus: str) -> str:
     rows = [{"scene": "this scene", "sensor": "", "method": method, **values} for method, values in scores.items()]
     table = tables.build(rows, metrics)
-    if not table.columns:
-        return ""
-    caption = "Without a reference: each result against the PAN and the MS"
-    return tables.html(table, caption, focus) + glossary(table.columns, metrics)
+    return tables.html(table, caption, focus) + glossary(table.columns, metrics) if table.columns else ""
 
 
 def glossary(names: Sequence[str], metrics: Metrics) -> str:

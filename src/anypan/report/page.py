@@ -13,10 +13,13 @@ SCRIPTS = ("page.js", "export.js", "profile.js", "viewer.js")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 
-def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Path:
+def save(
+    path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]], kind: str = "many"
+) -> Path:
     """Write a page of (id, heading, parts of HTML) sections, part by part; the file appears when it is complete.
 
-    A section whose parts are all empty is left out. UserError if the file cannot be written.
+    A section whose parts are all empty is left out. ``kind``: "one" scene, which is seen at once, or "many".
+    UserError if the file cannot be written.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with reporting(path):
@@ -24,7 +27,7 @@ def save(path: Path, title: str, lead: str, sections: Iterable[tuple[str, str, I
         stream = draft.open("w", encoding="utf-8")
     try:
         with stream:
-            for part in _page(title, lead, sections):
+            for part in _page(_head(title, lead, kind), sections):
                 with reporting(path):
                     stream.write(part)
         with reporting(path):
@@ -44,8 +47,8 @@ def reporting(path: Path) -> Iterator[None]:
         raise UserError(f"{path} cannot be written ({reason}): choose a folder with space and permission.") from problem
 
 
-def _page(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Iterator[str]:
-    yield _head(title, lead)
+def _page(head: str, sections: Iterable[tuple[str, str, Iterable[str]]]) -> Iterator[str]:
+    yield head
     for key, heading, parts in sections:
         opened = False
         for part in filter(None, parts):
@@ -56,12 +59,12 @@ def _page(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str
     yield f"</main>{scripts}</body></html>\n"
 
 
-def _head(title: str, lead: str) -> str:
+def _head(title: str, lead: str, kind: str) -> str:
     return f"""<!doctype html><html lang=en><head><meta charset=utf-8>
 <meta name=viewport content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{escape(title)}</title><link rel=icon href="data:,"><style>{_asset("style.css")}</style></head>
-<body><a class=skip href="#main">Skip to content</a>
+<body class={kind}><a class=skip href="#main">Skip to content</a>
 <header><nav aria-label=Sections><strong>anypan</strong><span class=links></span>
 <button id=theme title="Light or dark" aria-label="Switch between light and dark">◐</button></nav></header>
 <main id=main><h1>{escape(title)}</h1><div class=lead>{lead}</div>"""

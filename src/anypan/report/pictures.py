@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
 SAMPLES = 1_000_000
 GAMMA = 1 / 1.4  # lifts the shadows, where weak texture is lost first
@@ -89,9 +89,14 @@ def error_picture(error: Array, bound: float) -> NDArray[np.uint8]:
     return np.rint(np.stack(bands, -1)).astype(np.uint8)
 
 
-def lossy(image: NDArray[np.uint8], quality: int = 90, chroma: bool = True) -> str:
-    """JPEG as a data URI; with full `chroma`, as a halved one would hide what pansharpening is about."""
-    return _uri(image, "jpeg", quality=quality, subsampling=0 if chroma else 2)
+def lossy(image: NDArray[np.uint8], quality: int = 80, chroma: bool = True) -> str:
+    """AVIF as a data URI, a third smaller than JPEG of the same error, which stands in where Pillow lacks it.
+
+    With full `chroma`, as a halved one would hide what pansharpening is about.
+    """
+    if features.check("avif"):
+        return _uri(image, "avif", quality=quality, subsampling="4:4:4" if chroma else "4:2:0", speed=10)
+    return _uri(image, "jpeg", quality=quality + 8, subsampling=0 if chroma else 2)
 
 
 def lossless(image: NDArray[np.uint8]) -> str:

@@ -34,8 +34,8 @@ def scatter(
     A method far outside is drawn hollow on the frame, its values said; without `far` the frame takes in all.
     """
     spans = tuple(_span([point[axis] for point in points.values()], ideal if axis else None, far) for axis in (0, 1))
-    frame = _frame(axes, spans) + (_ideal(ideal, spans[1]) if ideal is not None else "")
-    at = {name: (_along(point[0], spans[0], LEFT, WIDTH - RIGHT), _along(point[1], spans[1], HEIGHT - BOTTOM, TOP))
+    drawn = frame(axes, spans) + (_ideal(ideal, spans[1]) if ideal is not None else "")
+    at = {name: (along(point[0], spans[0], LEFT, WIDTH - RIGHT), along(point[1], spans[1], HEIGHT - BOTTOM, TOP))
           for name, point in points.items()}  # fmt: skip
     taken = [(px - 6, py - 6, px + 6, py + 6) for px, py in at.values()]
     dots = labels = ""
@@ -46,7 +46,7 @@ def scatter(
         px, py = at[name]
         dots += f"<circle class='{kind}{hollow}' cx={px:.1f} cy={py:.1f} r=5><title>{hint}</title></circle>"
         labels += _label(name, kind, at[name], taken)
-    return _svg(WIDTH, HEIGHT, f"{axes[1]} against {axes[0]}", frame + dots + labels)
+    return svg(WIDTH, HEIGHT, f"{axes[1]} against {axes[0]}", drawn + dots + labels)
 
 
 def _span(values: Sequence[float], keep: float | None, far: bool) -> tuple[float, float]:
@@ -66,7 +66,8 @@ def _inside(value: float, span: tuple[float, float]) -> bool:
     return span[0] <= value <= span[1]
 
 
-def _along(value: float, span: tuple[float, float], start: float, end: float) -> float:
+def along(value: float, span: tuple[float, float], start: float, end: float) -> float:
+    """Where between `start` and `end` a value of `span` is drawn; what lies outside is drawn on the edge."""
     share = (min(max(value, span[0]), span[1]) - span[0]) / (span[1] - span[0])
     return start + share * (end - start)
 
@@ -79,16 +80,16 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(step * rank, 10) for rank in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _frame(axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float], float] = float) -> str:
+def frame(axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float], float] = float) -> str:
     """Grid, ticks and axes; ``said`` gives what a tick is called, from where it is."""
     across, up = (ticks(*span) for span in spans)
     lines = ""
     for value in across:
-        px = _along(value, spans[0], LEFT, WIDTH - RIGHT)
+        px = along(value, spans[0], LEFT, WIDTH - RIGHT)
         lines += f"<path class=grid d='M{px:.1f} {TOP}V{HEIGHT - BOTTOM}'/>"
         lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{said(value):g}</text>"
     for value in up:
-        py = _along(value, spans[1], HEIGHT - BOTTOM, TOP)
+        py = along(value, spans[1], HEIGHT - BOTTOM, TOP)
         lines += f"<path class=grid d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
         lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{said(value):g}</text>"
     middle = (TOP + HEIGHT - BOTTOM) / 2
@@ -101,7 +102,7 @@ def _frame(axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float]
 
 
 def _ideal(value: float, span: tuple[float, float]) -> str:
-    py = _along(value, span, HEIGHT - BOTTOM, TOP)
+    py = along(value, span, HEIGHT - BOTTOM, TOP)
     return (
         f"<path class=ideal d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
         f"<text class=tick x={LEFT + 6} y={py - 5:.1f}>ideal {value:g}</text>"
@@ -135,11 +136,11 @@ def spread(rows: Sequence[Row], name: str, own: Sequence[str], order: Sequence[s
         f"<path class=grid d='M{px:.1f} {TOP - 6}V{height - 28}'/>"
         f"<text class=tick x={px:.1f} y={height - 12} text-anchor=middle>{value:g}</text>"
         for value in ticks(*span, count=6)
-        for px in [_along(value, span, start, WIDTH - RIGHT)]
+        for px in [along(value, span, start, WIDTH - RIGHT)]
     )
     for rank, method in enumerate(methods):
         body += _strip(method, values[method], span, (start, TOP + ROW * (rank + 0.5)), method in own)
-    drawn = _svg(WIDTH, height, f"{name} per scene", body, "spread")
+    drawn = svg(WIDTH, height, f"{name} per scene", body, "spread")
     return f"<figure class=plot><figcaption>{escape(name)}</figcaption>{drawn}</figure>"
 
 
@@ -160,10 +161,10 @@ def _strip(method: str, values: list[tuple[str, float]], span: Point, at: Point,
     kind = "own" if own else "classical"
     numbers = [value for _, value in values]
     low, middle, high = quantiles(numbers, n=4, method="inclusive") if len(numbers) > 1 else (numbers[0],) * 3
-    left, bar, right = (_along(value, span, start, WIDTH - RIGHT) for value in (low, middle, high))
+    left, bar, right = (along(value, span, start, WIDTH - RIGHT) for value in (low, middle, high))
     dots = ""
     for scene, value in values:
-        far, px = "" if _inside(value, span) else " far", _along(value, span, start, WIDTH - RIGHT)
+        far, px = "" if _inside(value, span) else " far", along(value, span, start, WIDTH - RIGHT)
         hint = escape(f"{scene}, {method}: {value:.4g}")
         dots += f"<circle class='{kind}{far}' cx={px:.1f} cy={py:.1f} r=3><title>{hint}</title></circle>"
     return (
@@ -184,11 +185,11 @@ def curves(lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: f
     across = [step for points in known.values() for step, _ in points]
     low, high = _bulk([value for points in known.values() for _, value in points])
     spans = ((min(0.0, *across), max(across) or 1.0), (low if floor is None else floor, high))
-    body = _frame(axes, spans)
+    body = frame(axes, spans)
     for rank, name in enumerate(lines):
         if name in known:
             body += _curve(name, known[name], spans, curve_class(rank))
-    return _svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
+    return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
 
 
 def curve_class(rank: int) -> str:
@@ -203,7 +204,7 @@ def thinned(points: Sequence[Point]) -> list[Point]:
 
 
 def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str) -> str:
-    placed = [(_along(step, spans[0], LEFT, WIDTH - RIGHT), _along(value, spans[1], HEIGHT - BOTTOM, TOP))
+    placed = [(along(step, spans[0], LEFT, WIDTH - RIGHT), along(value, spans[1], HEIGHT - BOTTOM, TOP))
               for step, value in points]  # fmt: skip
     line = f"<path class='curve {kind}' d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in placed)}'/>"
     if len(points) > MOST_DOTS:
@@ -227,7 +228,7 @@ def heat(lines: Mapping[str, Sequence[float | None]], columns: Sequence[str], ti
         body += f"<text x={start - 8:.1f} y={py + 15:.1f} text-anchor=end>{escape(name)}</text>"
         for column, value in enumerate(line):
             body += _square(value, (start + wide * column, py), wide, largest)
-    return _svg(start + wide * len(columns) + 8, TOP + ROW * (len(lines) + 2), title, body, "heat")
+    return svg(start + wide * len(columns) + 8, TOP + ROW * (len(lines) + 2), title, body, "heat")
 
 
 def _square(value: float | None, at: Point, wide: float, largest: float) -> str:
@@ -240,7 +241,8 @@ def _square(value: float | None, at: Point, wide: float, largest: float) -> str:
     )
 
 
-def _svg(width: float, height: float, title: str, body: str, kind: str = "plane") -> str:
+def svg(width: float, height: float, title: str, body: str, kind: str = "plane") -> str:
+    """A drawing with the name that a screen reader says."""
     return (
         f"<svg class={kind} viewBox='0 0 {width:g} {height:g}' role=img aria-label='{escape(title, True)}'>{body}</svg>"
     )
@@ -259,10 +261,10 @@ def roofline(dots: Mapping[str, Point], named: Mapping[str, Point], bounds: Poin
     spans = ((0.0, 3.0), (least, max(least + 2.0, math.floor(peak) + 1.0)))  # whole decades, of speed two at least
 
     def at(across: float, up: float) -> Point:
-        return _along(across, spans[0], LEFT, WIDTH - RIGHT), _along(up, spans[1], HEIGHT - BOTTOM, TOP)
+        return along(across, spans[0], LEFT, WIDTH - RIGHT), along(up, spans[1], HEIGHT - BOTTOM, TOP)
 
     roof = [at(0.0, bandwidth), at(peak - bandwidth, peak), at(3.0, peak)]
-    body = _frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: float(f"{10**exponent:.2g}"))
+    body = frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: float(f"{10**exponent:.2g}"))
     body += f"<path class=ideal d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in roof)}'/>"
     taken: list[tuple[float, float, float, float]] = []
     for name, place in places.items():
@@ -271,7 +273,7 @@ def roofline(dots: Mapping[str, Point], named: Mapping[str, Point], bounds: Poin
         size = 5 if name in named else 3
         body += f"<circle class='{kind}' cx={px:.1f} cy={py:.1f} r={size}><title>{hint}</title></circle>"
         body += _label(name, kind, (px, py), taken) if name in named else ""
-    return _svg(WIDTH, HEIGHT, "GFLOP/s over FLOP a byte", body)
+    return svg(WIDTH, HEIGHT, "GFLOP/s over FLOP a byte", body)
 
 
 def standalone(svg: str) -> str:

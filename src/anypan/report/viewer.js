@@ -305,7 +305,23 @@ document.querySelectorAll(".viewer").forEach((figure) => nearby.observe(figure))
 
 for (const button of document.querySelectorAll(".goto")) {
   button.addEventListener("click", () => {
-    const figure = button.closest(".closer").previousElementSibling;
+    const before = (one) => one.compareDocumentPosition(button) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const figure = [...document.querySelectorAll(".viewer")].filter(before).at(-1);
     viewerOf(figure).look(Number(button.dataset.row), Number(button.dataset.col));
   });
 }
+
+// --- paper: the two layers that are chosen, side by side and whole ---
+addEventListener("beforeprint", () => {
+  for (const figure of document.querySelectorAll(".viewer")) {
+    const place = figure.parentNode.querySelector(".printed") ?? document.createElement("div");
+    place.className = "printed";
+    place.replaceChildren(...viewerOf(figure).selects.map((select) => {
+      const shown = document.createElement("figure"), caption = document.createElement("figcaption");
+      caption.textContent = select.value;
+      shown.append(Object.assign(document.createElement("img"), { src: viewerOf(figure).picture(select.value), alt: "" }), caption);
+      return shown;
+    }));
+    figure.after(place);
+  }
+});

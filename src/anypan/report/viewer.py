@@ -1,6 +1,7 @@
 """One scene to look at: a swipe viewer over all its layers, and a strip of lossless 1:1 crops."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -25,8 +26,8 @@ from anypan.report.pictures import (
 LARGEST = 2048
 SMALLEST = 128
 CROPS = ((4_000_000, 192), (2_000_000, 160), (900_000, 128), (0, 96))
-STRIP_SHARE, SPECTRA_SHARE = 0.35, 0.35  # of a look's budget, at most
-ERROR_QUALITY = 80
+STRIP_SHARE, SPECTRA_SHARE = 0.25, 0.2  # of a look's budget, at most
+QUALITIES, ERRORS_LESS, SAMPLE = (80, 70, 60), 20, 512  # of AVIF; error maps bear more; a window to judge sizes by
 STRETCH_LAYER = "EXP"
 MODES = (("errors", "Error maps", "e"), ("panels", "Side by side", "g"))
 Images = dict[str, NDArray[np.uint8]]
@@ -79,15 +80,18 @@ def _texture(made: dict[str, Layer]) -> NDArray[np.generic]:
     return pixels if pixels.ndim == 2 else pixels.mean(0)
 
 
-def scene(name: str, view: View, pair: tuple[str, str], budget: int) -> str:
-    """Viewer and crops as HTML of at most about `budget` bytes; `pair` names the layers shown first, left and right."""
+def scene(name: str, view: View, pair: tuple[str, str], budget: int) -> tuple[str, str]:
+    """Viewer and crops as HTML, together of at most about `budget` bytes.
+
+    `pair` names the layers that are shown first, left and right.
+    """
     full = view.shape
     view = _window(view, LARGEST)
     strip, spots, size = _affordable(view, budget)
     window, content = _fit(view, budget - len(strip))
     top, left = (inner - outer for inner, outer in zip(window.corner, view.corner, strict=True))
     spots = {what: (row - top, col - left) for what, (row, col) in spots.items()}
-    return _viewer(name, content, pair, full, window) + _crops(name, strip, spots, size, window.shape)
+    return _viewer(name, content, pair, full, window), _crops(name, strip, spots, size, window.shape)
 
 
 def _window(view: View, side: int) -> View:
@@ -100,22 +104,41 @@ def _window(view: View, side: int) -> View:
 
 
 def _fit(view: View, room: int) -> tuple[View, dict[str, Any]]:
-    """The window whose pictures fit into `room` bytes, made smaller rather than worse, and its content for the page.
+    """The window whose pictures fit into `room` bytes, and its content for the page.
 
-    Spectra take what the pictures leave.
+    Pictures are compressed as far as `QUALITIES` goes, then the window is made smaller. Spectra take what is left.
     """
-    side = max(view.shape)
     share = int(room * (1 - SPECTRA_SHARE)) if view.spectra else room
+    side, quality = _guess(view, share)
     while True:
         part = _window(view, side)
-        layers = {name: lossy(image) for name, image in part.images.items()}
-        errors = {name: lossy(image, ERROR_QUALITY, chroma=False) for name, image in part.errors.items()}
-        size = sum(map(len, (*layers.values(), *errors.values())))
+        pictures = _pictures(part, quality)
+        size = sum(len(uri) for of in pictures.values() for uri in of.values())
         if size <= share or side <= SMALLEST:
             break
         side = max(SMALLEST, int(side * min(0.95, 0.97 * (max(share, 1) / size) ** 0.5)))
     spectra = packed(view.spectra, part.corner, part.shape, room - size) if view.spectra else None
-    return part, {"layers": layers, "errors": errors, "spectra": spectra}
+    return part, {**pictures, "spectra": spectra}
+
+
+def _guess(view: View, share: int) -> tuple[int, int]:
+    """The side and the quality to begin with: the best at which the whole fits, judged by its central window."""
+    side, sample = max(view.shape), _window(view, SAMPLE)
+    more = math.prod(view.shape) / math.prod(sample.shape)
+    if side <= SAMPLE:
+        return side, QUALITIES[0]
+    for quality in QUALITIES:
+        size = more * sum(len(uri) for of in _pictures(sample, quality).values() for uri in of.values())
+        if size <= share:
+            return side, quality
+    return max(SAMPLE, int(side * (share / size) ** 0.5)), QUALITIES[-1]
+
+
+def _pictures(view: View, quality: int) -> dict[str, dict[str, str]]:
+    """Layers and error maps as data URIs, by name."""
+    layers = {name: lossy(image, quality) for name, image in view.images.items()}
+    errors = {name: lossy(image, quality - ERRORS_LESS, chroma=False) for name, image in view.errors.items()}
+    return {"layers": layers, "errors": errors}
 
 
 def _viewer(name: str, content: dict[str, Any], pair: tuple[str, str], full: tuple[int, int], view: View) -> str:
@@ -127,8 +150,7 @@ def _viewer(name: str, content: dict[str, Any], pair: tuple[str, str], full: tup
     return f"""<figure class=viewer data-width={width} data-height={height}>
 <div class=bar>{_choice("Left", names, first)}
 <button class=swap title="Swap sides (x)" aria-label="Swap sides">⇄</button>
-{_choice("Right", names, second)}<span class=modes role=group aria-label=Display>{_modes(bool(view.errors))}</span>
-<span class=zooms role=group aria-label=Zoom>{_zooms()}</span></div>
+{_choice("Right", names, second)}</div>
 <div class=stage style="aspect-ratio: {width} / {height}" tabindex=0 role=application
  aria-label="{escape(name, True)}: arrows move, plus and minus zoom">
 <div class=left><img alt="" draggable=false></div><div class=right><img alt="" draggable=false></div>
@@ -137,6 +159,8 @@ def _viewer(name: str, content: dict[str, Any], pair: tuple[str, str], full: tup
 <div class=panels tabindex=0 role=application hidden
  aria-label="{escape(name, True)}, all layers: arrows move, plus and minus zoom"></div>
 <label class=slider><span>Swipe</span><input class=swipe type=range min=0 max=100 value=50 step=0.5></label>
+<div class=bar><span class=modes role=group aria-label=Display>{_modes(bool(view.errors))}</span>
+<span class=zooms role=group aria-label=Zoom>{_zooms()}</span></div>
 {_scale(view)}<div class=profile hidden></div>
 <figcaption>{said}. Drag to move, drag the line or the slider to compare, pinch or Ctrl and wheel to zoom.
  {_keys(view)}</figcaption><script type="application/json">{made}</script></figure>"""
