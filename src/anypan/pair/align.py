@@ -149,18 +149,19 @@ def pair_of_arrays(
             raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
     ms_raster = raster.in_memory(ms, "the MS array")
     pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, bands, sensor, register)
-    return replace(pair, format=replace(pair.format, dtype=ms.dtype.name, nodata=None))
+    return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
 
 
 def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_name: str | None, register: bool) -> Pair:
     sensor = find(sensor_name) if sensor_name else GENERIC
     _check_pan(pan, ms)
+    pan, ms = raster.without_unmarked(pan, "--pan-nodata"), raster.without_unmarked(ms, "--nodata")
     for each in (pan, ms):
         reason = raster.unplaced(each)
         if reason:
             raise UserError(f"{reason}: orthorectify PAN and MS first, for example with gdalwarp -rpc or -tps.")
     ms, names = _pick(ms, bands, sensor)
-    form = raster.format_of(ms)
+    form = raster.filled_as(raster.format_of(ms), ms, pan)
     if sensor is not GENERIC:
         form = replace(form, names=names)
     ms, lattice, blur, notes = _on_pan_grid(pan, ms)

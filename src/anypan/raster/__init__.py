@@ -1,10 +1,11 @@
 """Rasters in and out: the only package that touches raster files."""
 
 from anypan.raster.array import write_array, write_plain
-from anypan.raster.format import Format, format_of, halfwidths_of
+from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
 from anypan.raster.opened import open_raster
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
+from anypan.raster.unmarked import without_unmarked
 from anypan.raster.validity import Rules
 from anypan.raster.warp import resampled
 from anypan.raster.write import Canvas, Writer, check_creation, check_output
@@ -19,6 +20,7 @@ __all__ = [
     "check_creation",
     "check_output",
     "environment",
+    "filled_as",
     "format_of",
     "halfwidths_of",
     "in_crs_of",
@@ -28,6 +30,7 @@ __all__ = [
     "resampled",
     "same_crs",
     "unplaced",
+    "without_unmarked",
     "write_array",
     "write_plain",
 ]

@@ -148,6 +148,12 @@ def format_of(raster: Raster) -> Format:
     )
 
 
+def filled_as(form: Format, *rasters: Raster) -> Format:
+    """With the value of unmarked fill as nodata, the first raster's that has some, if it has no nodata value."""
+    found = (_representable(raster.filler, form.dtype) for raster in rasters)
+    return form if form.nodata is not None else replace(form, nodata=next((v for v in found if v is not None), None))
+
+
 def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | None, ...]:
     """The bands' descriptions; of files with one band each and none, what their names say, such as B4."""
     if any(described) or len(raster.datasets) < 2 or any(d.count > 1 for d in raster.datasets):

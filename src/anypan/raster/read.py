@@ -70,6 +70,11 @@ class Raster:
         return tuple(name for layer in self.layers for sheet in layer for name in sheet.dataset.files)
 
     @property
+    def filler(self) -> float | None:
+        """The value of fill that no header marks, if such fill was found."""
+        return None
+
+    @property
     def maybe_invalid(self) -> bool:
         """True unless every pixel is valid by construction."""
         sheets = [sheet for layer in self.layers for sheet in layer]
@@ -155,7 +160,7 @@ def in_memory(image: NDArray[Any], name: str) -> Raster:
     """An array (C, H, W) as a raster without georeferencing; NaN, infinite and masked pixels are invalid."""
     pixels = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
     count, height, width = pixels.shape
-    profile = {"driver": "MEM", "count": count, "height": height, "width": width, "dtype": "float32", "nodata": np.nan}
+    profile = {"driver": "MEM", "count": count, "height": height, "width": width, "dtype": "float32"}
     dataset = rasterio.open("", "w+", **profile)
     dataset.write(pixels)
     bands = tuple((0, index) for index in dataset.indexes)
