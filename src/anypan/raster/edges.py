@@ -32,19 +32,19 @@ def soft(first: Doubles, deeper: Doubles, near: Doubles) -> float:
 def lines(edge: Counts) -> int:
     """How many straight lines an edge is made of."""
     at = np.unique(np.linspace(0, len(edge) - 1, POINTS).astype(int))
-    edge, bend = edge[at].astype(float), max(BEND, len(edge) / 500)
+    points, bend = edge[at].astype(np.float64), max(BEND, len(edge) / 500)
     count, start = 0, 0
     while start < len(at) - 1:
         end = start + 1
-        while end + 1 < len(at) and _apart(at[start : end + 2], edge[start : end + 2]) <= bend:
+        while end + 1 < len(at) and _apart(at[start : end + 2], points[start : end + 2]) <= bend:
             end += 1
         count, start = count + 1, end
     return count
 
 
-def _apart(at: Counts, edge: Doubles) -> float:
+def _apart(at: Counts, points: Doubles) -> float:
     """How far points lie off the line from the first to the last."""
-    return float(np.abs(edge - np.interp(at, at[[0, -1]], edge[[0, -1]])).max())
+    return float(np.abs(points - np.interp(at, at[[0, -1]], points[[0, -1]])).max())
 
 
 def after(image: Floats, run: Counts, there: Bools) -> Doubles:

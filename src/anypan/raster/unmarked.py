@@ -268,7 +268,8 @@ def _inside(raster: Raster, image: Floats) -> tuple[tuple[float, ...], bool]:
         edges.append(beside(pixels, valid, np.zeros_like(median)))
     anywhere = {value for known, band in zip(outer, image, strict=True) for value in _far(known, band)}
     enough = zeros >= LEAST_ZERO // min(4, len(median)) and alike <= ALIKE * zeros
-    return tuple(sorted(anywhere)), enough and soft(*np.concatenate(edges, 2), near) <= SOFT
+    first, deeper = np.concatenate(edges, 2)
+    return tuple(sorted(anywhere)), enough and soft(first, deeper, near) <= SOFT
 
 
 def _count(known: dict[float, int], values: Floats) -> None:
