@@ -22,6 +22,7 @@ LAYERS = (
     {"api", "report"},
     {"train"},
     {"judging"},
+    {"batch"},
     {"cli"},
     {"__init__", "__main__"},
 )

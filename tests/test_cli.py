@@ -21,7 +21,7 @@ from anypan.cli import cli
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 _OTHERS = ("models", "methods", "sensors", "pretrain", "simulate", "demo")
-VERBS = ("fuse", "adapt", "assess", "benchmark", "generalise", "compare", "report", *_OTHERS)
+VERBS = ("fuse", "batch", "adapt", "assess", "benchmark", "generalise", "compare", "report", *_OTHERS)
 MS_SIZE = 20
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack, overload
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from anypan import raster
-from anypan.fusing import fused_tiles, tile_size
+from anypan.fusing import WHOLE, Share, fused_tiles, tile_size
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
@@ -27,6 +27,7 @@ from anypan.runtime.keywords import options_of
 
 File = str | PathLike[str]
 Image = NDArray[Any]
+Part = tuple[int, int, list[Image], NDArray[np.bool_]]
 
 
 @overload
@@ -66,37 +67,57 @@ def fuse(
     array, too. ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
     Raises UserError: one sentence on what the caller can mend.
     """
-    settings, start = options_of(Options, options, "fuse()"), time.perf_counter()
-    chosen = _chosen(method, settings.best, settings.sharpness)
-    if out is None and settings.uncertainty is not None:
+    start = time.perf_counter()
+    if out is None and options.get("uncertainty") is not None:
         raise UserError("The uncertainty is written to a file beside the output: name an output file (out), too.")
-    with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
+    with opened(pan, ms, method, **options) as (pair, chosen, settings):
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
-            _fuse_into([canvas], pair, chosen, settings)
+            _collect([canvas], fused_parts(pair, chosen, settings))
             masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
             return canvas.masked if masked else canvas.pixels
-        outputs = _outputs(out, pair, settings)
-        shared = settings.creation, pair.maybe_invalid, settings.overwrite
-        with ExitStack() as stack:
-            drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
-            writers = [stack.enter_context(draft) for draft in drafts]
-            _fuse_into(writers, pair, chosen, settings)
-            sizes = [writer.finish(pair.covers_all) for writer in reversed(writers)]
+        return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings), start)
+
+
+@contextmanager
+def opened(
+    pan: File | Image, ms: File | Sequence[File] | Image, method: File, **options: Unpack[FuseOptions]
+) -> Iterator[tuple[Pair, MethodRef, Options]]:
+    """The pair, the method and the options of a fuse() with these arguments, for work on parts of it."""
+    settings = options_of(Options, options, "fuse()")
+    chosen = method_of(method, settings.best, settings.sharpness)
+    with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
+        yield pair, chosen, settings
+
+
+def written(out: File, pair: Pair, chosen: MethodRef, settings: Options, parts: Iterable[Part], start: float) -> Report:
+    """Write the fused parts of a pair to ``out`` and what belongs beside it; ``start``: when the work began."""
+    outputs = _outputs(out, pair, settings)
+    shared = settings.creation, pair.maybe_invalid, settings.overwrite
+    with ExitStack() as stack:
+        drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
+        writers = [stack.enter_context(draft) for draft in drafts]
+        _collect(writers, parts)
+        sizes = [writer.finish(pair.covers_all) for writer in reversed(writers)]
     return Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, sizes[-1])
 
 
-def _fuse_into(
-    sinks: Sequence[raster.Writer | raster.Canvas], pair: Pair, chosen: MethodRef, settings: Options
-) -> None:
-    """Fit once, fuse tile by tile; of ``sinks`` the first takes the fused image, a second its half-widths."""
+def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Part]) -> None:
+    """Of ``sinks`` the first takes the fused image, a second its half-widths."""
+    for row, col, images, mask in parts:
+        for sink, image in zip(sinks, images, strict=True):
+            sink.write(row, col, image, mask)
+
+
+def fused_parts(pair: Pair, chosen: MethodRef, settings: Options, share: Share = WHOLE) -> Iterator[Part]:
+    """Fit and fuse: row and column on the output's grid, images (B, H, W) and mask (H, W) of each tile of a share."""
     scene, ratio, (top, left) = pair.scene, pair.scene.ratio, pair.origin
     widths = halfwidths(chosen.fit, scene) if settings.uncertainty is not None else None
     fuser = chosen.fit(scene)
     size = tile_size(scene, settings.tile, fuser)
-    for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress):
-        for sink, image in zip(sinks, images, strict=True):
-            sink.write(top + tile.row * ratio, left + tile.col * ratio, image.numpy(), mask.numpy())
+    for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress, share):
+        place = top + tile.row * ratio, left + tile.col * ratio
+        yield *place, [image.numpy() for image in images], mask.numpy()
 
 
 def _outputs(out: File, pair: Pair, settings: Options) -> dict[Path, raster.Format]:
@@ -119,7 +140,7 @@ def plan(
 ) -> Plan:
     """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
     settings = options_of(Options, options, "plan()")
-    chosen = _chosen(method, settings.best, settings.sharpness)
+    chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(), pair_of(pan, ms, settings) as pair:
         if out is not None:
             for path, form in _outputs(out, pair, settings).items():
@@ -133,10 +154,11 @@ def fit(scene: Scene, method: File = "anypan-s", best: bool = False) -> Fuser:
     The fuser takes pan (1, H, W) and lrms (B, h, w), float32 in the scene's units, and gives (B, H, W). ``best`` as in
     ``Options``. Raises UserError for a name that is none.
     """
-    return _chosen(method, best).fit(scene)
+    return method_of(method, best).fit(scene)
 
 
-def _chosen(method: File, best: bool, sharpness: float | None = None) -> MethodRef:
+def method_of(method: File, best: bool, sharpness: float | None = None) -> MethodRef:
+    """The method that a caller names, best or sharpened if asked for. UserError if there is none."""
     found = resolve(method)
     found = found if sharpness is None else found.sharpened(sharpness)
     return found.best if best else found

@@ -19,6 +19,8 @@ LARGE = 96, 22  # of networks that ask for large tiles: PAN pixels of halo, floa
 
 Progress = Callable[[int, int], None]
 Fused = tuple[Tile, list[Tensor], Tensor]
+Share = tuple[int, int]
+WHOLE: Share = (0, 1)
 
 
 def fused_tiles(
@@ -28,14 +30,17 @@ def fused_tiles(
     device: str = "cpu",
     halfwidths: Halfwidths | None = None,
     progress: Progress | None = None,
+    share: Share = WHOLE,
 ) -> Iterator[Fused]:
     """Each tile of ``size`` MS pixels: where it is, its images (B, H, W), and their mask (H, W), without the halo.
 
-    The images are the fused one and, if asked for, its half-widths.
+    The images are the fused one and, if asked for, its half-widths. ``share``, (number, of how many): that part of the
+    tiles only.
     """
     fuser = fuser.to(device)
     halfwidths = halfwidths and halfwidths.to(fuser.device)
     tiles = list(scene.tiles(size, halfwidths.halo(fuser) if halfwidths else fuser.halo))
+    tiles = tiles[len(tiles) * share[0] // share[1] : len(tiles) * (share[0] + 1) // share[1]]
     for done, tile in enumerate(tiles, 1):
         patch = scene.read(tile)
         pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from anypan import __version__
-from anypan.cli import adapt, benchmark, compare, demo, fuse, generalise, judge, lists, pretrain, simulate
+from anypan.cli import adapt, batch, benchmark, compare, demo, fuse, generalise, judge, lists, pretrain, simulate
 from anypan.runtime.errors import UserError
 
 EXIT_USER, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 130, 143
@@ -68,7 +68,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _verb in (fuse.fuse, adapt.adapt, judge.assess, benchmark.benchmark, generalise.generalise):
+for _verb in (fuse.fuse, batch.batch, adapt.adapt, judge.assess, benchmark.benchmark, generalise.generalise):
     cli.add_command(_verb)
 for _verb in (compare.compare, judge.report):
     cli.add_command(_verb)

@@ -31,6 +31,10 @@ _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
+tile_option = click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
+creation_option = click.option(
+    "-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION
+)
 
 
 @click.command(short_help="Sharpen an MS image with a PAN image.")
@@ -43,8 +47,8 @@ _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; 
 @click.option("--uncertainty", metavar="FILE", help=_UNCERTAINTY)
 @opening_options
 @working_options
-@click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
-@click.option("-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION)
+@tile_option
+@creation_option
 @click.option("--overwrite", is_flag=True, help=_OVERWRITE)
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
 @click.option("--dry-run", is_flag=True, help=_DRY_RUN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,18 +13,23 @@ from typing import Any, BinaryIO
 from anypan.runtime.errors import UserError
 
 Row = dict[str, Any]
+ROW = frozenset(("scene", "protocol", "method"))  # what a row of the benchmark has at least
 
 
 class Ledger:
     """An open file of rows; see ``opened``."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self._path, self._file = path, file
+    def __init__(self, path: Path, file: BinaryIO, needs: Set[str], writer: str) -> None:
+        self._path, self._file, self._needs, self._writer = path, file, needs, writer
         self.rows = self._read()
 
     def append(self, row: Row) -> None:
         """Write a row; when this returns it is on the disk."""
-        self._file.write(json.dumps(row).encode() + b"\n")
+        self.extend([row])
+
+    def extend(self, rows: Iterable[Row]) -> None:
+        """Write rows; when this returns they are on the disk."""
+        self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -35,7 +40,7 @@ class Ledger:
         rows = [self._parsed(number, line) for number, line in enumerate(whole.splitlines()) if line.strip()]
         if rest:
             if not rest.startswith(b'{"'):
-                raise UserError(f"{self._path} does not end with a row: give a file that 'anypan benchmark' wrote.")
+                raise UserError(f"{self._path} does not end with a row: give a file that '{self._writer}' wrote.")
             self._file.truncate(len(whole))
         self._file.seek(0, os.SEEK_END)
         return rows
@@ -45,14 +50,17 @@ class Ledger:
             row = json.loads(line)
         except ValueError:
             row = None
-        if not isinstance(row, dict) or not {"scene", "protocol", "method"} <= row.keys():
-            raise UserError(f"{self._path}, line {number} is no row: give a file that 'anypan benchmark' wrote.")
+        if not isinstance(row, dict) or not self._needs <= row.keys():
+            raise UserError(f"{self._path}, line {number} is no row: give a file that '{self._writer}' wrote.")
         return row
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Ledger]:
-    """The ledger at ``path``, new or not, for this process alone. UserError if it cannot be written or is no ledger."""
+def opened(path: str | Path, needs: Set[str] = ROW, writer: str = "anypan benchmark") -> Iterator[Ledger]:
+    """The ledger at ``path``, new or not, for this process alone; each row has the keys ``needs``.
+
+    UserError if it cannot be written, or is no ledger that the command ``writer`` wrote.
+    """
     path = Path(path)
     try:
         with path.open("a+b") as file:
@@ -60,7 +68,7 @@ def opened(path: str | Path) -> Iterator[Ledger]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{path} is being written by another run: wait for it, or name another file.") from None
-            yield Ledger(path, file)
+            yield Ledger(path, file, needs, writer)
     except OSError as problem:
         raise UserError(f"{path} cannot be written ({problem.strerror}): name another file.") from problem
 

@@ -1,6 +1,7 @@
 """Rasters in and out: the only package that touches raster files."""
 
 from anypan.raster.array import write_array, write_plain
+from anypan.raster.claim import sweep
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
 from anypan.raster.opened import open_raster
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
@@ -29,6 +30,7 @@ __all__ = [
     "plane_in",
     "resampled",
     "same_crs",
+    "sweep",
     "unplaced",
     "without_unmarked",
     "write_array",

@@ -70,6 +70,12 @@ class Claim:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def sweep(path: Path) -> None:
+    """Remove what a process that was killed has left of an output. UserError if another is writing it."""
+    claim = Claim(real_place(path))
+    claim.release()
+
+
 def put_in_place(made: Path, path: Path, overwrite: bool) -> None:
     """Give a finished file its name. Without ``overwrite`` one that has appeared there is kept: UserError."""
     if overwrite:

@@ -1,6 +1,7 @@
 """Rows and pictures to one HTML page that opens offline. It lays out what others measured; it computes no metric."""
 
 from anypan.report.agreement import Agreement
+from anypan.report.batch import batch_page
 from anypan.report.benchmark import write
 from anypan.report.compare import Line, compare
 from anypan.report.findings import Finding
@@ -23,6 +24,7 @@ __all__ = [
     "Published",
     "Row",
     "Spectra",
+    "batch_page",
     "comparable",
     "compare",
     "fusion_page",

@@ -1,0 +1,111 @@
+"""STAC catalogues in: each item with a panchromatic asset is a scene (pystac; an extra)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from anypan.batch.jobs import Fault, Job
+from anypan.runtime.errors import UserError
+
+PAN_KEYS, MS_KEYS = ("pan", "panchromatic"), ("ms", "mul", "multispectral")
+COMMON = ("coastal", "blue", "green", "green05", "yellow", "red", "rededge", "nir", "nir08")  # what a PAN guides
+PICTURES = ("image/png", "image/jpeg")
+DEEPEST = 32  # catalogues within catalogues
+
+
+def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
+    """The items of a catalogue, a collection, an item collection, or one item. UserError if it is none of these."""
+    pystac = _pystac()
+    io, here = _reader(pystac, allow_remote), str(path.absolute())
+    try:
+        read = io.read_json(here)
+        several = read.get("type") == "FeatureCollection"
+        found = pystac.ItemCollection.from_dict(read) if several else io.stac_object_from_dict(read, href=here)
+    except Exception as problem:  # pystac has no root of its errors, and fails in its own words on what is no STAC
+        raise UserError(f"{path} is no STAC catalogue, collection or item ({_said(problem)}): check it.") from problem
+    if not several:
+        yield from _walked(found, io, allow_remote, {here}, 0)
+        return
+    for item in found.items:
+        item.set_self_href(item.get_self_href() or here)
+        yield _job(item, allow_remote)
+
+
+def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) -> Iterator[Job | Fault]:
+    """Depth first; a link that leads nowhere is a fault, and the rest goes on."""
+    if isinstance(node, _pystac().Item):
+        yield _job(node, allow_remote)
+        return
+    for link in (each for each in node.links if each.rel in ("item", "child")):
+        href = link.get_absolute_href() or str(link.target)
+        if href in seen or depth >= DEEPEST:
+            continue
+        seen.add(href)
+        try:
+            child = io.read_stac_object(href)
+        except Exception as problem:  # whatever is wrong with what a link leads to, the other scenes are to be fused
+            yield Fault(Path(href).stem, f"{href}: {_said(problem)}")
+            continue
+        yield from _walked(child, io, allow_remote, seen, depth + 1)
+
+
+def _job(item: Any, allow_remote: bool) -> Job | Fault:
+    where = f"item {item.id}"
+    pan = _of_kind(item, PAN_KEYS, ("pan",))
+    ms = _of_kind(item, MS_KEYS, ()) or _of_kind(item, (), COMMON)
+    if len(pan) != 1 or not ms:
+        keys = ", ".join(item.assets) or "none"
+        return Fault(
+            item.id, f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both."
+        )
+    hrefs = [asset.get_absolute_href() or asset.href for asset in (*pan, *ms)]
+    hrefs = [href.removeprefix("file://") for href in hrefs]
+    away = next((href for href in hrefs if "://" in href or href.startswith("/vsi")), None)
+    if away and not allow_remote:
+        return Fault(item.id, f"{where} is at {away}: copy it here, or pass --allow-remote.")
+    return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where)
+
+
+def _of_kind(item: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> list[Any]:
+    """The assets called one of ``keys``, or else with one band called one of ``names``, in their order."""
+    images = {key: asset for key, asset in item.assets.items() if asset.media_type not in PICTURES}
+    called = [asset for key, asset in images.items() if key.lower() in keys]
+    if called:
+        return called[:1]
+    found = {name: asset for asset in reversed(images.values()) for name in [_common_name(asset)] if name in names}
+    return [found[name] for name in names if name in found]
+
+
+def _common_name(asset: Any) -> str | None:
+    """The common name of an asset's only band, as STAC 1.0 or 1.1 writes it."""
+    bands = asset.extra_fields.get("bands") or asset.extra_fields.get("eo:bands") or []
+    if not isinstance(bands, list) or len(bands) != 1 or not isinstance(bands[0], dict):
+        return None
+    return bands[0].get("eo:common_name") or bands[0].get("common_name")
+
+
+def _said(problem: Exception) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0][:200]
+
+
+def _pystac() -> Any:
+    try:
+        import pystac
+    except ImportError as error:
+        raise UserError("STAC catalogues need pystac: pip install 'anypan[stac]'.") from error
+    return pystac
+
+
+def _reader(pystac: Any, allow_remote: bool) -> Any:
+    """What reads JSON: from files only, unless remote ones are allowed."""
+
+    class Reader(pystac.stac_io.DefaultStacIO):
+        def read_text_from_href(self, href: str) -> str:
+            """The text at an address. UserError for a remote one."""
+            if "://" in href and not href.startswith("file://") and not allow_remote:
+                raise UserError("it is elsewhere: copy it here, or pass --allow-remote.")
+            return super().read_text_from_href(href)
+
+    return Reader()

@@ -1,0 +1,47 @@
+"""A scene to fuse as a value that can be sent to another process, and what is wrong with one that cannot be fused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scene: the ``name`` of its output, its files, and ``options`` of fuse() that hold for it alone.
+
+    ``where`` says where in the manifest it stands.
+    """
+
+    name: str
+    pan: str
+    ms: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    where: str = ""
+
+    def key(self, method: str, options: Mapping[str, Any]) -> str:
+        """What its result depends on, as one word: files (size and time of change), options and the method."""
+        told = {**options, **self.options}
+        files = [[name, *_state(name)] for name in (self.pan, *self.ms)]
+        text = json.dumps([files, method, told], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A scene of a manifest that cannot be fused as it stands there: one sentence says why."""
+
+    name: str
+    reason: str
+
+
+def _state(path: str) -> tuple[int, int]:
+    try:
+        about = os.stat(path)
+    except (OSError, ValueError):  # a URL, or nothing there yet: opening it says so
+        return (0, 0)
+    return (about.st_size, about.st_mtime_ns)

@@ -1,0 +1,149 @@
+"""Manifests: a CSV file, a folder of pairs or a STAC catalogue becomes jobs; what is wrong with a line is a fault."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from anypan.batch.jobs import Fault, Job
+from anypan.runtime.errors import UserError
+
+COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata")
+MOST = 1_000_000  # scenes of a manifest
+_PLAIN = re.compile(r"[^\s./\\][^/\\\0]*")
+_RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
+_PAIR = re.compile(r"(?:(.+)[_.-])?(pan|ms|mul)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The scenes of a manifest, each of another name, and what in it is none."""
+
+    jobs: tuple[Job, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> Manifest:
+    """The scenes of a CSV file, of a folder of pairs, or of a STAC catalogue, collection or item (.json).
+
+    UserError if it is none of these, or has no scene at all.
+    """
+    place = Path(path)
+    if not place.exists():
+        raise UserError(f"The manifest {path} does not exist: give a CSV file, a folder of pairs or a STAC catalogue.")
+    if place.is_dir():
+        found = _of_folder(place)
+    elif place.suffix.lower() in (".json", ".geojson"):
+        from anypan.batch.catalogue import of_catalogue
+
+        found = of_catalogue(place, allow_remote)
+    else:
+        found = _of_csv(place)
+    manifest = _told_apart(found)
+    if not manifest.jobs and not manifest.faults:
+        raise UserError(f"{path} holds no scene: see 'anypan batch --help' for what it should have.")
+    return manifest
+
+
+def _told_apart(found: Iterable[Job | Fault]) -> Manifest:
+    """Jobs with plain names, each of which is used once."""
+    jobs: dict[str, Job] = {}
+    faults: list[Fault] = []
+    for each in found:
+        if len(jobs) + len(faults) >= MOST:
+            raise UserError(f"The manifest has more than {MOST:,} scenes: split it.")
+        if isinstance(each, Fault):
+            faults.append(each)
+        elif not _PLAIN.fullmatch(each.name):
+            faults.append(Fault(each.name, f"{each.where}: {each.name!r} is no name of a file: give a plain one."))
+        elif each.name in jobs:
+            first = jobs[each.name].where
+            reason = f"{each.where} has the output {each.name!r} of {first}: give it a name of its own."
+            faults.append(Fault(f"{each.name} ({each.where})", reason))
+        else:
+            jobs[each.name] = each
+    return Manifest(tuple(jobs.values()), tuple(faults))
+
+
+def _of_csv(path: Path) -> Iterator[Job | Fault]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.DictReader(file, strict=True)
+            _check_columns(path, lines.fieldnames)
+            for row in lines:
+                yield _job(path, lines.line_num, row)
+    except (OSError, UnicodeError, csv.Error) as problem:
+        raise UserError(f"{path} cannot be read as CSV ({problem}): save it as comma-separated UTF-8.") from problem
+
+
+def _check_columns(path: Path, names: Iterable[str] | None) -> None:
+    given = list(names or ())
+    for name in given:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(name, COLUMNS, 1, cutoff=0)[0]
+            raise UserError(f"{path} has an unknown column {name!r}: use {near!r}, or one of {', '.join(COLUMNS)}.")
+    missing = [name for name in ("pan", "ms") if name not in given]
+    if missing:
+        raise UserError(f"{path} has no column {missing[0]!r}: its first line names at least pan and ms.")
+
+
+def _job(path: Path, line: int, row: dict[str, str | None]) -> Job | Fault:
+    where = f"{path.name}, line {line}"
+    told = {key: value.strip() for key, value in row.items() if isinstance(value, str) and value.strip()}
+    name = told.get("name") or Path(told.get("pan", "")).stem or where
+    if None in row:
+        return Fault(name, f"{where} has more fields than there are columns: quote what holds a comma.")
+    files = [part.strip() for part in told.get("ms", "").split(";") if part.strip()]
+    if "pan" not in told or not files:
+        return Fault(name, f"{where} names no {'ms' if 'pan' in told else 'pan'}: fill the field in.")
+    try:
+        options = _options(told)
+    except ValueError as problem:
+        return Fault(name, f"{where}: {problem}.")
+    return Job(name, _beside(path, told["pan"]), tuple(_beside(path, each) for each in files), options, where)
+
+
+def _options(told: dict[str, str]) -> dict[str, object]:
+    options: dict[str, object] = {"sensor": told["sensor"]} if "sensor" in told else {}
+    if "bands" in told:
+        listed = [name.strip() for name in re.split("[;,]", told["bands"]) if name.strip()]
+        options["bands"] = [int(name) if name.isdigit() else name for name in listed]
+    for key in ("nodata", "pan_nodata"):
+        if key in told:
+            try:
+                options[key] = float(told[key])
+            except ValueError:
+                raise ValueError(f"{key} is {told[key]!r}, which is no number: give one") from None
+    return options
+
+
+def _beside(manifest: Path, path: str) -> str:
+    """A relative path starts at the manifest's folder; URLs and GDAL's own paths stay as they are."""
+    return path if "://" in path or path.startswith("/") else os.path.abspath(manifest.parent / path)
+
+
+def _of_folder(folder: Path) -> Iterator[Job | Fault]:
+    """Pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side."""
+    folder = folder.absolute()
+    for place in (folder, *sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")):
+        yield from _pairs_of(place)
+
+
+def _pairs_of(folder: Path) -> Iterator[Job | Fault]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for file in sorted(each for each in folder.iterdir() if _RASTER.search(each.name)):
+        known = _PAIR.fullmatch(file.stem)
+        if known:
+            kind = "pan" if known[2].lower() == "pan" else "ms"
+            found.setdefault(known[1] or folder.name, {}).setdefault(kind, []).append(str(file))
+    for name, files in found.items():
+        if set(files) != {"pan", "ms"} or len(files["pan"]) + len(files["ms"]) > 2:
+            said = " and ".join(Path(file).name for kind in files.values() for file in kind)
+            yield Fault(name, f"{folder} has {said}: a scene is one file that ends in pan and one that ends in ms.")
+        else:
+            yield Job(name, files["pan"][0], (files["ms"][0],), {}, str(folder))

@@ -1,0 +1,116 @@
+"""What a process is given to do: a scene, a share of a scene's tiles, or the file of a scene's shares."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anypan.batch.jobs import Job
+from anypan.runtime.errors import UserError
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A scene to fuse to ``out``, or a part of that work; a value that can be sent to another process.
+
+    ``shares``: how many the scene is cut into, each a share of its tiles that is kept in ``folder``; ``share``: which
+    one to make, or None for the whole scene or, with several shares, the file made of them.
+    """
+
+    job: Job
+    out: str
+    method: str
+    options: Mapping[str, Any]
+    threads: int = 1
+    shares: int = 1
+    share: int | None = None
+    folder: str = ""
+
+    def run(self) -> Row:
+        """Do it: a row with ``reason`` if the scene cannot be fused. It never raises for what is wrong with a scene."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            return self._done()
+        except UserError as problem:
+            return {"reason": str(problem)}
+        except MemoryError:
+            return {"reason": "The memory ran out: choose smaller tiles with --tile, or fewer --jobs."}
+        except Exception as problem:  # whatever is wrong with a scene, the others are to be fused
+            return {"reason": f"{type(problem).__name__}: {problem}"}
+        finally:
+            torch.set_num_threads(before)
+
+    def _done(self) -> Row:
+        from anypan.api import fuse
+
+        job, told = self.job, {**self.options, **self.job.options, "overwrite": True}
+        if self.share is not None:
+            self._make_share(told)
+            return {}
+        if self.shares > 1:
+            return _told(self._joined(told))
+        return _told(fuse(job.pan, list(job.ms), self.out, self.method, **told))
+
+    def _make_share(self, told: dict[str, Any]) -> None:
+        """Write a share's tiles into a folder that has its name when it is complete."""
+        from anypan.api import fused_parts
+
+        assert self.share is not None
+        place = self._place(self.share)
+        if place.is_dir():
+            return
+        draft = place.with_name(f".{place.name}.{os.getpid()}")
+        draft.mkdir(parents=True)
+        try:
+            with self._opened(told) as (pair, chosen, settings):
+                parts = fused_parts(pair, chosen, settings, (self.share, self.shares))
+                for number, (row, col, images, mask) in enumerate(parts):
+                    np.savez(draft / f"{number:06d}.npz", place=(row, col), image=images[0], mask=mask)
+            if not place.is_dir():
+                draft.rename(place)
+        except OSError as problem:
+            raise UserError(f"{place} cannot be written ({problem.strerror}): free some space.") from problem
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _joined(self, told: dict[str, Any]) -> Any:
+        from anypan.api import written
+
+        start = time.perf_counter()
+        with self._opened(told) as (pair, chosen, settings):
+            report = written(self.out, pair, chosen, settings, self._parts(), start)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return report
+
+    def _parts(self) -> Iterator[tuple[int, int, list[Any], Any]]:
+        for share in range(self.shares):
+            for file in sorted(self._place(share).glob("*.npz")):
+                with np.load(file, allow_pickle=False) as held:
+                    row, col = (int(n) for n in held["place"])
+                    yield row, col, [held["image"]], held["mask"]
+
+    def _place(self, share: int) -> Path:
+        return Path(self.folder) / f"{share + 1} of {self.shares}"
+
+    def _opened(self, told: dict[str, Any]) -> Any:
+        from anypan.api import opened
+
+        return opened(self.job.pan, list(self.job.ms), self.method, **told)
+
+
+def _told(report: Any) -> Row:
+    rows, cols = report.grid.shape
+    found = {"output": Path(report.output).name, "bands": list(report.bands), "shape": [rows, cols]}
+    return found | {"bytes": report.size, "seconds": round(report.seconds, 3), "notes": list(report.notes)}

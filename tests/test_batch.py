@@ -1,0 +1,374 @@
+"""Batches: what a manifest may be, bytes that do not depend on how the work is shared out, and what accidents leave."""
+
+import json
+import os
+import signal
+import socket
+from collections import Counter
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any
+
+import pairs
+import pytest
+from click.testing import CliRunner, Result
+
+import anypan
+from anypan.batch import Settings, Summary, read_manifest, run
+from anypan.cli import cli
+from anypan.judging.ledger import opened
+from anypan.runtime.errors import UserError
+
+NAMES = ("alpha", "beta", "gamma")
+SIDE = 96
+
+
+def scenes(folder: Path, names: tuple[str, ...] = NAMES, side: int = SIDE) -> Path:
+    """A folder of pairs, each in a folder of its own."""
+    for number, name in enumerate(names):
+        pan, ms = pairs.landscape(side, side, seed=number)
+        (folder / name).mkdir(parents=True)
+        pairs.write_pair(folder / name, pan.astype("uint16"), ms.astype("uint16"))
+    return folder
+
+
+def fused(where: Path, out: Path, progress: Any = None, **settings: Any) -> Summary:
+    return run(read_manifest(where), out, Settings(**{"method": "MTF-GLP-FS", **settings}), progress)
+
+
+def alone(where: Path, out: Path, method: str, names: tuple[str, ...] = NAMES) -> dict[str, bytes]:
+    """The files that fuse() writes of the scenes, one by one."""
+    out.mkdir()
+    for name in names:
+        anypan.fuse(where / name / "pan.tif", where / name / "ms.tif", out / f"{name}.tif", method)
+    return contents(out)
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(out.glob("*.tif"))}
+
+
+def rows(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "batch.jsonl").read_text().splitlines()]
+
+
+def finished(out: Path) -> Counter[str]:
+    """How often the ledger says of each scene that it is done."""
+    return Counter(row["scene"] for row in rows(out) if row["state"] == "done")
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, ["batch", *map(str, arguments)])
+
+
+# ------------------------------------------------------------------------------------------------------------ manifests
+
+
+def csv(folder: Path, *lines: str, head: str = "name,pan,ms") -> Path:
+    path = folder / "scenes.csv"
+    path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_csv_names_files_beside_it_and_options_of_a_scene(tmp_path: Path) -> None:
+    scenes(tmp_path, ("alpha",))
+    line = 'one,alpha/pan.tif,alpha/ms.tif,"3,1",WV3'
+    (job,) = read_manifest(csv(tmp_path, line, head="name,pan,ms,bands,sensor")).jobs
+    assert (job.name, job.pan, job.ms) == ("one", str(tmp_path / "alpha/pan.tif"), (str(tmp_path / "alpha/ms.tif"),))
+    assert job.options == {"bands": [3, 1], "sensor": "WV3"}
+
+
+def test_a_folder_holds_pairs_in_folders_or_side_by_side(tmp_path: Path) -> None:
+    scenes(tmp_path / "deep")
+    assert [job.name for job in read_manifest(tmp_path / "deep").jobs] == list(NAMES)
+    pan, ms = pairs.landscape(32, 32)
+    for name in ("x_pan.tif", "x_ms.tif", "y-PAN.TIF", "y-MUL.TIF", "z_pan.tif", "more.tif"):
+        pairs.write(tmp_path / name, pan if "pan" in name.lower() else ms)
+    found = read_manifest(tmp_path)
+    assert [job.name for job in found.jobs] == ["x", "y"]
+    assert [fault.name for fault in found.faults] == ["z"] and "z_pan.tif" in found.faults[0].reason
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("alpha,beta/pan.tif,beta/ms.tif", ("line 3", "line 2", "output 'alpha'")),
+        ("../beta,beta/pan.tif,beta/ms.tif", ("no name of a file",)),
+        ("beta,,beta/ms.tif", ("names no pan",)),
+        ("beta,beta/pan.tif,;", ("names no ms",)),
+        ("beta,beta/pan.tif,beta/ms.tif,more", ("more fields",)),
+        ("beta,beta/pan.tif,nowhere.tif", ("does not exist",)),
+    ],
+)
+def test_a_line_that_is_no_scene_is_a_sentence_and_the_rest_goes_on(
+    tmp_path: Path, line: str, words: tuple[str, ...]
+) -> None:
+    scenes(tmp_path)
+    where = csv(tmp_path, "alpha,alpha/pan.tif,alpha/ms.tif", line, "gamma,gamma/pan.tif,gamma/ms.tif")
+    summary = fused(where, tmp_path / "out")
+    (reason,) = summary.failed.values()
+    assert all(word in reason for word in words) and reason.endswith(".")
+    assert set(contents(tmp_path / "out")) == {"alpha.tif", "gamma.tif"}
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [("name,pan,mss", "'ms'"), ("name,pan", "no column 'ms'"), ("", "no column 'pan'")],
+)
+def test_a_manifest_with_other_columns_is_refused(tmp_path: Path, head: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        read_manifest(csv(tmp_path, head=head))
+
+
+def test_what_is_no_manifest_is_refused(tmp_path: Path) -> None:
+    for name, content in (("a.json", b"{}"), ("b.json", b"[1"), ("c.csv", b"\xff\xfe\x00"), ("d.json", b'{"type": 3}')):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match=name):
+            read_manifest(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    for place in ("empty", "nowhere"):
+        with pytest.raises(UserError, match=place):
+            read_manifest(tmp_path / place)
+
+
+# ----------------------------------------------------------------------------------------------------------------- STAC
+
+
+def catalogue(folder: Path, version: str = "1.0.0") -> Path:
+    """A catalogue in a collection's place with three items, as STAC of that version writes bands."""
+    scenes(folder)
+    for name in NAMES:
+        (folder / name / "item.json").write_text(json.dumps(item(name, version)))
+    links = [{"rel": "item", "href": f"./{name}/item.json"} for name in NAMES]
+    text = {"type": "Catalog", "id": "all", "description": "all", "stac_version": version, "links": links}
+    (folder / "catalog.json").write_text(json.dumps(text))
+    return folder / "catalog.json"
+
+
+def item(name: str, version: str = "1.0.0", href: str = "./") -> dict[str, Any]:
+    pan = {"name": "P", "common_name": "pan"} if version == "1.0.0" else {"name": "P", "eo:common_name": "pan"}
+    key = "eo:bands" if version == "1.0.0" else "bands"
+    assets = {
+        "thumb": {"href": f"{href}quick.png", "type": "image/png"},
+        "P": {"href": f"{href}pan.tif", key: [pan]},
+        "ms": {"href": f"{href}ms.tif"},
+    }
+    head = {"type": "Feature", "stac_version": version, "id": name, "geometry": None, "links": []}
+    return head | {"properties": {"datetime": "2024-01-01T00:00:00Z"}, "assets": assets}
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_a_stac_catalogue_is_a_manifest(tmp_path: Path, version: str) -> None:
+    summary = fused(catalogue(tmp_path, version), tmp_path / "out")
+    assert not summary.failed and set(summary.rows) == set(NAMES)
+    assert contents(tmp_path / "out") == alone(tmp_path, tmp_path / "alone", "MTF-GLP-FS")
+
+
+def test_an_item_collection_and_an_item_are_manifests(tmp_path: Path) -> None:
+    catalogue(tmp_path)
+    assert [job.name for job in read_manifest(tmp_path / "beta" / "item.json").jobs] == ["beta"]
+    features = [item(name, href=f"./{name}/") for name in NAMES]
+    (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    jobs = read_manifest(tmp_path / "items.json").jobs
+    assert [Path(job.pan) for job in jobs] == [tmp_path / name / "pan.tif" for name in NAMES]
+
+
+def test_bands_of_a_file_each_come_by_their_common_names(tmp_path: Path) -> None:
+    told = item("one")
+    told["assets"] = {name: {"href": f"./{name}.tif", "eo:bands": [{"common_name": name}]} for name in ("red", "pan")}
+    told["assets"] |= {name: {"href": f"./{name}.tif", "eo:bands": [{"common_name": name}]} for name in ("nir", "blue")}
+    told["assets"]["lwir"] = {"href": "./lwir.tif", "eo:bands": [{"common_name": "lwir11"}]}
+    (tmp_path / "item.json").write_text(json.dumps(told))
+    (job,) = read_manifest(tmp_path / "item.json").jobs
+    assert [Path(name).stem for name in (job.pan, *job.ms)] == ["pan", "blue", "red", "nir"]
+
+
+def test_a_remote_or_broken_item_is_a_sentence_and_the_rest_goes_on(tmp_path: Path) -> None:
+    where = catalogue(tmp_path)
+    (tmp_path / "beta" / "item.json").write_text(json.dumps(item("beta", href="https://example.org/")))
+    text = json.loads(where.read_text())
+    text["links"] += [{"rel": "item", "href": "./gone.json"}, {"rel": "child", "href": "https://example.org/c.json"}]
+    text["links"] += [{"rel": "child", "href": "./catalog.json"}]  # itself
+    where.write_text(json.dumps(text))
+    (tmp_path / "gamma" / "item.json").write_text("{")
+    found = read_manifest(where)
+    assert [job.name for job in found.jobs] == ["alpha"]
+    reasons = " ".join(fault.reason for fault in found.faults)
+    assert len(found.faults) == 4 and reasons.count("--allow-remote") == 2 and "gone.json" in reasons
+
+
+# -------------------------------------------------------------------------------------------------- going on, and again
+
+
+def test_the_command_lists_failures_goes_on_and_retries_on_request(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in"), tmp_path / "out"
+    whole = (where / "beta" / "ms.tif").read_bytes()
+    (where / "beta" / "ms.tif").write_bytes(b"no image")
+    first = command(where, "-o", out, "-m", "mtf-glp-fs", "--jobs", 1)
+    assert first.exit_code == 1 and "2 of 3 scenes" in first.stdout
+    assert "beta: " in first.stderr and "cannot be read as a raster file" in first.stderr
+    before = {file.name: file.stat().st_mtime_ns for file in out.glob("*.tif")}
+    again = command(where, "-o", out, "-m", "mtf-glp-fs", "--jobs", 1, "--json")
+    told = json.loads(again.stdout)["scenes"]
+    assert again.exit_code == 1 and [told[name]["state"] for name in NAMES] == ["done", "failed", "done"]
+    (where / "beta" / "ms.tif").write_bytes(whole)
+    last = command(where, "-o", out, "-m", "mtf-glp-fs", "--jobs", 1)  # the file is another by now: no need of --retry
+    assert last.exit_code == 0, last.output
+    assert before.items() <= {file.name: file.stat().st_mtime_ns for file in out.glob("*.tif")}.items()
+    assert finished(out) == Counter(NAMES)
+    page = (out / "batch.html").read_text()
+    assert all(name in page for name in NAMES) and "Fused: 3" in page and "Not fused" not in page
+
+
+def test_a_scene_that_failed_stays_so_until_it_is_to_be_tried_again(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    assert fused(where, out, options={"sensor": "none such"}).new == 1
+    assert fused(where, out, options={"sensor": "none such"}).new == 0
+    assert fused(where, out, options={"sensor": "none such"}, retry=True).new == 1
+
+
+def test_files_of_others_and_of_other_options_are_kept(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in"), tmp_path / "out"
+    out.mkdir()
+    (out / "alpha.tif").write_bytes(b"mine")
+    assert "not of this batch" in fused(where, out).failed["alpha"]
+    assert (out / "alpha.tif").read_bytes() == b"mine"
+    other = fused(where, out, method="GSA")
+    assert set(other.failed) == set(NAMES) and "other inputs or options" in other.failed["beta"]
+    assert not fused(where, out, method="GSA", overwrite=True).failed
+    assert contents(out) == alone(where, tmp_path / "alone", "GSA")
+
+
+def test_a_batch_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    """Cut off after the second file, and once more after a file that the ledger does not know of yet."""
+    where, out = scenes(tmp_path / "in"), tmp_path / "out"
+
+    def stop(done: int, _: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fused(where, out, stop)
+    assert len(contents(out)) == 2
+    (out / "gamma.tif").write_bytes(b"half")
+    assert fused(where, out).new == 1
+    assert finished(out) == Counter(NAMES)
+    assert contents(out) == alone(where, tmp_path / "alone", "MTF-GLP-FS")
+
+
+def test_two_batches_never_work_in_one_folder(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    out.mkdir()
+    with opened(out / "batch.jsonl", frozenset(("scene",))), pytest.raises(UserError, match="another run"):
+        fused(where, out)
+
+
+def test_a_method_that_is_none_is_said_once(tmp_path: Path) -> None:
+    result = command(scenes(tmp_path / "in"), "-o", tmp_path / "out", "-m", "none such")
+    assert result.exit_code != 0 and isinstance(result.exception, UserError | SystemExit)
+    assert not (tmp_path / "out").exists()
+
+
+# ------------------------------------------------------------------------------------------- how the work is shared out
+
+
+@pytest.mark.parametrize("method", ["MTF-GLP-FS", "anypan-s"])
+def test_shares_of_scenes_give_the_same_bytes(tmp_path: Path, method: str) -> None:
+    where = scenes(tmp_path / "in")
+    told: dict[str, Any] = {"tile": 32}
+    assert not fused(where, tmp_path / "out", method=method, shares=3, options=told).failed
+    assert contents(tmp_path / "out") == alone(where, tmp_path / "alone", method)
+    assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]
+
+
+def test_a_scene_whose_shares_fail_is_one_failure(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in"), tmp_path / "out"
+    (where / "beta" / "ms.tif").write_bytes(b"no image")
+    assert set(fused(where, out, shares=3).failed) == {"beta"}
+    assert [row["state"] for row in rows(out) if row["scene"] == "beta"] == ["begun", "failed"]
+
+
+def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
+    killed: list[int] = []
+
+    def kill(*_: int) -> None:
+        if not killed:
+            killed.append(next(child.pid for child in active_children() if child.pid))
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = fused(where, out, kill, method="anypan-s", jobs=2)
+    assert killed and not summary.failed
+    assert finished(out) == Counter(names)
+    assert contents(out) == alone(where, tmp_path / "alone", "anypan-s", names)
+    assert not [file for file in out.iterdir() if file.name.startswith(".")]
+
+
+# ----------------------------------------------------------------------------------------------------------------- Dask
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Any:
+    from distributed import LocalCluster
+
+    quiet = {"dashboard_address": ":0", "silence_logs": 50}
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **quiet) as running:
+        yield running
+
+
+def test_a_dask_scheduler_gives_the_same_bytes_and_a_killed_worker_loses_nothing(tmp_path: Path, cluster: Any) -> None:
+    from distributed import Client
+
+    names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
+    (where / "beta" / "ms.tif").write_bytes(b"no image")
+    killed: list[int] = []
+
+    def kill(*_: int) -> None:
+        if not killed:
+            with Client(cluster.scheduler_address, set_as_default=False) as client:
+                killed.extend(client.run(os.getpid).values())
+            os.kill(killed[0], signal.SIGKILL)
+
+    summary = fused(where, out, kill, method="anypan-s", scheduler=cluster.scheduler_address)
+    assert killed and set(summary.failed) == {"beta"}
+    sound = tuple(name for name in names if name != "beta")
+    assert finished(out) == Counter(sound)
+    assert contents(out) == alone(where, tmp_path / "alone", "anypan-s", sound)
+
+
+def test_few_scenes_are_shared_out_over_a_dask_cluster(tmp_path: Path, cluster: Any) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",), 192), tmp_path / "out"
+    summary = fused(where, out, scheduler=cluster.scheduler_address, options={"tile": 32})
+    assert not summary.failed
+    assert contents(out) == alone(where, tmp_path / "alone", "MTF-GLP-FS", ("alpha",))
+
+
+def test_a_scheduler_that_is_none_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anypan.batch.pools.CONNECT", 1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for address in (f"tcp://127.0.0.1:{port}", "no address"):
+        with pytest.raises(UserError, match="No Dask scheduler"):
+            fused(scenes(tmp_path / address.replace("/", "")), tmp_path / "out", scheduler=address)
+
+
+def test_a_scheduler_that_goes_away_is_one_sentence_and_what_is_done_stays(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    names = tuple(f"s{number}" for number in range(8))
+    where, out = scenes(tmp_path / "in", names), tmp_path / "out"
+    quiet = {"dashboard_address": ":0", "silence_logs": 50}
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **quiet) as running:
+
+        def leave(*_: int) -> None:
+            running.close()
+
+        with pytest.raises(UserError, match="finished scenes are kept: run the same command again"):
+            fused(where, out, leave, scheduler=running.scheduler_address)
+    kept = finished(out)
+    assert kept and fused(where, out).new == len(names) - len(kept)
+    assert finished(out) == Counter(names)
+    assert len(contents(out)) == len(names)
