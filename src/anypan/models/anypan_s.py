@@ -97,8 +97,10 @@ class Correction(nn.Module):
 
     def forward(self, features: Tensor, residual: Tensor, texture: Tensor) -> Tensor:
         """features (N * B, C, h, w), residual (N * B, 4, h, w), texture (N, 16, h, w), which all bands share."""
-        own, shared = self.look.weight.split([features.shape[1] + 4, CELL**2], 1)
-        looked = F.conv2d(stacked(features, residual), own, self.look.bias, padding=1)
+        # One convolution for each input: numbers of channels that are no multiple of 8 take twice as long.
+        of_bands, of_residual, shared = self.look.weight.split([features.shape[1], 4, CELL**2], 1)
+        looked = F.conv2d(features, of_bands, self.look.bias, padding=1)
+        looked += F.conv2d(residual, of_residual, padding=1)
         looked.unflatten(0, (len(texture), -1)).add_(F.conv2d(texture, shared, padding=1)[:, None])
         return self.change(looked.relu_())
 
@@ -108,7 +110,7 @@ class AnypanS(nn.Module):
 
     cell = CELL  # PAN pixels: arrays begin at multiples of it
     takes_sharpness = True
-    tile = 2048  # PAN pixels along a side of the tiles that suit it: of larger ones less is halo
+    tile = 1536  # PAN pixels along a side of the tiles that suit it: of larger ones less is halo, but memory counts
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__()
@@ -169,24 +171,21 @@ class AnypanS(nn.Module):
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, seen)
         belief = believed(scale)
         shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[..., None])
-        gains = local[0]
-        for rank in (0, 1):
-            gains = torch.lerp(gains, local[2 + rank], shares[:, :, rank])
-        fused = torch.addcmul(exp, smooth(gains), pan - pan_lp)  # inject
-        fused = torch.addcmul(fused, belief * followed(scale), own)
-        del pan_lp, own
-        residual, left = seen.residual(lrms, fused), F.pixel_unshuffle(seen.texture_left(fused), CELL)  # correct
-        residual = sampling.expand(residual)
+        gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])
+        fused = _inject(exp, smooth(gains), pan - pan_lp, own, belief * followed(scale))
+        del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
+        fused = self._correct(fused, lrms, bands, belief, seen)
+        fused = _pull(fused, shares[:, :, 2].clamp(0, 1) * gains, seen)
+        fused = _consistent(fused, lrms, shares[:, :, 4:], sharpness, seen)
+        last = towards((shares[:, :, 3] + sharpened(scale)).clamp(0, 1), sharpness)
+        return _pull(fused, last * gains, seen)
+
+    def _correct(self, fused: Tensor, lrms: Tensor, bands: Tensor, belief: Tensor, seen: Sight) -> Tensor:
+        """What the residual against the MS and the texture of the PAN that is left reveal, as learnt: (N, B, H, W)."""
+        residual = seen.sampling.expand(seen.residual(lrms, fused))
+        left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
         change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left)
-        fused = torch.addcmul(fused + residual, belief, shuffled(change, len(pan)))
-        pulls = shares[:, :, 2].clamp(0, 1), towards((shares[:, :, 3] + sharpened(scale)).clamp(0, 1), sharpness)
-        fused = torch.addcmul(fused, smooth(pulls[0] * gains), seen.texture_left(fused))  # pull
-        trusts = resized(shares[:, :, 4:].flatten(1, 2), lrms).unflatten(1, (-1, len(TRUSTS))).clamp(0, 1)
-        if sampling.ratio <= FEW:
-            trusts = torch.maximum(trusts, trusts.new_tensor(TRUSTS)[:, None, None])
-        trusts = towards(trusts, max(LEARNT, 1 - sharpness))
-        fused = fused + sampling.expand(seen.steps(lrms, fused, trusts))  # be consistent
-        return torch.addcmul(fused, smooth(pulls[1] * gains), seen.texture_left(fused))
+        return (fused + residual).addcmul_(belief, shuffled(change, len(fused)))
 
     def _look(
         self, detail: Tensor, pan_lp: Tensor, exp: Tensor, local: tuple[Tensor, ...], seen: Sight
@@ -212,3 +211,22 @@ class AnypanS(nn.Module):
         bases = pointwise(self.bases, trunk).unflatten(1, (self.config.bases, CELL**2))
         detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases).add_(own)
         return shuffled(detail.flatten(0, 1), len(trunk))
+
+
+def _inject(exp: Tensor, gains: Tensor, detail: Tensor, own: Tensor, trust: Tensor) -> Tensor:
+    """exp (N, B, H, W) with the PAN's detail (N, 1, H, W) times ``gains``, and each band's own times ``trust``."""
+    return torch.addcmul(exp, gains, detail).addcmul_(trust, own)
+
+
+def _pull(fused: Tensor, shares: Tensor, seen: Sight) -> Tensor:
+    """The intensity of (N, B, H, W) drawn to the PAN by ``shares``, on the grid of cells."""
+    return torch.addcmul(fused, smooth(shares), seen.texture_left(fused))
+
+
+def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, sharpness: float, seen: Sight) -> Tensor:
+    """(N, B, H, W) drawn to the MS, a step for each of ``trusts`` (N, B, steps, h, w), on the grid of cells."""
+    trusts = resized(trusts.flatten(1, 2), lrms).unflatten(1, (-1, len(TRUSTS))).clamp(0, 1)
+    if seen.sampling.ratio <= FEW:
+        trusts = torch.maximum(trusts, trusts.new_tensor(TRUSTS)[:, None, None])
+    trusts = towards(trusts, max(LEARNT, 1 - sharpness))
+    return seen.sampling.expand(seen.steps(lrms, fused, trusts)).add_(fused)

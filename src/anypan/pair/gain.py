@@ -16,6 +16,7 @@ from anypan.optics.normalise import BELIEVED, box_mean
 from anypan.pair.scene import Patch, Scene
 
 CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
+GAIN_PIXELS = 2**18  # MS pixels that are looked at: with four times as many a gain of .615 moves by .0004
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
 LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
 
@@ -36,7 +37,7 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     For each candidate gain the PAN is filtered, sampled at the MS pixels and regressed on the bands, both high-passed;
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
-    moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks()]).sum(0)
+    moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]).sum(0)
     gnyq, explained, alone = _best(moments, len(scene.bands))
     return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()))
 

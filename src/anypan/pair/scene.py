@@ -89,17 +89,20 @@ class Scene:
         """Everything at once, without halo: for small scenes only."""
         return self.read(Tile(0, 0, *self.shape))
 
-    def blocks(self) -> Iterator[Patch]:
+    def blocks(self, pixels: int | None = None) -> Iterator[Patch]:
         """What fitting looks at: the whole scene if small, else evenly spread blocks of bounded number, with halo.
+
+        They hold ``pixels`` MS pixels at most, ``FIT_PIXELS`` unless given.
 
         Statistics of a block belong to its core: ``patch.core(image)``.
         """
-        if self.shape[0] * self.shape[1] <= FIT_PIXELS:
+        most = pixels or FIT_PIXELS
+        if self.shape[0] * self.shape[1] <= most:
             yield self.whole()
             return
         halo = math.ceil(self.sampling.reach / self.ratio)
         every = list(tiles(self.shape, FIT_BLOCK, halo))
-        step = max(1, math.ceil(len(every) * FIT_BLOCK**2 / FIT_PIXELS))
+        step = max(1, math.ceil(len(every) * FIT_BLOCK**2 / most))
         for tile in every[step // 2 :: step]:
             yield self.read(tile)
 
