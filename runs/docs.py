@@ -1,6 +1,7 @@
 """Rewrite the result tables in README.md and docs/, and the card of the generalisation protocol, from results/.
 
-python runs/docs.py           rewrite every block between <!-- table:NAME --> and <!-- /table -->, and the card
+python runs/docs.py           rewrite every block between <!-- table:NAME --> and <!-- /table -->, the tables of the
+                              simulator's effects, and the card
 python runs/docs.py --check   change nothing; exit 1 and name the documents whose tables are out of date
 
 NAME: `main` (a few methods, both protocols), or PROTOCOL-RATIO[-MODE], as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
 
@@ -20,6 +22,9 @@ from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest, oracle
 from anypan.runtime.errors import UserError
+from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS
+from anypan.simulate.effects.base import what
+from anypan.train import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
@@ -86,8 +91,27 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     made = generalisation(root)
     for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         if path not in made and rows:
-            yield path, filled(path.read_text(encoding="utf-8"), "table", lambda name: table(name, rows))
+            text = filled(path.read_text(encoding="utf-8"), "table", lambda name: table(name, rows))
+            yield path, filled(text, "effects", effects)
     yield from made.items()
+
+
+def effects(name: str) -> str:
+    """The Markdown of the effects of the simulator: `augmentations` or `degradations`."""
+    kinds = {"augmentations": AUGMENTATIONS, "degradations": DEGRADATIONS}[name]
+    diverse = read_config(ROOT / "runs" / "pretrain" / "diverse.toml").simulation
+    lines = ["| name | what | `share`: default, `diverse.toml` | a share of | further keys |", "|---|---|---|---|---|"]
+    for kind in kinds.values():
+        more = {field.name: getattr(kind(), field.name) for field in fields(kind) if field.name != "share"}
+        keys = ", ".join(f"`{key}` {_shown(value)}" for key, value in more.items())
+        lines.append(f"| {kind.name} | {what(kind)} | {kind().share:g}, {diverse[kind].share:g} | {kind.of} | {keys} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "weights of " + ", ".join(map(str, value))
+    return f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"
 
 
 def generalisation(root: Path) -> dict[Path, str]:

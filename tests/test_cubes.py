@@ -15,14 +15,15 @@ from anypan.optics.sensors import find
 from anypan.runtime.errors import UserError
 from anypan.simulate.bands import mix_bands, mix_pan
 from anypan.simulate.cubes import Cube, expose
+from anypan.simulate.effects import EFFECTS
 from anypan.simulate.random import Random
-from anypan.simulate.recipe import EFFECTS, Simulation
+from anypan.simulate.recipe import Simulation
 from anypan.simulate.sample import simulate_batch
 from anypan.simulate.spectra import MATERIALS, WAVELENGTHS, responses
 from anypan.train import Optimisation, Simulated, pretrain
 
 NM = np.arange(400.0, 1051.0, 10.0)
-QUIET = {effect.share: 0.0 for effect in EFFECTS.values() if effect.share != "families"}
+QUIET = tuple(kind(0.0) for kind in EFFECTS.values())
 SIZE = 128
 
 
@@ -68,7 +69,7 @@ def test_the_pan_of_a_cube_is_what_its_own_curve_sees_and_not_a_mixture_of_the_b
 @pytest.mark.parametrize("spectrum", [np.full(len(NM), 0.4), np.interp(NM, [400, 1050], [0.1, 0.9])])
 def test_even_ground_gives_even_images_and_a_flat_spectrum_the_same_in_every_band_and_the_pan(spectrum):
     even = Cube(np.broadcast_to(spectrum[:, None, None], (len(NM), SIZE, SIZE)), NM)
-    settings = Simulation(**(QUIET | {"bands": {6: 1.0}}))
+    settings = Simulation(bands={6: 1.0}, effects=QUIET)
     for seed in range(4):
         batch = simulate_batch(torch.zeros(1, 2, 4, SIZE, SIZE), seeded(seed), settings, {0: [even, even]})
         for image in (batch.pan, batch.lrms, batch.reference):

@@ -10,6 +10,7 @@ from anypan.optics.sensors import SENSORS, Band, find
 from anypan.pair.align import pair_of_arrays
 from anypan.simulate import bands as spectral
 from anypan.simulate import blur, geometry, noise
+from anypan.simulate import effects as fx
 from anypan.simulate.curves import CAMERA, band_weights, draw_curves, interpolation, seen_by_pan
 from anypan.simulate.random import Branches, Random
 from anypan.simulate.spectra import MATERIALS, WAVELENGTHS, responses
@@ -109,7 +110,7 @@ def test_a_smear_is_as_long_as_asked_in_its_direction_and_keeps_the_mean(degrees
     across = (kernel * (place[:, None] * math.cos(angle) - place[None] * math.sin(angle)) ** 2).sum()
     assert float(along - across) == pytest.approx(length**2 / 12, rel=0.15)  # variance of a box, less the pixel's
     flat = torch.full_like(image, 0.7)
-    assert torch.allclose(blur.smear(flat, RNG(1), (1.0, 4.0)), flat, atol=1e-5)
+    assert torch.allclose(fx.Motion(length=(1.0, 4.0)).apply(flat, RNG(1)), flat, atol=1e-5)
 
 
 def test_a_convolution_moves_each_scene_by_its_own_kernel(image):
@@ -168,12 +169,12 @@ def test_families_differ_in_shape_as_their_names_say():
 
 
 def test_one_family_is_drawn_for_each_scene(image):
-    only = noise.family_noise(image, RNG(3), (0.05, 0.051), {"speckle": 1.0})
+    only = fx.FamilyNoise(1.0, {"speckle": 1.0}, (0.05, 0.051)).apply(image, RNG(3))
     assert float((only / image - 1).std()) == pytest.approx(0.05, rel=0.05)
 
 
 def test_stripes_are_constant_along_a_line():
-    striped = noise.stripes(torch.full((40, 1, 2, 16, 24), 0.5), RNG(0), (0.01, 0.02))
+    striped = fx.Stripes(depth=(0.01, 0.02)).apply(torch.full((40, 1, 2, 16, 24), 0.5), RNG(0))
     along_columns = (striped.std(-2) < 1e-6).all(-1).all((1, 2))
     along_rows = (striped.std(-1) < 1e-6).all(-1).all((1, 2))
     assert (along_columns ^ along_rows).all()
@@ -181,7 +182,7 @@ def test_stripes_are_constant_along_a_line():
 
 
 def test_saturation_clips_the_share_asked_and_leaves_what_is_below(image):
-    clipped = noise.saturate(image, RNG(0), (0.9, 0.95))
+    clipped = fx.Saturation(below=(0.9, 0.95)).apply(image, RNG(0))
     ceiling = clipped.amax((1, 3, 4), keepdim=True)
     struck = (clipped < image).float().mean((1, 3, 4))
     assert ((struck > 0.04) & (struck < 0.11)).all()
@@ -190,7 +191,7 @@ def test_saturation_clips_the_share_asked_and_leaves_what_is_below(image):
 
 @pytest.mark.parametrize("bits", [8, 12])
 def test_quantisation_leaves_whole_multiples_of_one_step(image, bits):
-    coarse = noise.quantise(image, RNG(0), {bits: 1.0})
+    coarse = fx.Quantisation(bits={bits: 1.0}).apply(image, RNG(0))
     for before, after in zip(image, coarse, strict=True):
         values = after.unique().double()
         steps = values.diff()
@@ -213,7 +214,8 @@ def test_compression_keeps_flat_blocks_within_a_step_and_knows_sizes_that_are_no
     out = noise.dct_quantise(flat_blocks, torch.full((2,), 50.0))
     assert out.shape == flat_blocks.shape
     assert float(out.std()) < 1e-6 and float((out - 0.6).abs().max()) <= 0.6 / 255 * 16 / 8 / 2 + 1e-6
-    assert torch.equal(noise.compress(image, RNG(0), (80.0, 80.0)), noise.dct_quantise(image, torch.full((2,), 80.0)))
+    compressed = fx.Compression(quality=(80.0, 80.0)).apply(image, RNG(0))
+    assert torch.equal(compressed, noise.dct_quantise(image, torch.full((2,), 80.0)))
 
 
 def test_scenes_meet_storage_one_by_one_as_in_a_batch(image):
@@ -236,7 +238,7 @@ def test_shuffling_is_a_permutation_that_the_weights_of_the_pan_follow(image):
 def test_high_pass_filtering_keeps_the_mean_and_the_detail_and_lowers_what_is_slow():
     ramp = torch.linspace(0, 1, 64).expand(1, 1, 1, 64, 64)
     detail = 0.05 * (torch.arange(64) % 2 * 2 - 1).float()
-    out = spectral.high_pass(ramp + detail, RNG(0), (0.2, 0.2001))
+    out = fx.HighPassFiltering(keep=(0.2, 0.2001)).apply(ramp + detail, RNG(0))
     slow = torch.nn.functional.avg_pool2d(out[0], 4)
     assert float(out.mean()) == pytest.approx(float((ramp + detail).mean()), abs=1e-3)
     assert float(slow.std()) < 0.35 * float(ramp.std())
@@ -247,14 +249,14 @@ def test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone(imag
     weights = spectral.draw_pan_weights(8, RNG(0), 400, 0.25)
     assert float((weights == 0).float().mean()) == pytest.approx(0.25 * 0.75, abs=0.03)  # a quarter weigh alike
     pan = spectral.mix_pan(image, spectral.draw_pan_weights(3, RNG(0), 2, 0.0))
-    assert torch.equal(spectral.add_hidden(pan, RNG(0), 0.0, image), pan)
-    assert not torch.equal(spectral.add_hidden(pan, RNG(0), 1.0, image), pan)
+    assert torch.equal(fx.HiddenLight(0.0).apply(pan, RNG(0), image), pan)
+    assert not torch.equal(fx.HiddenLight(1.0).apply(pan, RNG(0), image), pan)
 
 
 def test_foreign_content_enters_the_share_of_bands_asked_and_keeps_their_mean(image):
-    mixed = spectral.add_foreign(image, RNG(0), 1.0)
+    mixed = fx.ForeignContent(1.0).apply(image, RNG(0))
     assert torch.allclose(mixed.mean((-2, -1)), image.mean((-2, -1)), atol=1e-5)
-    assert torch.equal(spectral.add_foreign(image, RNG(0), 0.0), image)
+    assert torch.equal(fx.ForeignContent(0.0).apply(image, RNG(0)), image)
 
 
 def test_plain_bands_are_the_channels_over_again():

@@ -23,6 +23,8 @@ CONTRACTS = (
     "test_golden_methods.py",
     "test_metrics.py",
     "test_sensors.py",
+    "test_effects.py",
+    "test_simulate.py::test_what_is_off_leaves_the_sample_as_with_a_share_of_0_and_it_was_there_before",
     "test_architecture.py",
     "test_resolve.py",
 )
@@ -48,14 +50,14 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_shows_one_of_each_kind() -> None:
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-    assert len(FILE.findall(text)) == 3 and len(LINE.findall(text)) == 5
+    assert len(FILE.findall(text)) == 4 and len(LINE.findall(text)) == 9
 
 
 def test_what_is_added_by_the_page_passes_the_contracts(extended: Path) -> None:
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/{name}" for name in CONTRACTS)]
-    line += ["-k", "Mean or RMSE or Example or golden_value or imports or screen or public"]
-    told = os.environ | {"PYTHONPATH": str(extended / "src")}
-    done = subprocess.run(line, cwd=extended, env=told, capture_output=True, text=True, timeout=600)
+    line += ["-k", "Mean or RMSE or Example or vignette or has_a_law or golden_value or imports or screen or public"]
+    settings = os.environ | {"PYTHONPATH": str(extended / "src")}
+    done = subprocess.run(line, cwd=extended, env=settings, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
     assert int(re.findall(r"(\d+) passed", done.stdout)[-1]) >= 20
 
@@ -65,7 +67,7 @@ def test_a_method_without_a_golden_value_is_asked_for_one(extended: Path) -> Non
     whole = golden.read_text(encoding="utf-8")
     golden.write_text(re.sub(r' +"Mean": .*\n', "", whole), encoding="utf-8")
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(golden), "-k", "golden_value"]
-    told = os.environ | {"PYTHONPATH": str(extended / "src")}
-    done = subprocess.run(line, cwd=extended, env=told, capture_output=True, text=True, timeout=600)
+    settings = os.environ | {"PYTHONPATH": str(extended / "src")}
+    done = subprocess.run(line, cwd=extended, env=settings, capture_output=True, text=True, timeout=600)
     golden.write_text(whole, encoding="utf-8")
     assert done.returncode == 1 and "give golden values of ['Mean']" in done.stdout

@@ -8,10 +8,13 @@ import torch
 
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
-from anypan.simulate.bands import add_texture, bend, draw_pan_weights, mix_pan, mixtures, vary_gain
+from anypan.simulate import effects as fx
+from anypan.simulate.bands import draw_pan_weights, mix_pan, mixtures
 from anypan.simulate.blur import KERNELS
+from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS, EFFECTS
+from anypan.simulate.effects.base import what
 from anypan.simulate.random import Random
-from anypan.simulate.recipe import AUGMENTATIONS, DEGRADATIONS, EFFECTS
+from anypan.simulate.recipe import FAMILIES
 from anypan.simulate.sample import Simulation, simulate, simulate_batch
 from anypan.train import read_config
 
@@ -73,49 +76,49 @@ def test_the_pan_lies_between_the_bands_it_is_mixed_from(images):
 
 
 def test_augmentations_do_not_touch_their_input_and_keep_the_shape(images):
-    for augment in (add_texture, bend, vary_gain):
+    for kind in (fx.Texture, fx.ColourJitter, fx.GainFields):
         before = images.clone()
-        assert augment(images, Random.seeded(0)).shape == images.shape
+        assert kind().apply(images, Random.seeded(0)).shape == images.shape
         assert torch.equal(images, before)
     assert mixtures(4, 7, Random.seeded(0), 2).shape == (2, 7, 4)
 
 
 def test_a_monotone_curve_keeps_the_order_of_values(images):
-    bent = bend(images, Random.seeded(0))
+    bent = fx.ColourJitter().apply(images, Random.seeded(0))
     order = images[0, 0, 0].clamp(min=0.01).flatten().argsort()
     assert (bent[0, 0, 0].flatten()[order].diff() >= -1e-6).all()
 
 
-def test_an_aliased_scene_is_told_its_measured_gain_and_keeps_detail_above_nyquist(images):
+def test_an_aliased_scene_is_given_its_measured_gain_and_keeps_detail_above_nyquist(images):
     soft = simulate_batch(images, generator(3), Simulation(off=("decimation", "wide gains", "overstated gains")))
-    sharp = simulate_batch(images, generator(3), Simulation(aliased=1.0))
+    sharp = simulate_batch(images, generator(3), Simulation(effects=(fx.Decimation(1.0),)))
     assert sharp.gnyq.min() > 0.6 > soft.gnyq.max()
     assert sharp.sampling.phase == (0.0, 0.0) and sharp.history.kernel == "decimation"
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_no_kernel_is_told_a_gain_that_amplifies(images, kernel):
-    told = [simulate_batch(images, generator(n), Simulation(kernels={kernel: 1.0})).gnyq for n in range(20)]
-    assert all(0 < float(gains.min()) <= float(gains.max()) < 1 for gains in told)
+def test_no_kernel_is_given_a_gain_that_amplifies(images, kernel):
+    given = [simulate_batch(images, generator(n), Simulation(kernels={kernel: 1.0})).gnyq for n in range(20)]
+    assert all(0 < float(gains.min()) <= float(gains.max()) < 1 for gains in given)
 
 
-def test_a_pan_sharpened_on_the_ground_is_told_the_gain_of_the_table(images):
-    settings = Simulation(aliased=0.0, overstated=1.0, overstated_gain=(0.1, 0.12), gain_error=0.0)
+def test_a_pan_sharpened_on_the_ground_has_the_gain_of_the_table(images):
+    settings = Simulation(off=("decimation", "gain error"), effects=(fx.OverstatedGains(1.0, (0.1, 0.12)),))
     batch = simulate_batch(images, generator(4), settings)
-    told = batch.sampling.degrade(batch.reference, batch.gnyq)
+    table = batch.sampling.degrade(batch.reference, batch.gnyq)
     true = batch.sampling.degrade(batch.reference, torch.full_like(batch.gnyq, 0.11))
     assert batch.gnyq.min() >= 0.26
-    assert (batch.lrms - true).std() < (batch.lrms - told).std()
+    assert (batch.lrms - true).std() < (batch.lrms - table).std()
 
 
 # --- switching off ----------------------------------------------------------------------------------------------------
 
 
-def everything(**settings):
-    """Settings in which each effect befalls every scene or batch that it can."""
-    shares = {effect.share: 1.0 for effect in EFFECTS.values() if effect.share != "families"}
-    shares |= {"aliased": 0.0, "gain_error": 0.05, "band_displacement": 0.05, "fractional": 0.0}
-    return Simulation(**(shares | {"ratios": {4: 1.0}, "bands": {4: 1.0}, "reductions": {2: 1.0}} | settings))
+def everything(*effects, **settings):
+    """Settings in which each effect changes every scene or batch that it can, but for those given."""
+    plain = {"ratios": {4: 1.0}, "bands": {4: 1.0}, "reductions": {2: 1.0}}
+    always = Simulation(**plain | settings, effects=tuple(kind(1.0) for kind in EFFECTS.values()))
+    return always.having(fx.Decimation(0.0), fx.FractionalRatio(0.0)).having(*effects)
 
 
 def same(one, other):
@@ -129,24 +132,27 @@ def same(one, other):
 NOT_REDUCED = ("wide gains", "sharpening", "overstated gains", "gain error", "misregistration", "band misregistration")
 
 
-@pytest.mark.parametrize("name", [name for name, effect in EFFECTS.items() if effect.share != "families"])
+@pytest.mark.parametrize("name", EFFECTS)
 def test_what_is_off_leaves_the_sample_as_with_a_share_of_0_and_it_was_there_before(images, name):
-    settings = everything(fractional=1.0 * (name == "fractional ratio"), aliased=1.0 * (name == "decimation"))
+    settings = everything()
+    if name in ("fractional ratio", "decimation"):
+        settings = everything(EFFECTS[name](1.0))
     if name == "bands generation":
-        settings = replace(settings, curved=0.0)
+        settings = everything(fx.ResponseCurves(0.0))
     if name in ("unseen bands", "wide gains"):
-        settings = replace(settings, curved=0.0, overstated=0.0, unseen=0.5, parted=0.0)
+        settings = everything(fx.ResponseCurves(0.0), fx.OverstatedGains(0.0), fx.UnseenBands(0.5), fx.PartedBands(0.0))
     if name in NOT_REDUCED:
-        settings = replace(settings, reduced=0.0)
+        settings = settings.having(fx.ReducedScenes(0.0))
     if name == "coarse noise":
         settings = replace(settings, ratios={2: 1.0})  # in all scenes there, in a fifth of those of other ratios
     without = simulate_batch(images, generator(1), replace(settings, off=(name,)))
-    assert same(without, simulate_batch(images, generator(1), replace(settings, **{EFFECTS[name].share: 0.0})))
+    assert same(without, simulate_batch(images, generator(1), settings.having(settings[EFFECTS[name]].never())))
     assert not same(without, simulate_batch(images, generator(1), settings))
 
 
 def test_switching_an_effect_off_leaves_all_other_draws_as_they_were(images):
-    settings = everything(noisy=0.0, exotic=0.0, compressed=0.0, quantised=0.0, saturated=0.0)
+    quiet = (fx.Noise, fx.CoarseNoise, fx.FamilyNoise, fx.Compression, fx.Quantisation, fx.Saturation)
+    settings = everything(*(kind(0.0) for kind in quiet))
     striped, plain = (simulate_batch(images, generator(1), replace(settings, off=off)) for off in ((), ("stripes",)))
     assert torch.equal(striped.reference, plain.reference) and torch.equal(striped.gnyq, plain.gnyq)
     difference = (striped.pan - plain.pan).abs()
@@ -154,13 +160,13 @@ def test_switching_an_effect_off_leaves_all_other_draws_as_they_were(images):
 
 
 def test_switching_a_family_off_leaves_the_others_and_all_of_them_none(images):
-    names = [f"{name} noise" for name in Simulation().families]
-    only = everything(families={"gaussian": 1.0, "poisson": 1.0}, off=("gaussian noise",))
+    both = fx.FamilyNoise(1.0, {"gaussian": 1.0, "poisson": 1.0})
+    only = everything(both, off=("gaussian noise",))
     assert same(
         simulate_batch(images, generator(1), only),
-        simulate_batch(images, generator(1), everything(families={"poisson": 1.0})),
+        simulate_batch(images, generator(1), everything(replace(both, families={"poisson": 1.0}))),
     )
-    none, zero = everything(off=tuple(names)), everything(exotic=0.0)
+    none, zero = everything(off=FAMILIES), everything(fx.FamilyNoise(0.0))
     assert same(*(simulate_batch(images, generator(1), one) for one in (none, zero)))
 
 
@@ -169,16 +175,20 @@ def test_an_unknown_name_or_share_is_refused_with_what_is_known():
         Simulation(off=("strips",))
     with pytest.raises(UserError, match="light"):
         Simulation(kernels={"heavy": 1.0})
-    with pytest.raises(UserError, match=r"striped in .* is 3, "):
-        Simulation(striped=3)
+    with pytest.raises(UserError, match=r"share in \[effect.stripes\] is 3, "):
+        fx.Stripes(3)
+    with pytest.raises(UserError, match=r"factor in \[effect.zoom\] is \[9, 9\], "):
+        fx.Zoom(factor=(9, 9))
 
 
-def test_every_effect_has_a_field_and_no_name_is_used_twice():
+def test_no_name_is_used_twice_and_every_effect_says_what_it_does():
     assert not set(AUGMENTATIONS) & set(DEGRADATIONS)
-    assert all(hasattr(Simulation(), effect.share) and effect.what for effect in EFFECTS.values())
+    assert all(what(kind) and "." not in what(kind).removesuffix(".") for kind in EFFECTS.values())
+    stages = {"", "geometry", "surface", "colours", "light", "PAN", "archive"}
+    assert {kind.stage for kind in EFFECTS.values()} <= stages
 
 
-@pytest.mark.parametrize("name", [*EFFECTS, *KERNELS])
+@pytest.mark.parametrize("name", [*EFFECTS, *FAMILIES, *KERNELS])
 def test_every_name_is_documented(name):
     text = (PRESETS.parents[1] / "docs" / "simulation.md").read_text()
     assert f"| {name} |" in text or (name.endswith(" noise") and name in text)
@@ -191,17 +201,18 @@ def test_every_recipe_loads_and_says_where_its_images_are(path):
 
 
 def test_the_default_recipe_has_scenes_of_both_kinds_and_no_effect_of_the_diverse_preset_alone():
-    later = ("zoomed", "turned", "curved", "highpassed", "shuffled", "anisotropic", "detector", "smeared", "fractional")
-    later += ("exotic", "striped", "saturated", "compressed")
+    own = (fx.ForeignLight, fx.LocalInversion, fx.FlatGround, fx.CoarseNoise)
+    later = (fx.Zoom, fx.Turn, fx.ResponseCurves, fx.HighPassFiltering, fx.ChannelShuffling, fx.Anisotropy)
+    later += (fx.Detector, fx.Motion, fx.FractionalRatio, fx.FamilyNoise, fx.Stripes, fx.Saturation, fx.Compression)
     config = read_config(PRESETS / "anypan-s.toml").simulation
-    assert config.reduced == 0.5 and all(getattr(config, name) > 0 for name in ("apart", "inverted", "flat", "grainy"))
-    assert not any(getattr(config, name) for name in later)
+    assert config[fx.ReducedScenes].share == 0.5 and all(config[kind].share > 0 for kind in own)
+    assert not any(config[kind].share for kind in later)
     assert config.kernels == {"mtf": 1.0}
 
 
 def test_the_diverse_preset_turns_everything_on_and_the_paper_like_one_blurs_lightly(images):
     diverse, paper = (read_config(PRESETS / f"{name}.toml").simulation for name in ("diverse", "paper-like"))
-    off = [n for n, effect in EFFECTS.items() if effect.share != "families" and not getattr(diverse, effect.share)]
+    off = [name for name, kind in EFFECTS.items() if not diverse[kind].share]
     assert off == ["turn"] and not diverse.off  # the pool of tiles turns what it draws
     batch = simulate_batch(images, generator(), paper)
     assert batch.history.kernel == "light" and 0.7 < float(batch.gnyq.mean()) < 0.95
@@ -212,20 +223,20 @@ def test_the_diverse_preset_turns_everything_on_and_the_paper_like_one_blurs_lig
 # --- what was done ----------------------------------------------------------------------------------------------------
 
 
-def test_the_history_names_what_befell_each_scene_and_nothing_else(images):
-    history = simulate_batch(images, generator(1), everything(striped=0.5, curved=0.0)).history
-    assert history.ms_gain.shape == history.told.shape == (2, history.bands)
+def test_the_history_names_what_changed_each_scene_and_nothing_else(images):
+    history = simulate_batch(images, generator(1), everything(fx.Stripes(0.5), fx.ResponseCurves(0.0))).history
+    assert history.ms_gain.shape == history.gnyq.shape == (2, history.bands)
     quiet = replace(everything(), off=tuple(EFFECTS))
     assert simulate_batch(images, generator(1), quiet).history.names(0) == []
-    hits = [simulate_batch(images, generator(seed), everything(striped=0.5)).history.names(0) for seed in range(12)]
+    hits = [simulate_batch(images, generator(seed), everything(fx.Stripes(0.5))).history.names(0) for seed in range(12)]
     assert 0 < sum("stripes PAN" in names for names in hits) < 12
-    assert "4 bands" in history.lines(0)[0] and "told" in history.lines(0)[1]
+    assert "4 bands" in history.lines(0)[0] and "given" in history.lines(0)[1]
 
 
 def test_scenes_of_a_batch_do_not_mix(images):
     swapped = images.clone()
     swapped[1] = images[1].flip(-1)
-    settings = everything(exotic=0.0)
+    settings = everything(fx.FamilyNoise(0.0))
     one, other = simulate_batch(images, generator(2), settings), simulate_batch(swapped, generator(2), settings)
     half = one.patches
     assert torch.equal(one.lrms[:half], other.lrms[:half]) and not torch.equal(one.lrms[half:], other.lrms[half:])

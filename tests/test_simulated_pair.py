@@ -131,7 +131,7 @@ def refused(path):
     wv3 = ("--sensor", "WV3", *pair)
     (path / "words.png").write_text("no picture")
     (path / "file").write_text("")
-    (path / "bad.toml").write_text("[simulation]\nstriped = 3\n")
+    (path / "bad.toml").write_text("[effect.stripes]\nshare = 3\n")
     images = {"tiny": ground(3, 64), "grey": ground(1), "two": ground(2), "flat": np.full((3, SIZE, SIZE), 7, "u1")}
     for name, pixels in images.items():
         tiff(path / f"{name}.tif", pixels)
@@ -202,7 +202,7 @@ def test_a_preview_of_a_recipe_shows_its_own_images_and_replaces_all_pages_when_
 
 def batch():
     images = torch.rand(1, 1, 4, 128, 128, generator=torch.Generator().manual_seed(0))
-    quiet = Simulation(ratios={4: 1.0}, bands={4: 1.0}, reductions={2: 1.0}, aliased=0.0)
+    quiet = Simulation(ratios={4: 1.0}, bands={4: 1.0}, reductions={2: 1.0}, off=("decimation",))
     return simulate_batch(images, torch.Generator().manual_seed(3), quiet)
 
 

@@ -15,8 +15,7 @@ from anypan.judging.readers.entry import Entry
 from anypan.report import documents
 from anypan.report.plots import standalone
 from anypan.runtime.errors import UserError
-from anypan.simulate.noise import NOISES
-from anypan.simulate.recipe import EFFECTS
+from anypan.simulate.effects import EFFECTS
 from anypan.train import Optimisation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,7 +50,7 @@ def test_cells_have_names_of_their_own_and_begin_with_what_answers_the_claims(st
     done = {(cell.stage, cell.network, cell.source) for cell in every[:first]}
     assert all(("B", name, source) in done for name in study.names for source in cells.SOURCES)
     assert {name.name.removeprefix("ablation/no-").replace("-", " ") for name in every if name.off} == {
-        name.replace("-", " ").lower() for name in set(EFFECTS) - {f"{family} noise" for family in NOISES}
+        name.replace("-", " ").lower() for name in EFFECTS
     }
 
 

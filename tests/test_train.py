@@ -13,6 +13,8 @@ from runs_of_training import rows
 from anypan.dataset import Stream
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
+from anypan.simulate.effects import EFFECTS, ForeignLight
+from anypan.simulate.renamed import RENAMED
 from anypan.train import (
     Config,
     Optimisation,
@@ -144,8 +146,10 @@ def test_the_rate_warms_up_stays_and_falls_to_zero():
         ("[train]\nminutes = true", "minutes = True.*a number"),
         ("[train]\nrate = nan", "rate = nan"),
         ('[train]\nfreeze = "head"', "freeze = 'head'.*a list"),
-        ("[simulation]\nquality = 80", r"quality = 80.*\[low, high\]"),
-        ("[simulation]\nquality = [95, 70]", r"quality = \[95, 70\]"),
+        ("[effect.compression]\nquality = 80", r"quality = 80.*\[low, high\]"),
+        ("[effect.compression]\nquality = [95, 70]", r"quality = \[95, 70\]"),
+        ("[effect.hase]\nshare = 1", "effect 'hase': use 'haze'"),
+        ("effect = 1", r"write \[effect.haze\]"),
         ("[simulation]\nratios = {}", "ratios = {}"),
         ("[simulation]\nratios = { 9 = 1.0 }", "from 2 to 6"),
         ("[simulation]\nkernels = { mtf = -1.0 }", "name = 1.0"),
@@ -168,12 +172,23 @@ TABLES = {
         "seed = 100000000000000000000",
     ],
     "[simulation]": [
-        *("bands = { 0 = 1.0 }", "reductions = { 0 = 1.0 }", "bits = { 0 = 1.0 }", "ratios = { 1000000 = 1.0 }"),
-        *("pan_gain = [0.0, 0.0]", "ms_gain = [0.2, 2.0]", "aliased_gain = 3", "anisotropy = [0.0, 0.0]", "noisy = 2"),
-        *("smear = [-1, 1]", "displacement = -1", "snr_pan = [0, 0]", "exotic_level = [0, 0]", "unsaturated = [-1, 1]"),
-        *("stripe_depth = [0, 0]", "quality = [0, 50]", "zoom = [0, 1]", "curve_shift = -5", "keep = [0.5, 2e9]"),
-        *("haze = [-1, 1]", "striped = nan", "families = { gaussian = 0.0 }", "families = { grey = 1.0 }"),
+        *("bands = { 0 = 1.0 }", "reductions = { 0 = 1.0 }", "ratios = { 1000000 = 1.0 }", "pan_gain = [0.0, 0.0]"),
+        *("ms_gain = [0.2, 2.0]", "kernels = { heavy = 1.0 }", 'off = ["strips"]'),
     ],
+    "[effect.quantisation]": ["bits = { 0 = 1.0 }"],
+    "[effect.decimation]": ["measured_gain = 3"],
+    "[effect.anisotropy]": ["factor = [0.0, 0.0]"],
+    "[effect.noise]": ["share = 2", "pan_snr = [0, 0]"],
+    "[effect.motion]": ["length = [-1, 1]"],
+    "[effect.misregistration]": ["displacement = -1"],
+    '[effect."family noise"]': ["level = [0, 0]", "families = { gaussian = 0.0 }", "families = { grey = 1.0 }"],
+    "[effect.saturation]": ["below = [-1, 1]"],
+    "[effect.stripes]": ["depth = [0, 0]", "share = nan"],
+    "[effect.compression]": ["quality = [0, 50]"],
+    "[effect.zoom]": ["factor = [0, 1]"],
+    '[effect."response curves"]': ["shift_nm = -5"],
+    '[effect."high-pass filtering"]': ["keep = [0.5, 2e9]"],
+    "[effect.haze]": ["depth = [-1, 1]", "colour = 1"],
 }
 
 
@@ -187,6 +202,21 @@ def test_a_number_that_no_run_can_have_is_one_sentence_that_names_its_key(tmp_pa
         pretrain(path, say=lambda said: None)
     sentence = str(refused.value)
     assert line.split(" = ")[0] in sentence and ": " in sentence and sentence.endswith(".") and "\n" not in sentence
+
+
+@pytest.mark.parametrize("key", RENAMED)
+def test_a_key_that_was_moved_is_answered_with_its_new_place(tmp_path, key):
+    path, (effect, now) = tmp_path / "old.toml", RENAMED[key]
+    path.write_text(f'out = "o"\narchitecture = "anypan-s"\n[simulation]\n{key} = 0.5\n')
+    with pytest.raises(UserError, match=rf"'{key}' in .*: set '{now}' in \[effect\.\"?{effect}\"?\] instead"):
+        read_config(path)
+    assert now in {field.name for field in dataclasses.fields(EFFECTS[effect])}
+
+
+def test_the_tables_of_effects_become_their_settings(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('out = "o"\narchitecture = "anypan-s"\n[effect]\n"foreign light" = { part = [0.2, 0.3] }\n')
+    assert read_config(path).simulation.effects == (ForeignLight(part=(0.2, 0.3)),)
 
 
 @pytest.mark.parametrize(

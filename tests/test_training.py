@@ -25,7 +25,7 @@ from anypan.train.run import _compiling
 from anypan.weights import load
 
 SMALL = {"trunk": 8, "band": 8, "blocks": 1, "bases": 2}
-ALIKE = Simulation(ratios={4: 1.0}, bands={3: 1.0}, reductions={2: 1.0}, aliased=0.0)
+ALIKE = Simulation(ratios={4: 1.0}, bands={3: 1.0}, reductions={2: 1.0}, off=("decimation",))
 
 
 def network():

@@ -13,8 +13,7 @@ from typing import Any
 from anypan.methods import CLASSICAL
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
-from anypan.simulate.noise import NOISES
-from anypan.simulate.recipe import EFFECTS
+from anypan.simulate.effects import EFFECTS
 from anypan.train.adapt import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
@@ -51,7 +50,7 @@ class Study:
     no_pretraining: dict[str, tuple[str, ...]]
     one_shot: dict[str, Any]
     ablation: dict[str, Any]
-    simulation: dict[str, Any]
+    effect: dict[str, Any]
     sources: dict[str, list[dict[str, Any]]]
     steps: int = 0
     stand_in: bool = False  # render scenes and images where the files named are not there
@@ -146,11 +145,9 @@ def _claims(study: Study, names: tuple[str, ...], seed: int) -> Iterator[Cell]:
 
 
 def _ablation(plain: Cell) -> Iterator[Cell]:
-    families = {f"{name} noise" for name in NOISES}  # off together with "family noise"
     yield replace(plain, stage="ablation", change=LIGHT)
     for effect in EFFECTS:
-        if effect not in families:
-            yield replace(plain, stage="ablation", change=f"no {effect}", off=(effect,))
+        yield replace(plain, stage="ablation", change=f"no {effect}", off=(effect,))
 
 
 def _scaling(plain: Cell, study: Study) -> Iterator[Cell]:

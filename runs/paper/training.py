@@ -24,6 +24,7 @@ from anypan.methods.ensemble import TURNS, turned
 from anypan.models import ARCHITECTURES
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation, Run
+from anypan.train.config import simulation_of
 from anypan.train.real import InTurn, RealPatches
 from anypan.weights import load, save
 
@@ -121,8 +122,8 @@ def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: 
 
 
 def _simulation(cell: Cell, study: Study) -> Simulation:
-    changed: dict[str, Any] = {"off": cell.off} | ({"kernels": PAPER_BLUR} if cell.change == LIGHT else {})
-    return Simulation(**{**study.simulation, **changed})
+    whole = replace(simulation_of({}, study.effect, study.folder), off=cell.off)
+    return replace(whole, kernels=PAPER_BLUR) if cell.change == LIGHT else whole
 
 
 def source_tiles(source: str, study: Study, work: Path) -> Tensor:

@@ -13,13 +13,12 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from held_out import COLUMNS, TRUTHFUL, held_out_tiles, judged
+from held_out import COLUMNS, held_out_tiles, judged, truthful
 from numpy.typing import NDArray
 
 from anypan.report import read
@@ -64,7 +63,7 @@ def simulated(weights: str, batches: int) -> dict[str, float]:
     config, network, found = read_config(RECIPE), load(weights).eval(), {}
     tiles = list(held_out_tiles(config, batches))
     for ratio in RATIOS:
-        values = judged(network, tiles, replace(config.simulation, ratios={ratio: 1.0}, **TRUTHFUL))
+        values = judged(network, tiles, truthful(config.simulation, ratio))
         found |= {f"{name}, {ratio}": round(value, 5) for name, value in zip(COLUMNS, values, strict=True)}
     return found
 

@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from anypan.simulate.effects import EFFECTS
+from anypan.simulate.effects.base import Effect
 from anypan.simulate.random import Branches, Random
-from anypan.simulate.recipe import EFFECTS, Simulation
+from anypan.simulate.recipe import Simulation
+
+Change = Callable[[Tensor, Random], Tensor]
 
 
 @dataclass(frozen=True)
@@ -34,36 +38,43 @@ class Draw:
     facts: dict[str, Tensor] = field(default_factory=dict)
 
     def note(self, name: str, hit: Tensor) -> Tensor:
-        """Remember which scenes an effect befell."""
+        """Remember which scenes an effect changed."""
         if bool(hit.any()):
             self.hits[name] = hit.reshape(-1).bool().cpu()
         return hit
 
-    def hit(self, name: str, rng: Random) -> Tensor:
-        """(G,) booleans on the CPU: the scenes that the effect befalls by its share."""
-        share = getattr(self.settings, EFFECTS[name].share)
+    def hit(self, kind: type[Effect], rng: Random) -> Tensor:
+        """(G,) booleans on the CPU: the scenes that the effect is drawn for, by its share."""
+        share = self.settings[kind].share
         if share <= 0 or share >= 1:
             return torch.full((self.scenes,), share >= 1)
         return rng.chance(share, self.scenes).bool().cpu()
 
-    def some(
-        self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object, part: str = ""
-    ) -> Tensor:
-        """The image (G, ...) with ``effect(image, rng, *parameters)`` on a share of its scenes."""
-        label = f"{name} {part}".strip()
-        rng = self.streams[label]
-        hit = self.hit(name, rng)
+    def stage(self, name: str, image: Tensor, part: str = "") -> Tensor:
+        """The image (G, ...) after the effects of a stage, in their order."""
+        for kind in EFFECTS.values():
+            if kind.stage == name:
+                image = self.apply(kind, image, part=part)
+        return image
+
+    def apply(self, kind: type[Effect], image: Tensor, change: Change | None = None, part: str = "") -> Tensor:
+        """The image (G, ...) with the effect on its share.
+
+        ``change``: what it does, unless that is its apply(); ``part`` names a stream of its own.
+        """
+        effect, label = self.settings[kind], f"{kind.name} {part}".strip()
+        change, rng = change or effect.apply, self.streams[label]
+        if kind.selects:
+            changed = change(image, rng)
+            row = (changed[..., 0, :] - image[..., 0, :]).abs()  # the first one will show it
+            self.note(label, row.flatten(1).amax(1) > 1e-5)
+            return changed
+        hit = self.hit(kind, rng)
         if not bool(hit.any()):
             return image
-        if getattr(self.settings, EFFECTS[name].share) < 1:
+        if effect.share < 1:
             self.note(label, hit)
         if bool(hit.all()):
-            return effect(image, rng, *parameters)
+            return change(image, rng)
         chosen = hit.nonzero()[:, 0].to(image.device)
-        return image.index_copy(0, chosen, effect(image[chosen], rng, *parameters))
-
-    def own(self, name: str, image: Tensor, effect: Callable[..., Tensor], *parameters: object) -> Tensor:
-        """``effect(image, rng, *parameters)``, which draws its share itself; noted where it changed the first row."""
-        changed = effect(image, self.streams[name], *parameters)
-        self.note(name, (changed[..., 0, :] - image[..., 0, :]).abs().flatten(1).amax(1) > 1e-5)
-        return changed
+        return image.index_copy(0, chosen, change(image[chosen], rng))

@@ -89,46 +89,6 @@ signal, at the mean signal; for the last two, 1 / IMPULSES times the share of st
 the last two."""
 
 
-def family_noise(image: Tensor, rng: Random, level: Range, families: dict[str, float]) -> Tensor:
-    """Noise of one family a scene, drawn by weight from ``families``, of a level in that range."""
-    drawn = rng.log_uniform(*level, len(image), 1, 1, 1, 1)
-    noisy = [NOISES[rng.pick(families)](image[g : g + 1], rng, drawn[g : g + 1]) for g in range(len(image))]
-    return torch.cat(noisy)
-
-
-def stripes(image: Tensor, rng: Random, depth: Range) -> Tensor:
-    """Detectors of unequal gain and offset: constant along columns (push-broom), in a fifth of the scenes along rows.
-
-    ``depth`` is the standard deviation of gain, and of offset over the mean signal.
-    """
-    g, _, b, height, width = image.shape
-    sigma = rng.log_uniform(*depth, g, 1, 1, 1, 1)
-    whisk = rng.chance(0.2, g, 1, 1, 1, 1) > 0
-    gain, offset = (
-        sigma * torch.where(whisk, rng.normal(1.0, g, 1, b, height, 1), rng.normal(1.0, g, 1, b, 1, width))
-        for _ in range(2)
-    )
-    return image * (1 + gain) + offset * mean_signal(image)
-
-
-def saturate(image: Tensor, rng: Random, below: Range) -> Tensor:
-    """Clip each band of a scene where a share ``below`` of its pixels lies under the ceiling."""
-    g, k, b, height, width = image.shape
-    count = k * height * width
-    ordered = image.transpose(1, 2).reshape(g, b, count).sort(-1).values
-    share = rng.uniform(*below, g, b, 1)
-    ceiling = ordered.gather(-1, (share * (count - 1)).round().long())
-    return torch.minimum(image, ceiling[:, None, :, :, None])
-
-
-def quantise(image: Tensor, rng: Random, bits: dict[int, float]) -> Tensor:
-    """Round to whole DN, negative ones to 0. The scene's greatest value takes 50 to 100 % of the full scale."""
-    top = image.amax((1, 2, 3, 4), keepdim=True).clamp(min=1e-6)
-    levels = torch.tensor([2.0 ** rng.pick(bits) - 1 for _ in range(len(image))], device=image.device)
-    step = top / (levels[:, None, None, None, None] * rng.uniform(0.5, 1.0, len(image), 1, 1, 1, 1))
-    return (image / step).round().clamp(min=0) * step
-
-
 LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -140,11 +100,6 @@ LUMINANCE = (
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
 """Quantisation of luminance at quality 50: ITU-T T.81, table K.1."""
-
-
-def compress(image: Tensor, rng: Random, quality: Range) -> Tensor:
-    """Quantised cosine transforms of 8 x 8 blocks, as JPEG has them, of a quality drawn for each scene."""
-    return dct_quantise(image, rng.uniform(*quality, len(image)))
 
 
 def dct_quantise(image: Tensor, quality: Tensor) -> Tensor:

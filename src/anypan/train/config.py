@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -13,7 +14,10 @@ from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
-from anypan.simulate.sample import Simulation
+from anypan.simulate.effects import EFFECTS
+from anypan.simulate.effects.base import toml_key
+from anypan.simulate.recipe import Simulation
+from anypan.simulate.renamed import RENAMED
 
 COUNT = Bounds(1, 10**6)
 LIMITS: dict[str, Bounds] = {
@@ -95,9 +99,25 @@ def read_config(path: str | Path) -> Config:
     values["sources"] = tuple(_source(one, file) for one in sources)
     if isinstance(values.get("start"), str) and values["start"]:
         values["start"] = beside(file, values["start"])
-    for name, kind in {"train": Optimisation, "simulation": Simulation}.items():
-        values[name] = built(kind, values.get(name, {}), file)
+    values["train"] = built(Optimisation, values.get("train", {}), file)
+    values["simulation"] = simulation_of(values.get("simulation", {}), values.pop("effect", {}), file)
     return built(Config, {"model": {}, **values}, file)
+
+
+def simulation_of(general: Any, effects: Any, file: Path) -> Simulation:
+    """What the tables [simulation] and [effect] of a file describe. UserError for what is wrong there."""
+    for key in general if isinstance(general, dict) else ():
+        if key in RENAMED:
+            name, now = RENAMED[key]
+            raise UserError(f"{file} sets '{key}' in [simulation]: set '{now}' in [effect.{toml_key(name)}] instead.")
+    if not isinstance(effects, dict):
+        raise UserError(f"{file} gives effect as {effects!r}, which is no table: write [effect.haze] and so on.")
+    for name in effects:
+        if name not in EFFECTS:
+            near = difflib.get_close_matches(name, EFFECTS, 1, cutoff=0)[0]
+            raise UserError(f"{file} sets the unknown effect '{name}': use '{near}', or one of {', '.join(EFFECTS)}.")
+    given = tuple(built(EFFECTS[name], settings, file) for name, settings in effects.items())
+    return replace(built(Simulation, general, file), effects=given)
 
 
 def table(file: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from anypan.optics.normalise import Moments, pan_at_ms_scale
 from anypan.pair import wald
 from anypan.pair.scene import FIT_BLOCK, Patch, Scene
 from anypan.runtime.errors import UserError
-from anypan.simulate.recipe import History
+from anypan.simulate.history import History
 from anypan.simulate.sample import Batch
 from anypan.train.config import Optimisation
 
