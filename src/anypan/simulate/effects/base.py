@@ -43,8 +43,11 @@ class Effect:
         return replace(self, share=0.0)
 
     def apply(self, image: Tensor, rng: Random) -> Tensor:
-        """The image (G, K, C, H, W), of G scenes of K patches, changed; of those scenes alone that it befalls."""
-        raise NotImplementedError(f"{self.name} is applied by its stage")
+        """The image (G, K, C, H, W), of G scenes of K patches, changed; handed are those alone that it is drawn for.
+
+        As it is where the effect is part of how a stage draws.
+        """
+        return image
 
 
 @lru_cache
