@@ -41,8 +41,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anypan.models import ARCHITECTURES
 from anypan.optics.blocks import BlockSampling
-from anypan.optics.mtf import Sampling
 from anypan.optics.normalise import Moments, pan_at_ms_scale
+from anypan.optics.sampling import Physical
 from anypan.runtime import memory
 from anypan.weights import load, save
 from speed import table
@@ -154,7 +154,7 @@ def _alone(bench: Bench, name: str, model: nn.Module, bands: int) -> Row:
     scale = Moments.of(lrms, pan_at_ms_scale(pan, gnyq, sampling)).scale()
     work = partial(model, pan, lrms, scale, gnyq, sampling)
     with torch.inference_mode(False), torch.no_grad(), FlopCounterMode(display=False) as counter, Traffic() as traffic:
-        model(pan, lrms, scale, gnyq, Sampling(RATIO))  # sums, not products: filters are no work done
+        model(pan, lrms, scale, gnyq, Physical(RATIO))  # sums, not products: filters are no work done
     flops, seconds = counter.get_total_flops(), bench.best(work)
     facts = {"figure": "network", "method": name, "bands": bands, "side": SIDE, "macs": round(flops / 2 / pan.numel())}
     found = {"gflops": round(flops / seconds / 1e9, 2), "intensity": round(flops / traffic.bytes, 1)}

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from anypan.models import ARCHITECTURES
-from anypan.optics.mtf import Sampling
 from anypan.optics.normalise import Moments, pan_at_ms_scale
+from anypan.optics.sampling import Physical
 
 NAMES = sorted(ARCHITECTURES)
 SMALL: dict[str, dict[str, Any]] = {
@@ -41,6 +41,6 @@ def inputs_of(bands: int, ratio: int, cells: tuple[int, int], seed: int = 0) -> 
     height, width = cells[0] * unit, cells[1] * unit
     pan = torch.randn(1, 1, height, width, generator=generator)
     lrms = torch.randn(1, bands, height // ratio, width // ratio, generator=generator)
-    gnyq, sampling = torch.full((1, bands), 0.3), Sampling(ratio)
+    gnyq, sampling = torch.full((1, bands), 0.3), Physical(ratio)
     scale = Moments.of(lrms, pan_at_ms_scale(pan, gnyq, sampling)).scale()
     return pan, lrms, scale, gnyq, sampling

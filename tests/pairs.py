@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from affine import Affine
 from numpy.typing import NDArray
 
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 
 UTM = "EPSG:32633"
 NORTH_UP = Affine(0.5, 0, 500_000, 0, -0.5, 4_000_000)  # PAN pixels of 0.5 m
@@ -30,7 +30,7 @@ def landscape(
         grown = F.interpolate((0.4 * noise + common)[None], scale_factor=size, mode="nearest")[0]
         fields += grown[:, :rows, :cols] * 10 * (octave + 1)
     hrms = 500 + fields
-    lrms = Sampling(ratio, phase).degrade(hrms, [0.3] * bands)
+    lrms = Physical(ratio, phase).degrade(hrms, [0.3] * bands)
     return hrms.mean(0).numpy(), lrms.numpy()
 
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from pairs import landscape
 
-from anypan.optics.mtf import Sampling
 from anypan.optics.sensors import SENSORS
+from anypan.optics.toolbox import Toolbox
 
 SIDE = 96  # PAN pixels of a reduced scene: enough for the toolbox's cut and a block
 Scene = dict[str, NDArray[np.float64]]
@@ -23,7 +23,7 @@ Scene = dict[str, NDArray[np.float64]]
 def reduced(sensor: str, bands: int, seed: int) -> Scene:
     """gt (B, H, W), ms, lms and pan in whole DN, degraded and expanded as the reference toolbox does."""
     pan, hrms = landscape(4 * SIDE, 4 * SIDE, bands, seed=seed)
-    toolbox, gains = Sampling(4, convention="toolbox"), SENSORS[sensor].gnyq[:bands]
+    toolbox, gains = Toolbox(4), SENSORS[sensor].gnyq[:bands]
     gt = torch.from_numpy(hrms).double().round()
     ms = toolbox.degrade(gt, gains).round()
     small = toolbox.degrade(torch.from_numpy(pan)[None].double(), [SENSORS[sensor].pan.gnyq]).round()
@@ -34,7 +34,7 @@ def full(bands: int, seed: int, side: int = 128) -> Scene:
     """ms, lms and pan of a pair without truth, centred as products are."""
     pan, lrms = landscape(side, side, bands, seed=seed)
     ms = torch.from_numpy(lrms).double().round()
-    lms = Sampling(4, convention="toolbox").expand(ms)
+    lms = Toolbox(4).expand(ms)
     return {"ms": ms.numpy(), "lms": lms.numpy(), "pan": pan[None].round().astype(np.float64)}
 
 

@@ -17,7 +17,8 @@ from pairs import NORTH_UP, UTM, landscape, write, write_pair
 from anypan import raster
 from anypan.geometry.grid import Grid
 from anypan.geometry.tiles import Tile
-from anypan.optics.mtf import Sampling, sigma_for
+from anypan.optics.mtf import sigma_for
+from anypan.optics.sampling import Physical
 from anypan.pair.align import open_pair, pair_of_arrays
 from anypan.pair.registration import measure_shift
 from anypan.runtime.errors import UserError
@@ -184,7 +185,7 @@ def test_a_known_shift_is_measured(shift: tuple[float, float], ratio: int, seed:
     pan, _ = landscape(60 * ratio, 70 * ratio, ratio=ratio, seed=seed)
     rest = shift[0] - base[0], shift[1] - base[1]
     moved = torch.from_numpy(np.roll(pan, (-base[0], -base[1]), (0, 1)))[None]
-    lrms = Sampling(ratio, rest).degrade(moved, [0.3])
+    lrms = Physical(ratio, rest).degrade(moved, [0.3])
     noisy = torch.cat([lrms * 0.5 + 3, 20 - lrms]) + torch.randn(2, *lrms.shape[1:]) * 0.5
     dy, dx, confidence = measure_shift(torch.from_numpy(pan)[None], noisy, ratio)
     assert max(abs(dy - shift[0]), abs(dx - shift[1])) < 0.1 and confidence > 0.5

@@ -8,7 +8,8 @@ import torch
 from anypan.optics.mtf import DenseSampling
 from anypan.simulate import bands as spectral
 from anypan.simulate import effects as fx
-from anypan.simulate import sample
+from anypan.simulate import observe
+from anypan.simulate.draw import Draw, Frame
 from anypan.simulate.effects import EFFECTS
 from anypan.simulate.random import Branches, Random
 from anypan.simulate.sample import Simulation, simulate_batch
@@ -98,8 +99,8 @@ def test_a_displaced_ms_is_seen_at_the_displacement_that_is_kept_from_the_networ
 @pytest.mark.parametrize("between", [0.0, 0.06])
 def test_bands_of_displaced_scenes_lie_apart_by_the_spread_asked(between):
     settings = Simulation(effects=(fx.Misregistration(0.5, 0.2), fx.BandMisregistration(1.0, between)))
-    draw = sample.Draw(settings, Branches(torch.Generator().manual_seed(0), "cpu"), 2000)
-    for shift in sample._shifts(sample.Frame(4, 4.0, 6, 2, "mtf"), draw):
+    draw = Draw(settings, Branches(torch.Generator().manual_seed(0), "cpu"), 2000)
+    for shift in observe.shifts(Frame(4, 4.0, 6, 2, "mtf"), draw):
         moved = shift[:, 0][draw.hits["misregistration"]]
         assert not shift[:, 0][~draw.hits["misregistration"]].any() and 900 < len(moved) < 1100
         assert float(moved.std(1).square().mean().sqrt()) == pytest.approx(between, rel=0.05, abs=1e-6)

@@ -14,7 +14,7 @@ from anypan.cli import cli
 from anypan.fusing import fuse_scene
 from anypan.methods import METHODS
 from anypan.methods.ensemble import TURNS, Ensemble, turned, turned_back, turned_phase
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
 
@@ -43,9 +43,9 @@ def test_turning_back_undoes_each_of_eight_different_ways():
 @pytest.mark.parametrize("turn", range(TURNS))
 def test_phase_turns_with_the_scene(scene, turn):
     pan = scene.whole().pan
-    there = Sampling(4, turned_phase(PHASE, turn)).degrade(turned(pan, turn), [0.3])
+    there = Physical(4, turned_phase(PHASE, turn)).degrade(turned(pan, turn), [0.3])
     back = turned_back(there, turn)
-    assert torch.allclose(back, Sampling(4, PHASE).degrade(pan, [0.3]), rtol=1e-5)
+    assert torch.allclose(back, Physical(4, PHASE).degrade(pan, [0.3]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("turn", [1, 3, 6])

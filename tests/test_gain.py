@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
+from anypan.optics.sampling import Physical
 from anypan.pair.gain import effective_gnyq, measure_gain, measure_gains
 from anypan.pair.scene import from_arrays
 
@@ -13,7 +14,7 @@ def scene_made_with(gnyq, ratio=4, told=0.3, noise=0.0):
     fine = torch.randn(3, 48 * ratio, 52 * ratio, generator=generator).cumsum(1).cumsum(2)
     bands = fine - fine.mean((1, 2), keepdim=True) + 5 * torch.randn(3, *fine.shape[1:], generator=generator)
     pan = torch.tensor([0.5, 0.3, 0.2])[:, None, None].mul(bands).sum(0, keepdim=True)
-    lrms = Sampling(ratio).degrade(bands, [gnyq] * 3)
+    lrms = Physical(ratio).degrade(bands, [gnyq] * 3)
     lrms = lrms + noise * lrms.std() * torch.randn(lrms.shape, generator=generator)
     return from_arrays(pan, lrms, gnyq=(told,) * 3)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from anypan.methods import CLASSICAL, METHODS
+from anypan.optics.toolbox import Toolbox
 from anypan.pair.scene import Scene, from_arrays
 
 GAINS = {"qb": ((0.34, 0.32, 0.30, 0.22), 0.15), "wv2": ((0.35,) * 7 + (0.27,), 0.11)}
@@ -25,7 +26,7 @@ def golden(shared: Path, sensor: str, resolution: str, method: str) -> tuple[Sce
         for key in ("I_MS_LR", "F_" + method.replace("-", "_"))
     )
     gnyq, gnyq_pan = GAINS[sensor]
-    return from_arrays(pan, lrms, gnyq, gnyq_pan, phase=(0.5, 0.5), convention="toolbox"), fused
+    return from_arrays(pan, lrms, gnyq, gnyq_pan, phase=(0.5, 0.5), convention=Toolbox), fused
 
 
 def relative_error(scene: Scene, method: str, expected: Tensor) -> float:

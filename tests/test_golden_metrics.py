@@ -12,8 +12,8 @@ from torch import Tensor
 
 from anypan.methods import METHODS
 from anypan.metrics import cc, ergas, judge, psnr, q, q2n, sam, scc
-from anypan.metrics.resize import reduce_bicubic
-from anypan.optics.mtf import Sampling
+from anypan.optics.resize import reduce_bicubic
+from anypan.optics.toolbox import Toolbox
 from anypan.pair import wald
 from anypan.pair.scene import Scene, from_arrays
 
@@ -38,7 +38,7 @@ def rows(golden: Path, resolution: str) -> list[dict]:
 
 def scene_of(golden: Path, tag: str) -> Scene:
     known = arrays(golden, f"{tag}_fr")
-    return from_arrays(known["I_PAN"], known["I_MS_LR"], *GAINS[tag], convention="toolbox")
+    return from_arrays(known["I_PAN"], known["I_MS_LR"], *GAINS[tag], convention=Toolbox)
 
 
 def test_reduced_resolution_metrics(shared: Path) -> None:
@@ -101,7 +101,7 @@ def test_cdif_oracle(shared: Path) -> None:
 
     The value nearest to a rounding boundary lies 1.4e-9 DN from it, so the two agree to 1e-12 of full scale there.
     """
-    degraded = Sampling(4, convention="toolbox").degrade(pleiades(shared, "gt") / 1023, [0.3] * 4)
+    degraded = Toolbox(4).degrade(pleiades(shared, "gt") / 1023, [0.3] * 4)
     assert torch.equal((1023 * degraded).float(), pleiades(shared, "ms").float())
 
 
@@ -116,7 +116,7 @@ PUBLISHED = {
 def test_values_of_an_independent_implementation(shared: Path, method: str) -> None:
     """CDIF's Pleiades image, reference clipped to [0, 1], 4 px border removed: PSNR, SAM, ERGAS, CC."""
     truth, pan, lrms = (pleiades(shared, name) / 1023 for name in ("gt", "pan", "ms"))
-    scene = from_arrays(pan, lrms, convention="toolbox")
+    scene = from_arrays(pan, lrms, convention=Toolbox)
     fused, reference = (image[:, 4:-4, 4:-4] for image in (METHODS[method](scene)(pan, lrms), truth.clamp(0, 1)))
     found = psnr(fused, reference, 1), sam(fused, reference), ergas(fused, reference, 4), cc(fused, reference)
     assert found == pytest.approx(PUBLISHED[method], rel=5e-4)

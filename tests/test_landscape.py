@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import SENSORS, Band, find
 from anypan.runtime.errors import UserError
 from anypan.simulate import demo, spectra
@@ -141,7 +141,7 @@ def test_a_sensor_records_a_consistent_pair(ground, name):
     assert shot.ms.shape == (len(bands), rows // ratio, cols // ratio)
     for image in (shot.pan, shot.ms):
         assert torch.equal(image, image.round()) and image.min() >= 0 and image.max() <= sensor.full_scale
-    seen = Sampling(ratio).degrade(shot.reference, [band.gnyq for band in bands])
+    seen = Physical(ratio).degrade(shot.reference, [band.gnyq for band in bands])
     noise = (shot.ms - seen).std() / shot.ms.mean()
     assert noise < 0.01
 

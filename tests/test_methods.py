@@ -10,7 +10,7 @@ from anypan.fusing import tile_size
 from anypan.methods import CLASSICAL, FORMULAS, METHODS, Fuser
 from anypan.methods.classical.bdsd_pc import nonnegative
 from anypan.methods.classical.brovey import HAZE
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.pair.scene import Scene, from_arrays, select
 from anypan.weights import available
 
@@ -29,7 +29,7 @@ def arrays(bands: int, ratio: int, shape: tuple[int, int] = (23, 17), dtype: tor
     shared = torch.randn(1, rows, cols, generator=seeded, dtype=torch.float64)
     lrms = 300 + 40 * shared + 40 * torch.randn(bands, rows, cols, generator=seeded, dtype=torch.float64)
     fine = torch.randn(1, rows * ratio, cols * ratio, generator=seeded, dtype=torch.float64)
-    pan = 250 + 30 * fine + 50 * Sampling(ratio).expand(shared + lrms[:1] / 100 - 3)
+    pan = 250 + 30 * fine + 50 * Physical(ratio).expand(shared + lrms[:1] / 100 - 3)
     return pan.to(dtype), lrms.to(dtype)
 
 
@@ -177,7 +177,7 @@ def test_a_dark_pan_does_not_blow_up(method: str) -> None:
 
 def test_consistency_brings_the_image_nearer_to_the_ms() -> None:
     pan, lrms = arrays(4, 4)
-    sampling = Sampling(4)
+    sampling = Physical(4)
     gaps = [
         float((lrms - sampling.degrade(result(name, pan, lrms), (0.3,) * 4)).abs().mean())
         for name in ("EXP", "MTF-GLP-FS", "MTF-GLP-FS + consistency")
@@ -202,10 +202,10 @@ def test_nonnegative_least_squares_is_optimal(seed: int) -> None:
 @pytest.mark.parametrize(("ratio", "phase"), [(2, (0.0, 0.3)), (3, (-1.6, 0.0)), (4, (0.5, 2.2))])
 def test_collect_is_the_transpose_of_expand(ratio: int, phase: tuple[float, float]) -> None:
     seeded = torch.Generator().manual_seed(ratio)
-    sampling = Sampling(ratio, phase)
+    sampling = Physical(ratio, phase)
     lrms, pan = torch.zeros(1, 30, 30, dtype=torch.float64), torch.zeros(1, 30 * ratio, 30 * ratio, dtype=torch.float64)
     inner, inner_pan = slice(10, 20), slice(10 * ratio, 20 * ratio)
     lrms[:, inner, inner] = torch.randn(10, 10, generator=seeded, dtype=torch.float64)
     pan[:, inner_pan, inner_pan] = torch.randn(10 * ratio, 10 * ratio, generator=seeded, dtype=torch.float64)
     on_pan_grid = (sampling.expand(lrms) * pan).sum()
-    assert torch.isclose(on_pan_grid, ratio**2 * (lrms * sampling.collect(pan)).sum(), rtol=1e-10)
+    assert torch.isclose(on_pan_grid, ratio**2 * (lrms * sampling.fit_pan(pan)).sum(), rtol=1e-10)

@@ -13,6 +13,7 @@ from anypan.metrics.d_rho import local_correlation
 from anypan.metrics.detail import EXPLAINED, HIGH, LOW
 from anypan.metrics.strips import spans
 from anypan.metrics.windows import blocks, box_sum
+from anypan.optics.toolbox import Toolbox
 from anypan.pair.scene import Scene, from_arrays
 
 PEAK = 1000.0
@@ -271,9 +272,9 @@ def test_a_known_shift_is_taken_into_account() -> None:
 
 def test_toolbox_reprojection_finds_the_phase() -> None:
     truth = texture(3, 2, 128, 128)
-    scene = from_arrays(truth.mean(0, keepdim=True), truth[:, 2::4, 2::4], convention="toolbox")
+    scene = from_arrays(truth.mean(0, keepdim=True), truth[:, 2::4, 2::4], convention=Toolbox)
     lrms = scene.sampling.degrade(truth, scene.gnyq)
-    scene = from_arrays(truth.mean(0, keepdim=True), lrms, convention="toolbox")
+    scene = from_arrays(truth.mean(0, keepdim=True), lrms, convention=Toolbox)
     assert METRICS["R-ERGAS"](truth, scene) < 0.2
 
 

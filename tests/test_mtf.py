@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anypan.optics.blocks import BlockSampling
-from anypan.optics.mtf import DenseSampling, Sampling, gaussian_taps, sigma_for, toolbox_kernel
+from anypan.optics.mtf import DenseSampling, gaussian_taps, sigma_for
+from anypan.optics.sampling import Physical
+from anypan.optics.toolbox import Toolbox, toolbox_kernel
 
 RATIOS = st.integers(2, 6)
 PHASES = st.floats(-0.5, 0.5)
@@ -46,7 +48,7 @@ def test_toolbox_kernels_equal_the_reference(shared):
 def test_toolbox_expansion_and_decimation_equal_the_reference(shared):
     golden = np.load(shared / "golden" / "qb_rr.npz")
     lrms, reference = (torch.from_numpy(golden[k].astype(float)).permute(2, 0, 1) for k in ("I_MS_LR", "I_GT"))
-    sampling = Sampling(4, (0.5, 0.5), "toolbox")
+    sampling = Toolbox(4, (0.5, 0.5))
     assert np.allclose(sampling.expand(lrms).permute(1, 2, 0), golden["EXP_toolbox"], rtol=1e-12)
     degraded = sampling.degrade(reference, (0.34, 0.32, 0.30, 0.22))
     assert np.allclose(degraded.permute(1, 2, 0), golden["MTF_GT_dec"], rtol=1e-12)
@@ -58,7 +60,7 @@ def test_a_plane_survives_degradation_and_expansion_wherever_the_ms_pixels_lie(r
     size = 24 * ratio
     rows, cols = torch.meshgrid(*[torch.arange(size, dtype=torch.float64)] * 2, indexing="ij")
     plane = (3 + 0.5 * rows - 0.25 * cols)[None]
-    sampling = Sampling(ratio, (dy, dx))
+    sampling = Physical(ratio, (dy, dx))
     lrms = sampling.degrade(plane, [0.3])
     centre = 10
     expected = (
@@ -72,7 +74,7 @@ def test_a_plane_survives_degradation_and_expansion_wherever_the_ms_pixels_lie(r
 @settings(max_examples=15, deadline=None)
 @given(RATIOS, PHASES, PHASES, st.integers(0, 99))
 def test_nothing_beyond_the_reach_matters_and_tiles_equal_the_whole(ratio, dy, dx, seed):
-    sampling = Sampling(ratio, (dy, dx))
+    sampling = Physical(ratio, (dy, dx))
     image = torch.rand(2, 40 * ratio, 44 * ratio, generator=torch.Generator().manual_seed(seed))
 
     def smooth(part):
@@ -88,7 +90,7 @@ def test_dense_matrices_equal_the_shifted_sums_away_from_the_border():
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(2, 3, 96, 96, generator=generator)
     gains = torch.tensor([[0.2, 0.3, 0.4], [0.25, 0.3, 0.35]])
-    sampling, dense = Sampling(4, (0.3, -0.2)), DenseSampling(4, (96, 96), (0.3, -0.2))
+    sampling, dense = Physical(4, (0.3, -0.2)), DenseSampling(4, (96, 96), (0.3, -0.2))
     lrms, also = sampling.degrade(image, gains), dense.degrade(image, gains)
     assert torch.allclose(lrms[..., 4:-4, 4:-4], also[..., 4:-4, 4:-4], atol=1e-5)
     assert torch.allclose(sampling.expand(lrms), dense.expand(lrms), atol=1e-5)
@@ -101,7 +103,7 @@ def test_block_products_equal_the_shifted_sums_borders_included(ratio, dy, dx, s
     lrms = torch.randn(2, 3, *shape, generator=generator)
     image = torch.randn(2, 3, shape[0] * ratio, shape[1] * ratio, generator=generator)
     gnyq = 0.1 + 0.6 * torch.rand(2, 3, generator=generator)
-    sums, products = Sampling(ratio, (dy, dx)), BlockSampling(ratio, (dy, dx))
+    sums, products = Physical(ratio, (dy, dx)), BlockSampling(ratio, (dy, dx))
     assert (products.expand(lrms) - sums.expand(lrms)).abs().max() < 5e-6
     assert (products.degrade(image, gnyq) - sums.degrade(image, gnyq)).abs().max() < 5e-6
     assert (products.degrade(image[:1, :1], [0.2]) - sums.degrade(image[:1, :1], [0.2])).abs().max() < 5e-6

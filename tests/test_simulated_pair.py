@@ -12,7 +12,7 @@ from PIL import Image
 
 from anypan.cli import cli
 from anypan.cli import simulate as verb
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import find
 from anypan.runtime.errors import UserError
 from anypan.simulate import sheet
@@ -72,7 +72,7 @@ def test_a_pair_has_the_sensors_bands_ratio_and_mtf_and_can_be_fused(photo, tmp_
     assert list(names) == [band.name for band in bands] and crs == other
     assert pan.shape[1:] == truth.shape[1:] == tuple(sensor.ratio * n for n in ms.shape[1:])
     assert coarse == fine * Affine.scale(sensor.ratio) and fine.a == pytest.approx(sensor.gsd_m)
-    degraded = Sampling(sensor.ratio).degrade(torch.from_numpy(truth).float(), [band.gnyq for band in bands]).numpy()
+    degraded = Physical(sensor.ratio).degrade(torch.from_numpy(truth).float(), [band.gnyq for band in bands]).numpy()
     assert np.abs(degraded - ms).mean() < 0.003 * sensor.full_scale < ms.std()
     assert pan.max() <= sensor.full_scale
     fused = folder / "fused.tif"

@@ -101,7 +101,7 @@ def _facts(pair: Pair, sensor: str | None) -> dict[str, Any]:
     scene = pair.scene
     return {
         "ratio": scene.ratio,
-        "mode": scene.sampling.convention,
+        "mode": scene.sampling.name,
         "block": block_of(scene.ratio),
         "gnyq": list(scene.gnyq),
         "gnyq_source": f"sensor {scene.sensor}" if sensor else "generic",

@@ -20,7 +20,7 @@ from anypan.judging.readers import About, Entry, Images, Protocol, as_entry
 from anypan.judging.readers.entry import PHASES
 from anypan.metrics import METRICS, Reference
 from anypan.metrics.strips import FR_BLOCK, block_of
-from anypan.optics.mtf import Convention
+from anypan.optics.sampling import Sampling
 from anypan.optics.sensors import SENSORS, find, gains
 from anypan.pair import wald
 from anypan.pair.align import Pair, open_pair, pair_of_arrays
@@ -66,7 +66,7 @@ class Case:
             return self.scene
         mask = self.mask if self.mask is not None and not self.mask.all() else None
         reference, mask = self.inner(self.reference), None if mask is None else self.inner(mask)
-        return Reference(reference, self.scene.ratio, self.peak, mask, self.scene.sampling.convention == "toolbox")
+        return Reference(reference, self.scene.ratio, self.peak, mask, self.scene.sampling.whole_numbers)
 
     def inner(self, image: Tensor) -> Tensor:
         """(..., H, W) without the border cut, as the toolbox slices: cut - 1 pixels first, cut pixels last."""
@@ -129,8 +129,8 @@ def _case(
 
 
 @contextmanager
-def _open(images: Images, mode: Convention) -> Iterator[Pair]:
-    sensor, register = _sensor_name(images.about), mode == "physical"
+def _open(images: Images, convention: type[Sampling]) -> Iterator[Pair]:
+    sensor, register = _sensor_name(images.about), convention.known_phase
     if isinstance(images.pan, Path):
         assert not isinstance(images.ms, np.ndarray)
         opened = open_pair(images.pan, images.ms, sensor=sensor, register=register)
@@ -148,18 +148,19 @@ def _sensor_name(about: About) -> str | None:
         return None
 
 
-def _in_memory(view: Scene, about: About, registered: bool, mode: Convention) -> tuple[Scene, float]:
-    """The scene, and the factor that its values were multiplied by: the toolbox rounds, so it must see whole DN.
+def _in_memory(view: Scene, about: About, registered: bool, convention: type[Sampling]) -> tuple[Scene, float]:
+    """The scene, and the factor that its values were multiplied by: what is rounded must be whole DN.
 
     Where the set states the phase, it holds unless registration found the pair's own.
     """
     patch, names = view.whole(), about.bands if len(about.bands) == len(view.bands) else view.bands
     band_gains = gains(SENSORS[view.sensor], names) if view.sensor in SENSORS else view.gnyq
     stated = 0.0 if registered else PHASES[about.phase]
-    phase = (view.sampling.phase[0] + stated, view.sampling.phase[1] + stated) if mode == "physical" else (0.0, 0.0)
-    whole = mode == "physical" or (about.full_scale or 0) > 1
+    dy, dx = view.sampling.phase
+    phase = (dy + stated, dx + stated) if convention.known_phase else (0.0, 0.0)
+    whole = not convention.whole_numbers or (about.full_scale or 0) > 1
     unit = 1.0 if whole else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
-    scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, mode, patch.mask)
+    scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, convention, patch.mask)
     return replace(scene, bands=tuple(names), sensor=view.sensor), unit
 
 

@@ -95,9 +95,9 @@ class Function:
 
 def _fused(scene: Scene, method: Method, device: str) -> Tensor:
     fuser = method(scene)
-    if scene.sampling.convention == "physical":
+    if scene.sampling.local:
         return fuse_scene(scene, fuser, device=device)
-    patch = scene.whole()  # the toolbox interpolates circularly: no tiles
+    patch = scene.whole()
     with torch.inference_mode():
         return fuser(patch.pan, patch.lrms)
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anypan.judging.readers import PROTOCOLS, Protocol
-from anypan.optics.mtf import Convention
+from anypan.optics.sampling import Physical, Sampling
+from anypan.optics.toolbox import Toolbox
 
 Variant = Literal["", "paper", "unipan"]
 
@@ -17,7 +18,7 @@ class Mode:
     resolution; ``variant`` of the metrics at full resolution; ``protocols`` that it judges; ``says``: in words.
     """
 
-    convention: Convention
+    convention: type[Sampling]
     cut: int
     says: str
     variant: Variant = ""
@@ -25,9 +26,9 @@ class Mode:
 
 
 MODES: dict[str, Mode] = {
-    "physical": Mode("physical", 0, "centred grids, shift corrected"),
-    "toolbox": Mode("toolbox", 21, "as the reference toolbox does, its border cut of 21"),
-    "pancollection": Mode("toolbox", 30, "toolbox with the border cut of 30 of the PanCollection tables"),
-    "paper": Mode("toolbox", 21, "toolbox with D_lambda and D_s against the MS, as their papers define them", "paper"),
-    "unipan": Mode("toolbox", 0, "as the UniPAN code does, full resolution only", "unipan", ("fr",)),
+    "physical": Mode(Physical, 0, "centred grids, shift corrected"),
+    "toolbox": Mode(Toolbox, 21, "as the reference toolbox does, its border cut of 21"),
+    "pancollection": Mode(Toolbox, 30, "toolbox with the border cut of 30 of the PanCollection tables"),
+    "paper": Mode(Toolbox, 21, "toolbox with D_lambda and D_s against the MS, as their papers define them", "paper"),
+    "unipan": Mode(Toolbox, 0, "as the UniPAN code does, full resolution only", "unipan", ("fr",)),
 }

@@ -12,7 +12,8 @@ from torch import Tensor
 from anypan.metrics import METRICS, Reference, cc, d_rho, detail_transfer, ergas, judge, psnr, q, q2n, sam, scc
 from anypan.metrics.detail import EXPLAINED
 from anypan.metrics.unipan import whole_q
-from anypan.optics.mtf import Sampling, toolbox_kernel
+from anypan.optics.sampling import Physical
+from anypan.optics.toolbox import Toolbox, toolbox_kernel
 from anypan.pair.scene import Scene, from_arrays
 from anypan.runtime.columns import HIGH, LOW
 
@@ -101,7 +102,7 @@ def true_scene() -> tuple[Scene, Tensor]:
     """A scene whose PAN is the mean of the bands of the true image, and that image."""
     truth = image(3, 3, 128)
     pan = truth.mean(0, keepdim=True)
-    sampling = Sampling(RATIO)
+    sampling = Physical(RATIO)
     return from_arrays(pan, sampling.degrade(truth, [0.3] * 3), [0.3] * 3), truth
 
 
@@ -127,12 +128,12 @@ def _filters() -> Iterator[Check]:
         yield Check(f"toolbox kernel of gain {gain}, centre", float(kernel.max()), centre, 5e-7)
         yield Check(f"toolbox kernel of gain {gain} at the Nyquist frequency", _response(kernel), nyquist, 5e-5)
     wave = torch.cos(math.pi / RATIO * torch.arange(128, dtype=torch.float64)).expand(1, 128, 128)
-    seen = Sampling(RATIO).lowpass(wave, [0.3])[0, 64, 64] / wave[0, 64, 64]
+    seen = Physical(RATIO).lowpass(wave, [0.3])[0, 64, 64] / wave[0, 64, 64]
     yield Check("physical MTF of gain 0.3 at the Nyquist frequency", float(seen), 0.3, 2e-3)
     flat = torch.full((1, 32, 32), 500.0, dtype=torch.float64)
-    yield Check("physical MTF of a flat image", float(Sampling(RATIO).degrade(flat, [0.3]).mean()), 500, 1e-9)
+    yield Check("physical MTF of a flat image", float(Physical(RATIO).degrade(flat, [0.3]).mean()), 500, 1e-9)
     lrms = image(4, 1, 32)
-    exp = Sampling(RATIO, convention="toolbox").expand(lrms)
+    exp = Toolbox(RATIO).expand(lrms)
     yield Check("toolbox EXP at the MS samples", float((exp[:, 2::4, 2::4] - lrms).abs().max()), 0, 1e-9)
 
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from anypan.methods.base import Fuser, Method
 from anypan.models.cells import CELL
 from anypan.optics.blocks import BlockSampling
-from anypan.optics.mtf import Sampling
 from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
+from anypan.optics.sampling import Sampling
 from anypan.pair.gain import effective_gnyq, measure_gain
 from anypan.pair.scene import Scene
 from anypan.weights import load
@@ -108,10 +108,9 @@ def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:
 def block_sampling(scene: Scene) -> BlockSampling:
     """The scene's sampling by products with small matrices, which equals it to rounding.
 
-    The toolbox convention has its MS samples at ratio * i + ratio / 2, half a pixel past the centre.
+    Its phase is where the MS pixels lie, in whatever convention.
     """
-    phase = (0.5, 0.5) if scene.sampling.convention == "toolbox" else scene.sampling.phase
-    return BlockSampling(scene.ratio, phase)
+    return BlockSampling(scene.ratio, scene.sampling.offset)
 
 
 def _loaded(name: str) -> Any:

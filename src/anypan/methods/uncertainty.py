@@ -20,7 +20,7 @@ from torch import Tensor
 from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
 from anypan.optics.blocks import BlockSampling
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import (
     REGRESSION_REACH,
     SMOOTHED,
@@ -31,6 +31,7 @@ from anypan.optics.normalise import (
     local_variance,
     pan_at_ms_scale,
 )
+from anypan.optics.sampling import Sampling
 from anypan.pair import wald
 from anypan.pair.scene import Scene
 from anypan.runtime.errors import UserError

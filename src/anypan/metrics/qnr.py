@@ -12,7 +12,6 @@ from torch import Tensor
 
 from anypan.metrics.q import block_q
 from anypan.metrics.q2n import block_values
-from anypan.metrics.resize import reduce_bicubic
 from anypan.metrics.strips import Image, Strip, block_of, strips
 from anypan.metrics.windows import whole_blocks
 from anypan.pair.scene import Scene
@@ -43,9 +42,8 @@ def qnr(fused: Image, scene: Scene) -> dict[str, float]:
 def _strip_values(strip: Strip, scene: Scene) -> tuple[Tensor, Tensor]:
     """Q of (bands and PAN) of F, E and M in each valid block, (3, n, B + 1, B + 1); Q2n of E and MTF(F)."""
     sampling, ratio, block = scene.sampling, scene.ratio, block_of(scene.ratio)
-    toolbox = sampling.convention == "toolbox"
     exp = sampling.expand(strip.lrms)
-    pan_lr = reduce_bicubic(strip.pan, ratio) if toolbox else _pan_lr(strip, scene)
+    pan_lr = sampling.reduced(strip.pan, [sum(scene.gnyq) / len(scene.gnyq)])
     pan_low = sampling.expand(pan_lr)
     stacks = (strip.fused, strip.pan), (exp, pan_low), (strip.lrms, pan_lr)
     mask = strip.core(strip.mask)
@@ -58,12 +56,8 @@ def _strip_values(strip: Strip, scene: Scene) -> tuple[Tensor, Tensor]:
     degraded = strip.core(sampling.lowpass(strip.fused, scene.gnyq))
     return (
         torch.stack([v[:count] for v in values])[:, valid],
-        block_values(degraded, strip.core(exp), mask, block, toolbox),
+        block_values(degraded, strip.core(exp), mask, block, sampling.whole_numbers),
     )
-
-
-def _pan_lr(strip: Strip, scene: Scene) -> Tensor:
-    return scene.sampling.degrade(strip.pan, [sum(scene.gnyq) / len(scene.gnyq)])
 
 
 def _names(quality: Tensor, d_lambda_k: float) -> dict[str, float]:

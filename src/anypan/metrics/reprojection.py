@@ -12,7 +12,7 @@ from anypan.metrics.q import q
 from anypan.metrics.q2n import q2n
 from anypan.metrics.sam import sam
 from anypan.metrics.strips import Image, Strip, strips
-from anypan.optics.mtf import filtered, toolbox_kernel
+from anypan.optics.toolbox import filtered, toolbox_kernel
 from anypan.pair.scene import Scene
 
 SEARCH_HALF = 2  # half-width of the windows in which the toolbox convention looks for each band's shift
@@ -25,9 +25,8 @@ def reproject(fused: Image, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     authors' normalised kernel, each band sampled at the whole-pixel phase where the PAN fits it best.
     """
     seen, lrms, masks = [], [], []
-    toolbox = scene.sampling.convention == "toolbox"
     for strip in strips(fused, scene, scene.sampling.reach):
-        image = _best_phase(strip, scene) if toolbox else scene.sampling.degrade(strip.fused, scene.gnyq)
+        image = _at_ms(strip, scene)
         seen.append(strip.core(image))
         lrms.append(strip.core(strip.lrms))
         masks.append(strip.core(strip.mask_lr))
@@ -37,9 +36,8 @@ def reproject(fused: Image, scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
 def reprojection(fused: Image, scene: Scene) -> dict[str, float]:
     """R-Q2n, R-Q, R-ERGAS and R-SAM: the reduced-resolution metrics of ``fused`` (B, H, W) reprojected, and the MS."""
     seen, lrms, mask = reproject(fused, scene)
-    toolbox = scene.sampling.convention == "toolbox"
     return {
-        "R-Q2n": q2n(seen, lrms, mask, toolbox=toolbox),
+        "R-Q2n": q2n(seen, lrms, mask, toolbox=scene.sampling.whole_numbers),
         "R-Q": q(seen, lrms, mask),
         "R-ERGAS": ergas(seen, lrms, scene.ratio, mask),
         "R-SAM": sam(seen, lrms, mask),
@@ -50,6 +48,11 @@ def r_ergas(fused: Image, scene: Scene) -> float:
     """R-ERGAS alone: ERGAS of the reprojected fused image (B, H, W) against the MS; 0 is best."""
     seen, lrms, mask = reproject(fused, scene)
     return ergas(seen, lrms, scene.ratio, mask)
+
+
+def _at_ms(strip: Strip, scene: Scene) -> Tensor:
+    known = scene.sampling.known_phase
+    return scene.sampling.degrade(strip.fused, scene.gnyq) if known else _best_phase(strip, scene)
 
 
 def _best_phase(strip: Strip, scene: Scene) -> Tensor:

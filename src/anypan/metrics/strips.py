@@ -103,13 +103,13 @@ def block_of(ratio: int) -> int:
 def strips(fused: Image, scene: Scene, reach: int, block: int = 0) -> Iterator[Strip]:
     """Strips of a scene and its fused image (B, H, W), with ``reach`` PAN pixels of context on each side.
 
-    Cores are whole ``block`` PAN pixels high (the last one is higher or lower). In the toolbox convention the
-    interpolation is circular, so there the strip is the whole scene, without halo.
+    Cores are whole ``block`` PAN pixels high (the last one is higher or lower). Where a convention
+    is not local, the strip is the whole scene, without halo.
     """
     height, width = (n * scene.ratio for n in scene.shape)
     if tuple(fused.shape) != (len(scene.bands), height, width):
         raise ValueError(f"fused {tuple(fused.shape)} does not fit the scene: {(len(scene.bands), height, width)}")
-    if scene.sampling.convention == "toolbox":
+    if not scene.sampling.local:
         yield _strip(fused, scene, Tile(0, 0, *scene.shape))
         return
     step = block or block_of(scene.ratio)

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from anypan.models.cells import CELL, film, half, pointwise, resized, shuffled, smooth, stacked
 from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, followed, sharpened, towards
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
+from anypan.optics.sampling import Sampling
 
 EVEN = (3**2 - 1) / 12  # variance of an even kernel of three cells along a side
 REGRESSED = (WINDOW**2 + SMOOTHED**2 - 2) / 12  # variance of local regression, in MS pixels

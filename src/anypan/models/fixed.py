@@ -24,8 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Scale
+from anypan.optics.sampling import Sampling
 
 CELL = 4  # PAN pixels along a side of a pixel of the coarse MS
 

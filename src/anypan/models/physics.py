@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import WINDOW, Scale, box_mean, local_regression, local_variance, pan_at_ms_scale
+from anypan.optics.sampling import Sampling
 
 CLEAR = 2.0  # standard deviations below the mean at which a modulation takes the air's light to end, at most
 LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from anypan.models.anypan_s import AnypanS
 from anypan.models.cells import CELL
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Sampling
 
 LOCAL = 3  # cells that convolutions reach before the first window and after the last
 

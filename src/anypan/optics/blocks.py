@@ -11,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.optics.mtf import NODES, Sampling, expanded_axis, expansion_matrix
+from anypan.optics.mtf import NODES, expanded_axis, expansion_matrix
+from anypan.optics.sampling import Physical
 
 
-class BlockSampling(Sampling):
+class BlockSampling(Physical):
     """The physical Sampling as products with small matrices, block after block: for networks, without gradients.
 
     Five times faster than shifted sums and equal to them but for rounding, which may depend on the size of the array:
@@ -61,7 +62,7 @@ def _reprojection(gnyq: float, ratio: int, phase: float) -> Tensor:
     one = torch.zeros(1, size, 1, dtype=torch.float64)
     one[:, size // 2] = 1
     fine = expanded_axis(one, ratio, phase, -2)
-    seen = Sampling(ratio, (phase, phase)).degrade_axis(fine, torch.tensor([gnyq]), phase, -2)[0, :, 0]
+    seen = Physical(ratio, (phase, phase)).degrade_axis(fine, torch.tensor([gnyq]), phase, -2)[0, :, 0]
     return seen[size // 2 - reach : size // 2 + reach + 1].flip(0).float()
 
 
@@ -83,7 +84,7 @@ def _gaussian_block(gnyq: float, ratio: int, phase: float, side: int) -> Tensor:
     """(side, ratio * (side + 2 * margin)): MTF filter and sampling of a block of PAN pixels that has its margins."""
     margin = 4 + math.ceil(abs(phase) / ratio)
     size = ratio * (side + 2 * margin)
-    sampling = Sampling(ratio, (phase, phase))
+    sampling = Physical(ratio, (phase, phase))
     whole = sampling.degrade_axis(torch.eye(size, dtype=torch.float64), torch.tensor(gnyq), phase, -2)
     return whole[margin : margin + side].float()
 

@@ -1,4 +1,4 @@
-"""MTF-matched filters and the map between the PAN grid and the MS grid.
+"""MTF-matched filters and interpolation between the PAN grid and the MS grid, along axes and as matrices.
 
 Everything here is a sum of shifted, weighted copies of the input. A pixel therefore sees the same operations in
 the same order wherever it lies in an array, so a result computed by tiles equals that of the whole image bit for bit.
@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from anypan.geometry.window import extended
 
-Convention = Literal["physical", "toolbox"]
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
-TOOLBOX_TAPS = 41
-_INTERP23 = (0.5, 0.305334091185, 0.0, -0.072698593239, 0.0, 0.021809577942)
-_INTERP23 += (0.0, -0.005192756653, 0.0, 0.000807762146, 0.0, -0.000060081482)
 
 
 def sigma_for(gnyq: Tensor, ratio: float) -> Tensor:
@@ -45,101 +37,12 @@ def gaussian_taps(gnyq: Sequence[float] | Tensor, ratio: float, centre: float, r
     return taps / taps.sum(-1, keepdim=True)
 
 
-@lru_cache(maxsize=64)
-def toolbox_kernel(gnyq: float, ratio: int) -> Tensor:
-    """The 41 x 41 kernel of the reference toolbox: frequency sampling of a Gaussian, times a rotated Kaiser window.
-
-    It neither sums to 1 nor reaches ``gnyq`` exactly at Nyquist (Vivone et al., IEEE GRSM 2021); float64.
-    """
-    n = TOOLBOX_TAPS
-    offsets = np.arange(n) - (n - 1) / 2
-    alpha = math.sqrt(((n - 1) / ratio / 2) ** 2 / (-2 * math.log(gnyq)))
-    squared_radius = offsets[:, None] ** 2 + offsets[None, :] ** 2
-    response = np.exp(-squared_radius / (2 * alpha**2))
-    kernel = np.real(np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(response / response.max()))))
-    axis = offsets / ((n - 1) / 2)
-    radius = np.sqrt(axis[:, None] ** 2 + axis[None, :] ** 2)
-    window = np.interp(radius, axis[n // 2 :], np.kaiser(n, 0.5)[n // 2 :], right=0.0)
-    window[radius > 1 + 1e-12] = 0.0
-    return torch.from_numpy(kernel * window)
+def mean_gain(gnyq: Sequence[float] | Tensor) -> Tensor:
+    """(..., 1) float32: the mean of the bands' gains (..., B)."""
+    return torch.as_tensor(gnyq, dtype=torch.float32).mean(-1, keepdim=True)
 
 
-@dataclass(frozen=True)
-class Sampling:
-    """How the MS grid samples the PAN grid.
-
-    MS pixel (i, j) has its centre at PAN row ``ratio * i + (ratio - 1) / 2 + phase[0]`` and likewise for columns.
-    ``physical``: normalised Gaussian MTF, polynomial interpolation of degree 7, replicated borders.
-    ``toolbox``: the reference toolbox's kernel, samples at ``ratio * i + ratio / 2`` and 23-tap circular interpolation.
-    """
-
-    ratio: int
-    phase: tuple[float, float] = (0.0, 0.0)
-    convention: Convention = "physical"
-
-    @property
-    def reach(self) -> int:
-        """PAN pixels that degrade() followed by expand() look beyond a pixel; a multiple of the ratio."""
-        if self.convention == "toolbox":
-            return self.ratio * math.ceil((12 * self.ratio + TOOLBOX_TAPS // 2) / self.ratio)
-        return self.ratio * (NODES // 2 + 4 + math.ceil(max(abs(p) for p in self.phase) / self.ratio))
-
-    @property
-    def offset(self) -> tuple[float, float]:
-        """PAN pixels (row, column) from the middle of its block to an MS pixel's centre, in either convention."""
-        toolbox = self.ratio // 2 - (self.ratio - 1) / 2
-        return (toolbox, toolbox) if self.convention == "toolbox" else self.phase
-
-    def expand(self, lrms: Tensor) -> Tensor:
-        """EXP: interpolate (..., h, w) on the MS grid to (..., ratio * h, ratio * w) on the PAN grid."""
-        if self.convention == "toolbox":
-            return _interp23(lrms, self.ratio)
-        rows = expanded_axis(lrms, self.ratio, self.phase[0], -2)
-        return expanded_axis(rows, self.ratio, self.phase[1], -1)
-
-    def lowpass(self, image: Tensor, gnyq: Sequence[float]) -> Tensor:
-        """MTF filter of (C, H, W) with one gain a channel, still on the PAN grid (no decimation)."""
-        if self.convention == "toolbox":
-            return _filter2d(image, gnyq, self.ratio)
-        radius = self._radius()
-        taps = gaussian_taps(gnyq, self.ratio, 0.0, radius)
-        rows = _weighted_rows(image, taps, -radius, 1, image.shape[-2], -2)
-        return _weighted_rows(rows, taps, -radius, 1, image.shape[-1], -1)
-
-    def degrade(self, image: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
-        """MTF filter of (..., C, H, W) and sampling at the MS pixel centres: (..., C, H / ratio, W / ratio)."""
-        if self.convention == "toolbox":
-            half = self.ratio // 2
-            return _filter2d(image, gnyq, self.ratio)[..., half :: self.ratio, half :: self.ratio]
-        rows = self.degrade_axis(image, gnyq, self.phase[0], -2)
-        return self.degrade_axis(rows, gnyq, self.phase[1], -1)
-
-    def reproject(self, lrms: Tensor, gnyq: Sequence[float] | Tensor) -> Tensor:
-        """What degrade() makes of expand(): (..., C, h, w) to the same, on the MS grid."""
-        return self.degrade(self.expand(lrms), gnyq)
-
-    def collect(self, image: Tensor) -> Tensor:
-        """Transpose of the physical expand(), over ratio squared: (..., H, W) to (..., H / ratio, W / ratio).
-
-        sum(expand(lrms) * image) = ratio^2 sum(lrms * collect(image)) but for the borders: so a fit
-        correlates EXP with the PAN at the cost of the MS grid.
-        """
-        rows = _collect_axis(image, self.ratio, self.phase[0], -2)
-        return _collect_axis(rows, self.ratio, self.phase[1], -1)
-
-    def _radius(self) -> int:
-        return 3 * self.ratio + 1
-
-    def degrade_axis(self, image: Tensor, gnyq: Sequence[float] | Tensor, phase: float, axis: int) -> Tensor:
-        """Blur and sample along one axis, -2 or -1, with a gain a channel."""
-        centre = (self.ratio - 1) / 2 + phase
-        base = math.floor(centre)
-        radius = self._radius()
-        taps = gaussian_taps(gnyq, self.ratio, centre - base, radius)
-        return _weighted_rows(image, taps, base - radius, self.ratio, image.shape[axis] // self.ratio, axis)
-
-
-def _weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int, axis: int) -> Tensor:
+def weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int, axis: int) -> Tensor:
     """out[k] = sum_t taps[..., t] * image[start + t + step * k], replicated borders, for k < count."""
     taps = taps.to(image)
     before = max(0, -start)
@@ -172,12 +75,12 @@ def expanded_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
     for p in range(ratio):
         position = (p - (ratio - 1) / 2 - phase) / ratio
         base = math.floor(position)
-        rows = _weighted_rows(lrms, _lagrange(position - base), base + 1 - NODES // 2, 1, size, axis)
+        rows = weighted_rows(lrms, _lagrange(position - base), base + 1 - NODES // 2, 1, size, axis)
         out[(..., slice(p, None, ratio), *[slice(None)] * (-axis - 1))] = rows
     return out
 
 
-def _collect_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+def collected_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
     taps: dict[int, float] = {}
     for p in range(ratio):
         position = (p - (ratio - 1) / 2 - phase) / ratio
@@ -186,46 +89,7 @@ def _collect_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
         taps |= {p - ratio * (first + k): weight / ratio for k, weight in enumerate(weights)}
     start = min(taps)
     row = torch.tensor([taps.get(t, 0.0) for t in range(start, max(taps) + 1)], dtype=torch.float64)
-    return _weighted_rows(image, row, start, ratio, image.shape[axis] // ratio, axis)
-
-
-def _filter2d(image: Tensor, gnyq: Sequence[float] | Tensor, ratio: int) -> Tensor:
-    return filtered(image, torch.stack([toolbox_kernel(float(g), ratio) for g in gnyq]))
-
-
-def filtered(image: Tensor, kernels: Tensor) -> Tensor:
-    """(..., C, H, W) through symmetric kernels (C, n, n), n odd, with replicated borders; one channel may meet many.
-
-    By FFT in float64: a direct sum of 41 x 41 taps takes a hundred times longer.
-    """
-    half = kernels.shape[-1] // 2
-    padded = extended(extended(image.double(), half, half, -2), half, half, -1)
-    size = padded.shape[-2:]
-    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels.to(padded), s=size)
-    return torch.fft.irfft2(spectrum, s=size)[..., 2 * half :, 2 * half :].to(image)
-
-
-def _interp23(lrms: Tensor, ratio: int) -> Tensor:
-    """23-tap polynomial interpolation by repeated doubling (Aiazzi et al., IEEE TGRS 2002); circular borders."""
-    if ratio < 2 or ratio & (ratio - 1):
-        raise ValueError(f"23-tap interpolation needs a ratio that is a power of two, not {ratio}: use physical mode")
-    taps = 2 * np.array(_INTERP23)
-    weights = np.concatenate([taps[:0:-1], taps])
-    out = lrms
-    for step in range(ratio.bit_length() - 1):
-        offset = 1 if step == 0 else 0
-        zeros = out.new_zeros(*out.shape[:-2], 2 * out.shape[-2], 2 * out.shape[-1])
-        zeros[..., offset::2, offset::2] = out
-        out = _circular(_circular(zeros, weights, -2), weights, -1)
-    return out
-
-
-def _circular(image: Tensor, weights: np.ndarray, axis: int) -> Tensor:
-    total = torch.zeros_like(image)
-    for t, weight in enumerate(weights):
-        if weight:
-            total += float(weight) * torch.roll(image, t - len(weights) // 2, axis)
-    return total
+    return weighted_rows(image, row, start, ratio, image.shape[axis] // ratio, axis)
 
 
 class DenseSampling:

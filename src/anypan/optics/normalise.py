@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling, mean_gain
+from anypan.optics.sampling import Sampling
 
 HIGHEST = 30.0  # bound of the level: farther from zero a band is modulated no otherwise than by addition
 BELIEVED, DISBELIEVED = (
@@ -124,8 +125,7 @@ class Moments:
 
 def pan_at_ms_scale(pan: Tensor, gnyq: Sequence[float] | Tensor, sampling: Sampling | DenseSampling) -> Tensor:
     """The PAN (..., 1, H, W) as the MS instrument would see it: blurred with the mean gain of the bands, sampled."""
-    gains = torch.as_tensor(gnyq, dtype=torch.float32)
-    return sampling.degrade(pan, gains.mean(-1, keepdim=True))
+    return sampling.degrade(pan, mean_gain(gnyq))
 
 
 def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from anypan.geometry.fill import Filled
 from anypan.geometry.grid import Grid, Lattice, Placement, coarse_part, lattice_of, place, ratios, stretched_over
 from anypan.geometry.tiles import Tile
 from anypan.geometry.window import inside
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GENERIC, Band, Sensor, assumption, find, gains, match
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.registration import register_scene
@@ -288,7 +288,7 @@ def _scene(
     assert spot is not None
     source = PairSource(Filled(pan, PAN_LEVELS), Filled(ms, MS_LEVELS), lattice.ratio, spot)
     band_gains = tuple(gain ** (blur**2) for gain in gains(sensor, names))
-    sampling = Sampling(lattice.ratio, spot.phase)
+    sampling = Physical(lattice.ratio, spot.phase)
     return spot, Scene(source, spot.shape, names, sampling, band_gains, sensor.pan.gnyq, sensor.name)
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import BELIEVED, box_mean
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
 CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86

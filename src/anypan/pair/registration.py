@@ -19,7 +19,7 @@ from torch import Tensor
 
 from anypan.geometry import window
 from anypan.geometry.tiles import tiles
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GNYQ
 from anypan.pair.scene import Patch, Scene
 
@@ -156,7 +156,7 @@ def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float])
     moved = window.read(pan, *base, height, width)
     inside = window.read(mask, *base, height, width) & window.inside_of(mask.shape, *base, height, width)
     rest = (phase[0] - base[0], phase[1] - base[1])
-    image = Sampling(ratio, rest).degrade(moved, [GNYQ]).double()
+    image = Physical(ratio, rest).degrade(moved, [GNYQ]).double()
     valid = window.whole(inside, ratio)
     return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
 

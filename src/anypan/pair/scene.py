@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anypan.geometry import window
 from anypan.geometry.tiles import Tile, tiles
-from anypan.optics.mtf import Convention, Sampling
+from anypan.optics.sampling import Physical, Sampling
 from anypan.optics.sensors import GNYQ, GNYQ_PAN
 
 FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
@@ -129,7 +129,7 @@ def from_arrays(
     gnyq: Sequence[float] | None = None,
     gnyq_pan: float = GNYQ_PAN,
     phase: tuple[float, float] = (0.0, 0.0),
-    convention: Convention = "physical",
+    convention: type[Sampling] = Physical,
     mask: Tensor | None = None,
 ) -> Scene:
     """A scene of arrays: pan (1, H, W) and lrms (B, h, w), H = ratio * h, finite, of one float dtype."""
@@ -141,7 +141,7 @@ def from_arrays(
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
     bands = tuple(f"band {b + 1}" for b in range(len(lrms)))
     gains = tuple(gnyq) if gnyq is not None else (GNYQ,) * len(lrms)
-    sampling = Sampling(ratio, phase, convention)
+    sampling = convention(ratio, phase)
     return Scene(ArraySource(pan, lrms, mask), (lrms.shape[-2], lrms.shape[-1]), bands, sampling, gains, gnyq_pan)
 
 

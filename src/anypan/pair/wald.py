@@ -7,7 +7,6 @@ from dataclasses import replace
 from torch import Tensor
 
 from anypan.geometry import window
-from anypan.optics.mtf import Sampling
 from anypan.pair.scene import Scene, from_arrays
 from anypan.runtime.errors import UserError
 
@@ -28,9 +27,9 @@ def degrade(scene: Scene) -> tuple[Scene, Tensor]:
     reference = patch.lrms[:, :height, :width]
     pan = scene.sampling.degrade(patch.pan, [scene.gnyq_pan])[:, :height, :width]
     mask = patch.mask_lr[:height, :width]
-    sampling = Sampling(ratio, (0.0, 0.0), scene.sampling.convention)
+    sampling = scene.sampling.centred()
     lrms = sampling.degrade(reference, scene.gnyq)
     whole = window.whole(mask, ratio)
     whole = whole.repeat_interleave(ratio, 0).repeat_interleave(ratio, 1)
-    reduced = from_arrays(pan, lrms, scene.gnyq, scene.gnyq_pan, convention=scene.sampling.convention, mask=whole)
+    reduced = from_arrays(pan, lrms, scene.gnyq, scene.gnyq_pan, convention=type(scene.sampling), mask=whole)
     return replace(reduced, bands=scene.bands, sensor=scene.sensor), reference

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from anypan import raster
 from anypan.geometry.grid import Grid
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import Sensor
 from anypan.runtime.errors import UserError
 from anypan.simulate.curves import CAMERA, MARGIN, band_weights
@@ -114,9 +114,9 @@ def observe(picture: Picture, sensor: Sensor, seed: int, exposure: Exposure | No
     weights = torch.from_numpy(band_weights([*bands, sensor.pan], picture.wavelengths)).float()
     sharp = torch.einsum("bc,cij->bij", weights, picture.image[:, :rows, :cols])
     gains = [band.gnyq for band in bands]  # at the Nyquist frequency of the MS, and taken for the reference's as well
-    seen = Sampling(OVERSAMPLING).degrade(sharp, [*gains, sensor.pan.gnyq])
+    seen = Physical(OVERSAMPLING).degrade(sharp, [*gains, sensor.pan.gnyq])
     seen = seen * (WHITE * sensor.full_scale / float(np.quantile(seen.numpy(), BRIGHT)))
-    ms = Sampling(sensor.ratio).degrade(seen[:-1], gains)
+    ms = Physical(sensor.ratio).degrade(seen[:-1], gains)
     rng = Random.seeded(seed)
     pan = _recorded(seen[-1], exposure.snr_pan, sensor.full_scale, rng)
     return Shot(

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Physical
 from anypan.optics.sensors import Band, Sensor
 from anypan.simulate import spectra
 from anypan.simulate.landscape import Landscape, scene_bands
@@ -70,10 +70,10 @@ def render(
     if not rows or not cols:
         raise ValueError(f"a landscape of {landscape.shape} pixels is smaller than one MS pixel of {step}")
     sharp = _radiance(landscape, every, sensor.full_scale, exposure)[:, :rows, :cols]
-    optics = Sampling(OVERSAMPLING)
+    optics = Physical(OVERSAMPLING)
     fine = torch.cat([optics.degrade(layer[None], [band.gnyq]) for layer, band in zip(sharp, every, strict=True)])
     reference = fine[:-1]
-    coarse = Sampling(sensor.ratio).degrade(reference, [band.gnyq for band in bands])
+    coarse = Physical(sensor.ratio).degrade(reference, [band.gnyq for band in bands])
     rng = np.random.default_rng((seed, 1))
     pan = _record(fine[-1:], exposure.snr_pan, sensor.full_scale, rng)[0]
     ms = _record(coarse, exposure.snr_ms, sensor.full_scale, rng)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from anypan.methods.ensemble import TURNS, turned
 from anypan.methods.neural import NeuralFuser
-from anypan.optics.mtf import DenseSampling, Sampling
+from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Moments, pan_at_ms_scale
+from anypan.optics.sampling import Physical, Sampling
 from anypan.pair import wald
 from anypan.pair.scene import FIT_BLOCK, Patch, Scene
 from anypan.runtime.errors import UserError
@@ -88,7 +89,7 @@ class RealPatches:
                 f"The scene is too small to be degraded and learnt from: its MS has {size} pixels, but no valid area "
                 f"of {least} x {least}; give a larger one."
             )
-        self.weights = _pan_weights([patch for patch, _ in self.samples], self.gnyq, Sampling(self.ratio, self.phase))
+        self.weights = _pan_weights([patch for patch, _ in self.samples], self.gnyq, Physical(self.ratio, self.phase))
 
     def draw(self, step: int) -> Batch:
         """The batch of a step; no place comes twice in the same turn unless there are too few."""

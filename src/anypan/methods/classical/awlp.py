@@ -11,32 +11,29 @@ import torch
 from torch import Tensor
 
 from anypan.methods.base import Fuser
-from anypan.methods.classical import toolbox
-from anypan.methods.classical.filters import a_trous, wavelet_levels
-from anypan.methods.classical.injection import floor, mix, per_band
+from anypan.methods.classical.injection import mix, per_band
 from anypan.methods.classical.statistics import Statistics, exp_and_pan, of_scene, over
-from anypan.optics.mtf import Sampling
+from anypan.optics.filters import wavelet_levels
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
 class Proportional(Fuser):
-    """EXP_b + EXP_b / mean_b EXP_b gain_b (PAN - PAN_LP), PAN_LP by wavelets of ``levels`` levels."""
+    """EXP_b + EXP_b / mean_b EXP_b gain_b (PAN - PAN_LP), PAN_LP by wavelets."""
 
     sampling: Sampling
-    levels: int
     gains: Tensor
     floor: Tensor
 
     @property
     def halo(self) -> int:
         """Context in PAN pixels on each side."""
-        return max(self.sampling.reach, 2 * (2**self.levels - 1))
+        return max(self.sampling.reach, 2 * (2 ** wavelet_levels(self.sampling.ratio) - 1))
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         exp = self.sampling.expand(lrms)
-        whole = self.sampling.convention == "toolbox"
-        low = toolbox.wavelet_lowpass(pan, self.sampling.ratio) if whole else a_trous(pan, self.levels)
+        low = self.sampling.wavelet_low(pan)
         intensity = mix(exp, torch.full((len(exp),), 1 / len(exp), dtype=torch.float64))
         detail = (pan - low).div_(torch.maximum(intensity, self.floor.to(pan)))
         return exp.mul_(per_band(self.gains, pan) * detail + 1)
@@ -53,12 +50,12 @@ def awlp(scene: Scene) -> Fuser:
     seen = of_scene(scene, exp_and_pan)
     bands = slice(0, -1)
     among = seen.covariance[bands, bands].mean().clamp(min=0)
-    least = floor(scene.sampling, seen.mean[bands].mean(), among)
+    least = scene.sampling.least(seen.mean[bands].mean(), among)
     gains = over(seen.std[bands], _pan_std(scene, seen))
-    return Proportional(scene.sampling, wavelet_levels(scene.ratio), gains, least)
+    return Proportional(scene.sampling, gains, least)
 
 
 def _pan_std(scene: Scene, seen: Statistics) -> Tensor:
-    if scene.sampling.convention == "toolbox":
-        return of_scene(scene, lambda scene, patch: toolbox.bicubic_lowpass(patch.pan, scene.ratio)).std[0]
-    return seen.std[-1]
+    if scene.sampling.fits_at_ms:
+        return seen.std[-1]
+    return of_scene(scene, lambda scene, patch: scene.sampling.low_at_fit(patch.pan, scene.gnyq)).std[0]

@@ -10,8 +10,7 @@ from torch import Tensor
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import mix
 from anypan.methods.classical.statistics import of_scene
-from anypan.metrics.resize import reduce_bicubic
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
 
@@ -51,8 +50,8 @@ def bdsd_pc(scene: Scene) -> Fuser:
 def one_scale_down(scene: Scene, patch: Patch) -> Tensor:
     """(2 B + 1, h, w): detail of the bands (B), the PAN at MS scale, the bands' low-pass (B) with the sign turned."""
     sampling, bands = scene.sampling, patch.lrms
-    if sampling.convention == "toolbox":
-        bands = reduce_bicubic(sampling.expand(bands), scene.ratio)
+    if not sampling.fits_at_ms:
+        bands = sampling.reduced(sampling.fit_grid(bands), scene.gnyq)
     low = sampling.lowpass(bands, scene.gnyq)
     return torch.cat([bands - low, sampling.degrade(patch.pan, (scene.gnyq_pan,)), -low])
 

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from anypan.methods.base import Fuser
-from anypan.methods.classical import toolbox
-from anypan.methods.classical.injection import floor, mix, per_band
-from anypan.methods.classical.statistics import Statistics, bands_and_pan, of_scene, over
-from anypan.optics.mtf import Sampling
+from anypan.methods.classical.injection import mix, per_band
+from anypan.methods.classical.statistics import Statistics, of_scene, over
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
 HAZE = {"blue": 0.95, "green": 0.45, "red": 0.40, "nir": 0.05}  # of the first percentile
@@ -86,15 +85,14 @@ def contrast(scene: Scene, seen: Statistics, weights: Tensor, haze: Tensor, dark
     mean = weights @ seen.mean[:-1]
     variance = (weights @ seen.covariance[:-1, :-1] @ weights).clamp(min=0)
     slope = over(variance.sqrt(), seen.std[-1])
-    least = floor(scene.sampling, mean - weights @ haze, variance)
+    least = scene.sampling.least(mean - weights @ haze, variance)
     return Contrast(scene.sampling, weights, haze, slope, mean - slope * seen.mean[-1], least, darkest)
 
 
 def exp_and_low(scene: Scene, patch: Patch) -> Tensor:
     """(B + 1, ...): EXP and a low-pass of the PAN. On the MS grid, where EXP is the MS, it is bands_and_pan."""
-    if scene.sampling.convention == "toolbox":
-        return torch.cat([scene.sampling.expand(patch.lrms), toolbox.gaussian_lowpass(patch.pan, scene.ratio)])
-    return bands_and_pan(scene, patch)
+    sampling = scene.sampling
+    return torch.cat([sampling.fit_grid(patch.lrms), sampling.low_for_gains(patch.pan, scene.gnyq)])
 
 
 def haze(scene: Scene) -> Tensor:
@@ -102,9 +100,8 @@ def haze(scene: Scene) -> Tensor:
     factors = _haze_factors(scene)
     columns = []
     for patch in scene.blocks():
-        bands, mask = patch.lrms, patch.mask_lr
-        if scene.sampling.convention == "toolbox":
-            bands, mask = scene.sampling.expand(bands), patch.mask
+        bands = scene.sampling.fit_grid(patch.lrms)
+        mask = patch.mask_lr if scene.sampling.fits_at_ms else patch.mask
         columns.append(patch.core(bands)[:, patch.core(mask)])
     values = torch.cat(columns, 1).to(torch.float64).sort(1).values
     if not values.shape[1]:
@@ -116,7 +113,7 @@ def haze(scene: Scene) -> Tensor:
 
 def _haze_factors(scene: Scene) -> Tensor | None:
     names = tuple(name.lower() for name in scene.bands)
-    if scene.sampling.convention == "toolbox" and len(names) == len(HAZE):
+    if scene.sampling.bands_in_order and len(names) == len(HAZE):
         names = tuple(HAZE)
     if sorted(names) != sorted(HAZE):
         return None

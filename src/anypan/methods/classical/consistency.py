@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from anypan.methods.base import Fuser, Method
-from anypan.optics.mtf import Sampling
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
 
 

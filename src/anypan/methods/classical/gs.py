@@ -32,7 +32,7 @@ def gsa(scene: Scene) -> Fuser:
     bands and a constant, g_b = cov(I, EXP_b) / var(I). Aiazzi, Baronti and Selva, IEEE TGRS 45(10), 2007.
     """
     at_ms = of_scene(scene, bands_and_pan)
-    seen = of_scene(scene, exp_and_pan) if scene.sampling.convention == "toolbox" else at_ms
+    seen = at_ms if scene.sampling.fits_at_ms else of_scene(scene, exp_and_pan)
     bands = len(scene.bands)
     return substitution(scene, seen, at_ms.regress(bands, range(bands)), torch.ones((), dtype=torch.float64))
 

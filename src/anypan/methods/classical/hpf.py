@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from anypan.methods.base import Fuser
-from anypan.methods.classical.filters import box_mean
-from anypan.methods.classical.injection import floor, per_band
+from anypan.methods.classical.injection import per_band
 from anypan.methods.classical.statistics import exp_and_pan, of_scene, over
-from anypan.optics.mtf import Sampling
+from anypan.optics.filters import box_mean
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
 
 
@@ -72,4 +72,4 @@ def sfim(scene: Scene) -> Fuser:
     The box mean that divides is held at a tenth of the PAN's root mean square.
     """
     seen = of_scene(scene, exp_and_pan)
-    return Smoothing(scene.sampling, scene.ratio // 2, floor(scene.sampling, seen.mean[-1], seen.variance[-1]))
+    return Smoothing(scene.sampling, scene.ratio // 2, scene.sampling.least(seen.mean[-1], seen.variance[-1]))

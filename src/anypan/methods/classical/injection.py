@@ -12,16 +12,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser
 from anypan.methods.classical.statistics import degrade_pan, shared_gains
-from anypan.optics.mtf import Sampling
-
-FLOOR = 0.1  # of a denominator's root mean square: what is smaller is held there
-
-
-def floor(sampling: Sampling, mean: Tensor, variance: Tensor) -> Tensor:
-    """The least denominator of a modulation: a tenth of its root mean square; none in the ``toolbox`` convention."""
-    if sampling.convention == "toolbox":
-        return torch.full_like(mean, -torch.inf)
-    return FLOOR * (mean**2 + variance).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+from anypan.optics.sampling import Sampling
 
 
 def per_band(coefficients: Tensor, image: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from torch import Tensor
 
 from anypan.methods.base import Fuser
-from anypan.methods.classical import toolbox
 from anypan.methods.classical.injection import Pyramid
 from anypan.methods.classical.statistics import Statistics, exp_low_and_pan, of_scene, over
 from anypan.pair.scene import Scene
@@ -50,10 +49,10 @@ def groups(scene: Scene) -> tuple[slice, slice]:
 def contrast_gains(scene: Scene, seen: Statistics) -> Tensor:
     """(B,): std(EXP_b) / std(PAN_LP_b); the toolbox takes one low-pass, of gain .30, for all bands."""
     exp, low = groups(scene)
-    if scene.sampling.convention == "toolbox":
-        one = of_scene(scene, lambda scene, patch: toolbox.gaussian_lowpass(patch.pan, scene.ratio))
-        return over(seen.std[exp], one.std)
-    return over(seen.std[exp], seen.std[low])
+    if scene.sampling.fits_at_ms:
+        return over(seen.std[exp], seen.std[low])
+    one = of_scene(scene, lambda scene, patch: scene.sampling.low_for_gains(patch.pan, scene.gnyq))
+    return over(seen.std[exp], one.std)
 
 
 def regression_gains(scene: Scene, seen: Statistics) -> Tensor:

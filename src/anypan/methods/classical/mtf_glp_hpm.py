@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from anypan.methods.base import Fuser
-from anypan.methods.classical.injection import Modulation, floor
+from anypan.methods.classical.injection import Modulation
 from anypan.methods.classical.mtf_glp import contrast_gains, groups, regression_gains
 from anypan.methods.classical.statistics import Statistics, exp_low_and_pan, of_scene
 from anypan.pair.scene import Scene
@@ -47,5 +47,5 @@ def modulation(scene: Scene, seen: Statistics, gains: Tensor, passed: Tensor) ->
     exp, _ = groups(scene)
     mean, variance = seen.mean[exp], seen.variance[exp]
     offset = mean - gains * seen.mean[-1]
-    least = floor(scene.sampling, mean, variance)
+    least = scene.sampling.least(mean, variance)
     return Modulation(scene.sampling, scene.gnyq, gains, offset, offset * passed, least)

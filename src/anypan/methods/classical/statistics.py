@@ -1,7 +1,7 @@
 """What the classical methods learn from a scene: means and covariances of the bands and the PAN, in float64.
 
-In the ``physical`` convention everything is looked at on the MS grid, where EXP is the MS itself. In the ``toolbox``
-convention it is looked at on the PAN grid, as the reference toolbox does.
+The scene's convention says on which grid: the MS grid, where EXP is the MS itself, or the PAN grid, as the reference
+toolbox has it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anypan.methods.classical import toolbox
-from anypan.optics.mtf import Sampling
-from anypan.optics.normalise import pan_at_ms_scale
+from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
 FLAT = 1e-5  # of the mean: a smaller standard deviation is rounding, not contrast
@@ -81,31 +79,23 @@ def of_scene(scene: Scene, look: Callable[[Scene, Patch], Tensor]) -> Statistics
 
 def bands_and_pan(scene: Scene, patch: Patch) -> Tensor:
     """(B + 1, h, w): the bands and the PAN as the MS instrument would see it. For weights of the bands."""
-    if scene.sampling.convention == "toolbox":
-        half = scene.ratio // 2
-        low = toolbox.wavelet_lowpass(patch.pan, scene.ratio)[..., half :: scene.ratio, half :: scene.ratio]
-    else:
-        low = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)
-    return torch.cat([patch.lrms, low])
+    return torch.cat([patch.lrms, scene.sampling.pan_at_ms(patch.pan, scene.gnyq)])
 
 
 def exp_and_pan(scene: Scene, patch: Patch) -> Tensor:
     """(B + 1, ...): EXP and the PAN. For gains. On the MS grid, where EXP is the MS, it is bands_and_pan."""
-    if scene.sampling.convention == "toolbox":
-        return torch.cat([scene.sampling.expand(patch.lrms), patch.pan])
-    return bands_and_pan(scene, patch)
+    sampling = scene.sampling
+    return torch.cat([sampling.fit_grid(patch.lrms), sampling.pan_for_gains(patch.pan, scene.gnyq)])
 
 
 def exp_low_and_pan(scene: Scene, patch: Patch) -> Tensor:
     """(2 B + 1, ...): EXP (B), PAN_LP as the MTF of each band gives it (B) and the PAN. For gains over PAN_LP.
 
-    On the MS grid the last is collect(PAN): its covariance with the MS is that of PAN and EXP.
+    On the MS grid the last is fit_pan(PAN): its covariance with the MS is that of PAN and EXP.
     """
     sampling = scene.sampling
     low = degrade_pan(sampling, patch.pan, scene.gnyq)
-    if sampling.convention == "toolbox":
-        return torch.cat([sampling.expand(patch.lrms), sampling.expand(low), patch.pan])
-    return torch.cat([patch.lrms, low, sampling.collect(patch.pan)])
+    return torch.cat([sampling.fit_grid(patch.lrms), sampling.fit_grid(low), sampling.fit_pan(patch.pan)])
 
 
 def degrade_pan(sampling: Sampling, pan: Tensor, gnyq: Sequence[float]) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from anypan.geometry.window import extended
 
-_SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+SPLINE = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
 
 
 def separable(image: Tensor, taps: Sequence[float], dilation: int = 1) -> Tensor:
@@ -40,5 +40,5 @@ def wavelet_levels(ratio: int) -> int:
 def a_trous(image: Tensor, levels: int) -> Tensor:
     """Low-pass of the a trous wavelet with the cubic B-spline, taps 2^level apart (Starck and Murtagh)."""
     for level in range(levels):
-        image = separable(image, _SPLINE, 2**level)
+        image = separable(image, SPLINE, 2**level)
     return image
