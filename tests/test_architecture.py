@@ -1,6 +1,7 @@
 """The shape of the house: layers, who may import what, sizes, names. Read from the source, nothing is run."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,21 @@ def test_nothing_is_left_open() -> None:
     for file in FILES:
         words = set(file.read_text(encoding="utf-8").lower().replace("(", " ").replace(":", " ").split())
         offenders += [f"{name_of(file)}: {word}" for word in sorted(words & set(UNFINISHED))]
+    assert not offenders
+
+
+GONE = {
+    r"""(convention|sampling\.name|mode) [!=]= ["'](physical|toolbox)""": "ask the convention itself (optics/sampling.py)",
+    r"getattr\((self\.|draw\.)?settings|EFFECTS\[[^]]*\]\.share": "an effect holds its settings (simulate/effects)",
+}
+"""Patterns of what was ended -> what there is instead."""
+
+
+def test_what_was_ended_does_not_come_back() -> None:
+    offenders = []
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        offenders += [f"{name_of(file)}: {m[0]}: {why}" for gone, why in GONE.items() for m in re.finditer(gone, text)]
     assert not offenders
 
 
