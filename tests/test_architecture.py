@@ -182,7 +182,7 @@ def test_nothing_is_left_open() -> None:
 
 GONE = {
     r"""(convention|sampling\.name|mode) [!=]= ["'](physical|toolbox)""": "ask the convention (optics/sampling.py)",
-    r"getattr\((self\.|draw\.)?settings|EFFECTS\[[^]]*\]\.share": "an effect holds its settings (simulate/effects)",
+    r"getattr\((self|draw)\.settings|EFFECTS\[[^]]*\]\.share": "an effect holds its settings (simulate/effects)",
 }
 """Patterns of what was ended -> what there is instead."""
 

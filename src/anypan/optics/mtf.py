@@ -81,6 +81,7 @@ def expanded_axis(lrms: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
 
 
 def collected_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor:
+    """Transpose of expanded_axis(), over ``ratio``: (..., H, W) along one axis, -2 or -1, ``ratio`` times as short."""
     taps: dict[int, float] = {}
     for p in range(ratio):
         position = (p - (ratio - 1) / 2 - phase) / ratio
