@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test quick check bench study study-smoke format clean
+.PHONY: help demo test quick check docs bench study study-smoke format clean
 
 help:
 	@echo "make demo    install into .venv, render a scene, fuse it, write demo/report.html"
 	@echo "make test    run the tests, as many side by side as there are cores; make quick: without those over 2 s"
 	@echo "make check   formatting, lint, types, and that the tables in the docs are up to date"
+	@echo "make docs    build the site into site/; open site/index.html"
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
 	@echo "make format  put the code into the form that make check wants"
@@ -34,12 +35,16 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python runs/docs.py --check
+	$(BIN)/python runs/concepts.py --check
 	$(BIN)/python runs/paper/page.py --check
 	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/pretrain/realism.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(INSTALLED)
 	@mkdir -p work
@@ -59,4 +64,4 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv demo dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo dist site .pytest_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anypan.api import fit, fuse, plan
     from anypan.fusing import fuse_scene
+    from anypan.judging.show import show
     from anypan.pair.align import open_pair
     from anypan.pair.scene import Scene
     from anypan.runtime.errors import UserError
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "open_pair",
     "plan",
+    "show",
 ]
 
 _HOMES = {
@@ -41,6 +43,7 @@ _HOMES = {
     "load": ("anypan.weights", "load"),
     "open_pair": ("anypan.pair.align", "open_pair"),
     "plan": ("anypan.api", "plan"),
+    "show": ("anypan.judging.show", "show"),
 }
 
 

@@ -161,8 +161,8 @@ def page(
     with raster.environment(), open_pair(pan, ms, **opening) as pair:
         scene, corner = _centre(*covered(pair))
         images = {name: fuse_scene(scene, METHODS[name](scene)) for name in ("EXP", COMPANION)}
-        images[done.method] = _read(done.output, corner, images["EXP"])
-        truth = None if reference is None else _read(reference, corner, images["EXP"])
+        images[done.method] = read_window(done.output, corner, images["EXP"])
+        truth = None if reference is None else read_window(reference, corner, images["EXP"])
         scores = {name: judge(image, scene, _named("fr")) for name, image in images.items()}
         tables = {WITHOUT: scores}
         if truth is not None:
@@ -170,7 +170,7 @@ def page(
             tables = {WITH: {name: judge(image, against, _named("rr")) for name, image in images.items()}, **tables}
         seen = look(scene, scene.whole().pan[0], images, truth)
         if done.uncertainty:
-            widths = _read(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
+            widths = read_window(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
             seen = replace(seen, layers={**seen.layers, HALFWIDTHS: Layer(widths.numpy(), "own")})
         every = {name: {**tables.get(WITH, {}).get(name, {}), **values} for name, values in scores.items()}
         said = findings(done, every, COMPANION, float(scene.whole().mask.float().mean()))
@@ -196,7 +196,8 @@ def _centre(scene: Scene, corner: tuple[int, int]) -> tuple[Scene, tuple[int, in
     return window, (corner[0] + ratio * start[0], corner[1] + ratio * start[1])
 
 
-def _read(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
+def read_window(path: File, corner: tuple[int, int], exp: Tensor) -> Tensor:
+    """The window at ``corner`` (row, column) of a fused file, (B, H, W) as ``exp``, which fills what is invalid."""
     opened = raster.open_raster([str(path)])
     try:
         image, valid = opened.read(*corner, *exp.shape[-2:])

@@ -12,6 +12,7 @@ from anypan.report.pictures import Layers
 from anypan.report.rows import Metrics
 
 BUDGET = 7_400_000  # bytes of pictures and spectra: the page stays below 8 MB
+SMALL = 3_000_000  # the same, in a notebook
 LEAD = "<p>Left what came in, right the fused image. Drag the line; choose other layers above it.</p>"
 HELP = """<details class=help><summary>What am I looking at?</summary><p>A satellite delivers a sharp grey image (PAN)
 and a coarse colour image (MS). Fusion gives the colours the detail of the grey one. EXP is the MS interpolated to the
@@ -50,6 +51,12 @@ def fusion_page(
         ("facts", "What was done", [facts_table(facts)]),
     ]
     return page.save(Path(out_html), "Fusion report", LEAD, parts, "one")
+
+
+def swipe_page(layers: Layers | Look, focus: str) -> str:
+    """A page with the viewer alone, as HTML: EXP against the layer ``focus``."""
+    seen, _ = viewer.scene("Fusion", viewer.render(layers), (viewer.STRETCH_LAYER, focus), SMALL)
+    return page.text("Fused image", "", [("look", "Look", [seen])], "one")
 
 
 def facts_table(facts: Mapping[str, object]) -> str:

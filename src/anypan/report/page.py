@@ -37,6 +37,11 @@ def save(
     return path
 
 
+def text(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]]], kind: str = "many") -> str:
+    """The page that ``save`` would write."""
+    return "".join(_page(_head(title, lead, kind), sections))
+
+
 @contextmanager
 def reporting(path: Path) -> Iterator[None]:
     """Turn a failure of the disk into words; failures elsewhere, as in reading a picture, pass through."""
