@@ -56,7 +56,7 @@ def _detail(method: str, scores: Scores) -> Iterator[Finding]:
     shares = [scores.get(method, {}).get(name, math.nan) for name in (LOW, HIGH)]
     if not all(map(math.isfinite, shares)):
         return
-    light = max(map(_light_of, shares), key=ORDER.index)
+    light: Light = max((_light_of(share) for share in shares), key=lambda one: ORDER.index(one))
     worst = max(shares, key=lambda share: abs(math.log(max(share, 1e-3))))
     means = "as sharp as the PAN" if light == "green" else "softer than the PAN" if worst < 1 else "harder than the PAN"
     said = f"{shares[0]:.0%} of the PAN's weak detail and {shares[1]:.0%} of its strong detail arrive: {means}."
