@@ -23,7 +23,7 @@ LAYERS = (
     {"api", "report"},
     {"train"},
     {"judging"},
-    {"batch"},
+    {"batch", "xarray"},
     {"cli"},
     {"__init__", "__main__"},
 )
@@ -44,6 +44,7 @@ WITHOUT_TORCH = (
     "report/",
 )
 ONLY_IN = {"rasterio": {"raster"}, "click": {"cli"}, "rich": {"cli"}}
+ONLY_IN |= {"xarray": {"xarray"}, "dask": {"xarray"}, "distributed": {"batch"}, "pystac": {"batch"}}  # extras
 SILENT_YET = ("simulate/", "train/", "optics/normalise.py")  # rooms with public methods that say nothing yet
 NEVER = {"pickle", "scipy", "matplotlib"}
 UNFINISHED = ("todo", "fixme", "xxx", "notimplementederror", "placeholder", "dummy")

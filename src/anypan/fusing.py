@@ -42,14 +42,19 @@ def fused_tiles(
     tiles = list(scene.tiles(size, halfwidths.halo(fuser) if halfwidths else fuser.halo))
     tiles = tiles[len(tiles) * share[0] // share[1] : len(tiles) * (share[0] + 1) // share[1]]
     for done, tile in enumerate(tiles, 1):
-        patch = scene.read(tile)
-        pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)
-        with torch.inference_mode():
-            images = [fuser(pan, lrms)]
-            images += [halfwidths(pan, lrms, images[0])] if halfwidths else []
-        yield tile, [patch.core(image).cpu() for image in images], patch.core(patch.mask)
+        yield fused_tile(scene, fuser, tile, halfwidths)
         if progress:
             progress(done, len(tiles))
+
+
+def fused_tile(scene: Scene, fuser: Fuser, tile: Tile, halfwidths: Halfwidths | None = None) -> Fused:
+    """One of the tiles that ``fused_tiles`` gives."""
+    patch = scene.read(tile)
+    pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)
+    with torch.inference_mode():
+        images = [fuser(pan, lrms)]
+        images += [halfwidths(pan, lrms, images[0])] if halfwidths else []
+    return tile, [patch.core(image).cpu() for image in images], patch.core(patch.mask)
 
 
 def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str = "cpu") -> Tensor:

@@ -128,7 +128,12 @@ def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
     of_pan, of_ms = o.rules
     pan_raster = raster.open_raster([str(pan)], o.allow_vrt, o.allow_remote, of_pan)
     ms_raster = raster.open_raster([str(path) for path in paths], o.allow_vrt, o.allow_remote, of_ms)
-    return _pair(pan_raster, ms_raster, o.bands, o.sensor, o.register)
+    return pair_of_rasters(pan_raster, ms_raster, o)
+
+
+def pair_of_rasters(pan: Raster, ms: Raster, opening: Opening) -> Pair:
+    """An aligned pair of open rasters. Raises UserError for what cannot be a pair."""
+    return _pair(pan, ms, opening.bands, opening.sensor, opening.register)
 
 
 def pair_of_arrays(

@@ -3,6 +3,7 @@
 from anypan.raster.array import write_array, write_plain
 from anypan.raster.claim import sweep
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
+from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
@@ -13,6 +14,7 @@ from anypan.raster.write import Canvas, Writer, check_creation, check_output
 
 __all__ = [
     "CACHE",
+    "ArrayFile",
     "Canvas",
     "Format",
     "Raster",
@@ -26,6 +28,7 @@ __all__ = [
     "halfwidths_of",
     "in_crs_of",
     "in_memory",
+    "of_array",
     "open_raster",
     "plane_in",
     "resampled",
