@@ -17,7 +17,7 @@ DEEPEST = 32  # catalogues within catalogues
 
 def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
     """The items of a catalogue, a collection, an item collection, or one item. UserError if it is none of these."""
-    pystac = _pystac()
+    pystac = library()
     io, here = _reader(pystac, allow_remote), str(path.absolute())
     try:
         read = io.read_json(here)
@@ -35,7 +35,7 @@ def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
 
 def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) -> Iterator[Job | Fault]:
     """Depth first; a link that leads nowhere is a fault, and the rest goes on."""
-    if isinstance(node, _pystac().Item):
+    if isinstance(node, library().Item):
         yield _job(node, allow_remote)
         return
     for link in (each for each in node.links if each.rel in ("item", "child")):
@@ -65,7 +65,8 @@ def _job(item: Any, allow_remote: bool) -> Job | Fault:
     away = next((href for href in hrefs if "://" in href or href.startswith("/vsi")), None)
     if away and not allow_remote:
         return Fault(item.id, f"{where} is at {away}: copy it here, or pass --allow-remote.")
-    return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where)
+    when = item.datetime or item.common_metadata.start_datetime
+    return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where, when.isoformat() if when else None)
 
 
 def _of_kind(item: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> list[Any]:
@@ -90,11 +91,12 @@ def _said(problem: Exception) -> str:
     return (str(problem).splitlines() or [type(problem).__name__])[0][:200]
 
 
-def _pystac() -> Any:
+def library() -> Any:
+    """pystac. UserError if it is not installed."""
     try:
         import pystac
     except ImportError as error:
-        raise UserError("STAC catalogues need pystac: pip install 'anypan[stac]'.") from error
+        raise UserError("STAC needs pystac: pip install 'anypan[stac]'.") from error
     return pystac
 
 

@@ -14,7 +14,7 @@ from typing import Any
 class Job:
     """A scene: the ``name`` of its output, its files, and ``options`` of fuse() that hold for it alone.
 
-    ``where`` says where in the manifest it stands.
+    ``where`` says where in the manifest it stands, ``acquired`` when it was acquired, if that is told.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Job:
     ms: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     where: str = ""
+    acquired: str | None = None
 
     def key(self, method: str, options: Mapping[str, Any]) -> str:
         """What its result depends on, as one word: files (size and time of change), options and the method."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from anypan.batch.jobs import Fault, Job
 from anypan.runtime.errors import UserError
 
-COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata")
+COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
 _PLAIN = re.compile(r"[^\s./\\][^/\\\0]*")
 _RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
@@ -105,7 +105,8 @@ def _job(path: Path, line: int, row: dict[str, str | None]) -> Job | Fault:
         options = _options(told)
     except ValueError as problem:
         return Fault(name, f"{where}: {problem}.")
-    return Job(name, _beside(path, told["pan"]), tuple(_beside(path, each) for each in files), options, where)
+    pan, *ms = (_beside(path, each) for each in (told["pan"], *files))
+    return Job(name, pan, tuple(ms), options, where, told.get("datetime"))
 
 
 def _options(told: dict[str, str]) -> dict[str, object]:

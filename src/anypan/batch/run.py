@@ -32,8 +32,8 @@ class Settings:
 
     ``jobs`` processes of this machine, or the workers of the Dask ``scheduler``, each with ``threads``, on which the
     last digit of a network's output depends: it does not on the former. ``shares``: parts to cut each scene's tiles
-    into; unless given, as many as keep all workers busy. ``retry``: try failed scenes again. ``overwrite``: replace
-    files that another command or another plan has made.
+    into; unless given, as many as keep all workers busy. ``stac``: write an item beside each output. ``retry``: try
+    failed scenes again. ``overwrite``: replace files that another command or another plan has made.
     """
 
     method: str = "anypan-s"
@@ -42,6 +42,7 @@ class Settings:
     scheduler: str | None = None
     threads: int = 1
     shares: int | None = None
+    stac: bool = False
     retry: bool = False
     overwrite: bool = False
 
@@ -117,7 +118,7 @@ class _Batch:
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
         told = self._settings
-        return Unit(job, str(path), told.method, told.options, told.threads)
+        return Unit(job, str(path), told.method, told.options, told.threads, stac=told.stac)
 
     def work(self, left: Sequence[Unit]) -> Iterator[int]:
         """Do it, and count the scenes that are done."""

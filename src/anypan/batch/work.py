@@ -34,6 +34,7 @@ class Unit:
     shares: int = 1
     share: int | None = None
     folder: str = ""
+    stac: bool = False  # also write a STAC item beside the output
 
     def run(self) -> Row:
         """Do it: a row with ``reason`` if the scene cannot be fused. It never raises for what is wrong with a scene."""
@@ -55,13 +56,17 @@ class Unit:
     def _done(self) -> Row:
         from anypan.api import fuse
 
+        if self.stac:
+            _check_item(self.job.acquired)
         job, told = self.job, {**self.options, **self.job.options, "overwrite": True}
         if self.share is not None:
             self._make_share(told)
             return {}
-        if self.shares > 1:
-            return _told(self._joined(told))
-        return _told(fuse(job.pan, list(job.ms), self.out, self.method, **told))
+        joined = self.shares > 1
+        report = self._joined(told) if joined else fuse(job.pan, list(job.ms), self.out, self.method, **told)
+        if self.stac:
+            _write_item(report, job)
+        return _told(report)
 
     def _make_share(self, told: dict[str, Any]) -> None:
         """Write a share's tiles into a folder that has its name when it is complete."""
@@ -108,6 +113,18 @@ class Unit:
         from anypan.api import opened
 
         return opened(self.job.pan, list(self.job.ms), self.method, **told)
+
+
+def _check_item(when: str | None) -> None:
+    from anypan.batch.item import acquired
+
+    acquired(when)
+
+
+def _write_item(report: Any, job: Job) -> None:
+    from anypan.batch.item import about, write_item
+
+    write_item(report.output, job.acquired, about(report, (job.pan, *job.ms)))
 
 
 def _told(report: Any) -> Row:

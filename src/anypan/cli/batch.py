@@ -12,6 +12,7 @@ from anypan.cli.device import device_option
 from anypan.cli.fuse import creation_option, tile_option
 from anypan.cli.names import method_option
 from anypan.cli.opening import opening_options
+from anypan.cli.stac import STAC
 
 _OUT = "The folder of the outputs, of the ledger batch.jsonl and of the summary batch.html."
 _JOBS = "Scenes to fuse side by side.  [default: as many as cores and memory allow]"
@@ -22,6 +23,7 @@ _THREADS = "CPU threads of each scene; another number may change a network's las
 _SHARES = "Cut each scene's tiles into N shares that are fused side by side.  [default: as it keeps all busy]"
 _RETRY = "Try the scenes that failed again."
 _OVERWRITE = "Replace files in DIR that are not of this batch, or of other inputs or options."
+_HOW = ("method", "scheduler", "threads", "shares", "stac", "retry", "overwrite")
 _DEVICE = "cpu, cuda, cuda:1."
 
 
@@ -39,6 +41,7 @@ _DEVICE = "cpu, cuda, cuda:1."
 @click.option("--scheduler", metavar="ADDRESS", help=_SCHEDULER)
 @click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help=_THREADS)
 @click.option("--shares", type=click.IntRange(1, 4096), metavar="N", help=_SHARES)
+@click.option("--stac", is_flag=True, help=STAC)
 @click.option("--retry", is_flag=True, help=_RETRY)
 @click.option("--overwrite", is_flag=True, help=_OVERWRITE)
 @click.option("--json", "as_json", is_flag=True, help="Print how each scene stands as JSON.")
@@ -48,7 +51,7 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
     """Fuse the scenes of MANIFEST into DIR/NAME.tif. Run it again to go on: what is done is not done again.
 
     MANIFEST is a CSV file with the columns pan and ms (several files: a.tif;b.tif) and, if wanted, name, sensor, bands,
-    nodata, pan_nodata; or a folder of pairs (pan.tif and ms.tif in folders of their own, or NAME_pan.tif and
+    nodata, pan_nodata, datetime; or a folder of pairs (pan.tif and ms.tif in folders of their own, or NAME_pan.tif and
     NAME_ms.tif); or a STAC catalogue, collection or item. A scene that cannot be fused is listed with the reason, the
     rest goes on, and the exit code is 1.
 
@@ -62,7 +65,9 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
     from anypan.batch import Settings, read_manifest, run
     from anypan.batch.pools import jobs_here
 
-    how = {name: options.pop(name) for name in ("method", "scheduler", "threads", "shares", "retry", "overwrite")}
+    how = {
+        name: options.pop(name) for name in ("method", "scheduler", "threads", "shares", "stac", "retry", "overwrite")
+    }
     jobs = options.pop("jobs") or jobs_here()
     found = read_manifest(manifest, options["allow_remote"])
     settings = Settings(options=_told(options), jobs=jobs, **how)

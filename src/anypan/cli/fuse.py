@@ -13,6 +13,7 @@ from anypan.cli.console import note, print_json, progress
 from anypan.cli.device import working_options
 from anypan.cli.names import method_option
 from anypan.cli.opening import OPENING, opening_options
+from anypan.cli.stac import check_item, stac_options, write_item
 from anypan.runtime.errors import UserError
 
 
@@ -51,6 +52,7 @@ creation_option = click.option(
 @creation_option
 @click.option("--overwrite", is_flag=True, help=_OVERWRITE)
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
+@stac_options
 @click.option("--dry-run", is_flag=True, help=_DRY_RUN)
 @click.option("--json", "as_json", is_flag=True, help="Print the plan or what was done as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -71,6 +73,9 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     """
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
+    stac, acquired = options.pop("stac"), options.pop("acquired")
+    if stac:
+        check_item(out, acquired, options["overwrite"])
     if page:
         images = [name for name in (pan, *ms, out, options["uncertainty"]) if name]
         _check_page(page, images, options["overwrite"])
@@ -87,6 +92,8 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
         done = run(pan, ms, out, progress=step, **options)
     if page:
         _write_page(pan, ms, done, page, options)
+    if stac:
+        write_item(done, (pan, *ms), acquired)
     _tell(done, **show)
 
 

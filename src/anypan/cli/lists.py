@@ -12,8 +12,9 @@ _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @click.command(short_help="List the networks that ship with anypan.")
+@click.option("--stac", is_flag=True, help="As STAC items with the Machine Learning Model extension.")
 @_json
-def models(as_json: bool) -> None:
+def models(stac: bool, as_json: bool) -> None:
     """List the pretrained networks that ship with anypan.
 
     \b
@@ -23,6 +24,11 @@ def models(as_json: bool) -> None:
     """
     from anypan.weights import available
 
+    if stac:
+        from anypan.batch.item import model_items
+
+        print_json({"type": "FeatureCollection", "features": model_items()})
+        return
     cards = [asdict(card) for card in available()]
     if as_json:
         print_json(cards)

@@ -2,6 +2,7 @@
 
 from anypan.raster.array import write_array, write_plain
 from anypan.raster.claim import sweep
+from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
@@ -16,6 +17,7 @@ __all__ = [
     "CACHE",
     "ArrayFile",
     "Canvas",
+    "Footprint",
     "Format",
     "Raster",
     "Rules",
@@ -24,6 +26,7 @@ __all__ = [
     "check_output",
     "environment",
     "filled_as",
+    "footprint",
     "format_of",
     "halfwidths_of",
     "in_crs_of",

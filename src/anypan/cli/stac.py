@@ -1,0 +1,42 @@
+"""--stac: a STAC item beside an output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from anypan.runtime.errors import UserError
+
+STAC = "Also write a STAC item beside the output, with the ending .json."
+_DATETIME = "With --stac: when the images were acquired, as 2024-05-01T10:30:00Z."
+
+
+def stac_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --stac and --datetime."""
+    for option in (
+        click.option("--datetime", "acquired", metavar="TIME", help=_DATETIME),
+        click.option("--stac", is_flag=True, help=STAC),
+    ):
+        command = option(command)
+    return command
+
+
+def check_item(out: str, when: str | None, overwrite: bool) -> None:
+    """UserError, before the work, for an item that could not be written after it."""
+    from anypan.batch.catalogue import library
+    from anypan.batch.item import acquired, item_path
+
+    library()
+    acquired(when)
+    if os.path.exists(item_path(out)) and not overwrite:
+        raise UserError(f"The item {item_path(out)} exists already: name another output, or pass --overwrite.")
+
+
+def write_item(done: Any, inputs: Sequence[str], when: str | None) -> None:
+    """The item of a finished fusion."""
+    from anypan.batch.item import about, write_item
+
+    write_item(done.output, when, about(done, inputs))

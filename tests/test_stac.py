@@ -1,0 +1,117 @@
+"""STAC items of outputs and of networks, read back by pystac and held against the files."""
+
+import hashlib
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pairs
+import pystac
+import pytest
+import rasterio
+from affine import Affine
+from click.testing import CliRunner, Result
+from pystac.extensions.file import FileExtension
+from pystac.extensions.mlm import MLMExtension
+from pystac.extensions.projection import ProjectionExtension
+
+from anypan.cli import cli
+from anypan.weights import FOLDER, available
+
+WHEN = "2024-05-01T10:30:00Z"
+PLACE = Affine(0.00001, 0, 15.0, 0, -0.00001, 36.0)
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, list(map(str, arguments)))
+
+
+def fused(folder: Path, *options: object) -> Result:
+    pan, ms = pairs.landscape(64, 64)
+    pan_file, ms_file = pairs.write_pair(folder, pan.astype("uint16"), ms.astype("uint16"), nodata=0)
+    with rasterio.open(ms_file, "r+") as file:
+        file.descriptions = ("Blue", "green", "swir")
+    return command("fuse", pan_file, ms_file, folder / "fused.tif", *options)
+
+
+def test_an_item_says_what_the_file_says(tmp_path: Path) -> None:
+    assert fused(tmp_path, "--stac", "--datetime", WHEN).exit_code == 0
+    item = pystac.Item.from_file(str(tmp_path / "fused.json"))
+    out = tmp_path / "fused.tif"
+    placed = ProjectionExtension.ext(item)
+    with rasterio.open(out) as file:
+        assert placed.code == "EPSG:32633" == file.crs.to_string()
+        assert placed.shape == list(file.shape) and placed.transform == list(file.transform)[:6]
+    asset = item.assets["data"]
+    told = FileExtension.ext(asset)
+    assert told.size == out.stat().st_size
+    assert told.checksum == "1220" + hashlib.sha256(out.read_bytes()).hexdigest()
+    assert Path(str(asset.get_absolute_href())) == out
+    common = [band.get("eo:common_name") for band in asset.extra_fields["bands"]]
+    assert common == ["blue", "green", None] and asset.extra_fields["nodata"] == 0
+    assert item.datetime is not None and item.datetime.isoformat() == "2024-05-01T10:30:00+00:00"
+
+
+def test_an_item_says_how_the_file_was_made(tmp_path: Path) -> None:
+    assert fused(tmp_path, "--stac", "--datetime", WHEN).exit_code == 0
+    item = json.loads((tmp_path / "fused.json").read_text())
+    names = [url.split("/")[3] for url in item["stac_extensions"]]
+    assert {"processing", "projection", "file"} <= set(names)
+    assert item["properties"]["processing:software"].keys() == {"anypan"}
+    (card,) = (card for card in available() if card.name == "anypan-s")
+    line = item["properties"]["processing:lineage"]
+    assert all(word in line for word in ("pan.tif", "ms.tif", "anypan-s", "ratio 4", card.sha256))
+
+
+def test_the_outline_is_the_grid_in_longitudes_and_latitudes(tmp_path: Path) -> None:
+    pan, ms = pairs.landscape(64, 64)
+    pan_file = pairs.write(tmp_path / "pan.tif", pan, PLACE, crs="EPSG:4326")
+    ms_file = pairs.write(tmp_path / "ms.tif", ms, PLACE * Affine.scale(4), crs="EPSG:4326")
+    out = tmp_path / "fused.tif"
+    assert command("fuse", pan_file, ms_file, out, "-m", "exp", "--stac", "--datetime", "2024-05-01").exit_code == 0
+    item = pystac.Item.from_file(str(tmp_path / "fused.json"))
+    assert item.bbox == pytest.approx([15.0, 35.99936, 15.00064, 36.0], abs=1e-7)
+    ring = item.geometry["coordinates"][0] if item.geometry else []
+    area = sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)) / 2
+    assert ring[0] == ring[-1] and area == pytest.approx(0.00064**2, rel=1e-3)  # counterclockwise
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--stac"], "--datetime"),
+        (["--stac", "--datetime", "yesterday"], "no date"),
+        (["--stac", "--datetime", WHEN], "exists already"),
+    ],
+)
+def test_an_item_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, options: list[str], words: str) -> None:
+    (tmp_path / "fused.json").write_text("mine")
+    result = fused(tmp_path, *options)
+    assert result.exit_code == 2 and words in result.stderr
+    assert not (tmp_path / "fused.tif").exists() and (tmp_path / "fused.json").read_text() == "mine"
+
+
+def test_items_of_a_batch_take_the_times_of_its_manifest(tmp_path: Path) -> None:
+    fused(tmp_path, "-m", "exp")
+    rows = ["name,pan,ms,datetime", f"one,pan.tif,ms.tif,{WHEN}", "two,pan.tif,ms.tif,"]
+    (tmp_path / "scenes.csv").write_text("\n".join(rows))
+    result = command("batch", tmp_path / "scenes.csv", "-o", tmp_path / "out", "-m", "exp", "--jobs", 1, "--stac")
+    assert result.exit_code == 1 and "two: A STAC item needs the time" in result.stderr
+    assert {file.name for file in (tmp_path / "out").glob("*.[jt][si][of]*")} >= {"one.tif", "one.json"}
+    assert not (tmp_path / "out" / "two.tif").exists()
+    item = pystac.Item.from_file(str(tmp_path / "out" / "one.json"))
+    assert item.datetime is not None and item.datetime.year == 2024
+
+
+def test_networks_are_described_by_the_model_extension() -> None:
+    told: dict[str, Any] = json.loads(command("models", "--stac").stdout)
+    items = [pystac.Item.from_dict(each) for each in told["features"]]
+    assert [item.id for item in items] == [card.name for card in available()]
+    for item, card in zip(items, available(), strict=True):
+        model = MLMExtension.ext(item)
+        assert (model.mlm_name, model.total_parameters, model.framework) == (card.name, card.parameters, "pytorch")
+        assert [given.name for given in model.input] == ["pan", "lrms"]
+        asset = item.assets["weights"]
+        assert asset.extra_fields["file:size"] == (FOLDER / f"{card.name}.safetensors").stat().st_size
+        assert asset.extra_fields["file:checksum"] == "1220" + card.sha256
