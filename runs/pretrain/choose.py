@@ -1,6 +1,6 @@
 """Choose among weights without a look at any scene: simulated pairs that mimic each sensor, reduced and real apart.
 
-python runs/pretrain/choose.py runs/pretrain/anypan-s.toml anypan-s OTHER.safetensors ... [--batches 3] [--sensors WV3 ..]
+python runs/pretrain/choose.py runs/pretrain/anypan-s.toml anypan-s OTHER.safetensors ... [--batches 3]
 
 A sensor is its file: ratio, number of bands, MTF gains give or take 15 %, bits. The rest is the recipe's. A figure is
 the error of standardised bands on pairs from held-out images over that of the same network untrained. Chosen are the
