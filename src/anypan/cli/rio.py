@@ -1,0 +1,29 @@
+"""``rio anypan``: anypan fuse as a plug-in of rasterio's command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from anypan.cli.fuse import fuse
+from anypan.runtime.errors import UserError
+
+
+def _fused(**options: Any) -> Any:
+    """Fuse; a user's mistake becomes what rio knows how to show: one sentence and exit code 2."""
+    try:
+        return click.get_current_context().invoke(fuse, **options)
+    except UserError as error:
+        problem = click.ClickException(str(error))
+        problem.exit_code = 2
+        raise problem from error
+
+
+anypan = click.Command(
+    "anypan",
+    callback=_fused,
+    params=fuse.params,
+    help=(fuse.help or "").replace("anypan fuse", "rio anypan"),
+    short_help="Sharpen an MS image with a PAN image.",
+)
