@@ -44,7 +44,13 @@ WITHOUT_TORCH = (
     "report/",
 )
 ONLY_IN = {"rasterio": {"raster"}, "click": {"cli"}, "rich": {"cli"}}
-ONLY_IN |= {"xarray": {"xarray"}, "dask": {"xarray"}, "distributed": {"batch"}, "pystac": {"batch"}}  # extras
+ONLY_IN |= {
+    "xarray": {"xarray"},
+    "dask": {"xarray"},
+    "distributed": {"batch"},
+    "pystac": {"batch"},
+    "huggingface_hub": {"weights"},
+}
 SILENT_YET = ("simulate/", "train/", "optics/normalise.py")  # rooms with public methods that say nothing yet
 NEVER = {"pickle", "scipy", "matplotlib"}
 UNFINISHED = ("todo", "fixme", "xxx", "notimplementederror", "placeholder", "dummy")

@@ -9,7 +9,20 @@ from typing import Any, NoReturn
 import click
 
 from anypan import __version__
-from anypan.cli import adapt, batch, benchmark, compare, demo, fuse, generalise, judge, lists, pretrain, simulate
+from anypan.cli import (
+    adapt,
+    batch,
+    benchmark,
+    compare,
+    demo,
+    export,
+    fuse,
+    generalise,
+    judge,
+    lists,
+    pretrain,
+    simulate,
+)
 from anypan.runtime.errors import UserError
 
 EXIT_USER, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 130, 143
@@ -72,7 +85,15 @@ for _verb in (fuse.fuse, batch.batch, adapt.adapt, judge.assess, benchmark.bench
     cli.add_command(_verb)
 for _verb in (compare.compare, judge.report):
     cli.add_command(_verb)
-for _verb in (lists.models, lists.methods, lists.sensors, pretrain.pretrain, simulate.simulate, demo.demo):
+for _verb in (
+    lists.models,
+    lists.methods,
+    lists.sensors,
+    export.export,
+    pretrain.pretrain,
+    simulate.simulate,
+    demo.demo,
+):
     cli.add_command(_verb)
 
 

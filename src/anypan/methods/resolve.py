@@ -17,6 +17,7 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.weights import SUFFIX, available, stored
+from anypan.weights.hub import PREFIX, fetched
 
 BEST = "+"  # how the name of the mean over the 8 ways ends
 ALIASES = {"MTF-GLP-FS+C": "MTF-GLP-FS + consistency"}  # names without spaces, for those that have some
@@ -91,12 +92,16 @@ def _key(name: str) -> str:
 
 
 def resolve(name: str | PathLike[str], others: str = "a .safetensors file") -> MethodRef:
-    """The method called ``name``: of METHODS, however spelt, or a weight file by its path; a network's may end in +.
+    """The method called ``name``: of METHODS, however spelt, a weight file by its path, or ``hf:owner/name@commit``.
+
+    A network's name may end in +.
 
     UserError if there is none; it lists the names, and ``others`` that could be given.
     """
     text = spelt(os.fspath(name))
     plain = text.removesuffix(BEST)
+    if plain.startswith(PREFIX):
+        return MethodRef(text, str(fetched(plain)), plain != text)
     if plain in {card.name for card in available()} or plain.endswith(SUFFIX):
         return MethodRef(text, plain, plain != text)
     if text not in METHODS:

@@ -98,22 +98,30 @@ class Stored:
 
 
 def stored(name_or_path: str | Path) -> Stored:
-    """Read weights of the package by their name, or a weight file by its path; the former's sha256 is checked."""
+    """Read weights of the package by their name, a weight file by its path, or ``hf:owner/name@commit`` from the Hub.
+
+    The sha256 of the first and the last is checked.
+    """
     cards = {card.name: card for card in available()}
     if str(name_or_path) in cards:
         card = cards[str(name_or_path)]
         return _read(FOLDER / f"{card.name}{SUFFIX}", card.name, card.sha256)
+    if str(name_or_path).startswith("hf:"):
+        from anypan.weights.hub import fetched
+
+        return _read(fetched(str(name_or_path)), str(name_or_path))
     if not str(name_or_path).endswith(SUFFIX):
         raise UserError(
-            f"There are no weights named '{name_or_path}': choose {', '.join(cards)} or a .safetensors file."
+            f"There are no weights named '{name_or_path}': choose {', '.join(cards)}, a .safetensors file, "
+            "or hf:owner/name@commit."
         )
     return _read(Path(name_or_path), Path(name_or_path).name)
 
 
 def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:
-    """A network ready to fuse, by the name of weights in the package or by the path of a weight file.
+    """A network ready to fuse: weights of the package by name, a weight file by path, or ``hf:owner/name@commit``.
 
-    The sha256 of packaged weights is checked; every tensor must be there and fit.
+    The sha256 of packaged weights and of those on the Hub is checked; every tensor must be there and fit.
     """
     return stored(name_or_path).network().to(device).eval()
 
