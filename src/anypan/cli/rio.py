@@ -10,14 +10,18 @@ from anypan.cli.fuse import fuse
 from anypan.runtime.errors import UserError
 
 
+class Mistake(click.ClickException):
+    """A user's mistake."""
+
+    exit_code = 2
+
+
 def _fused(**options: Any) -> Any:
     """Fuse; a user's mistake becomes what rio knows how to show: one sentence and exit code 2."""
     try:
         return click.get_current_context().invoke(fuse, **options)
     except UserError as error:
-        problem = click.ClickException(str(error))
-        problem.exit_code = 2
-        raise problem from error
+        raise Mistake(str(error)) from error
 
 
 anypan = click.Command(
