@@ -19,7 +19,7 @@ from anypan.geometry.grid import Grid
 from anypan.geometry.tiles import Tile
 from anypan.optics.mtf import sigma_for
 from anypan.optics.sampling import Physical
-from anypan.pair.align import open_pair, pair_of_arrays
+from anypan.pair.pair import open_pair, pair_of_arrays
 from anypan.pair.registration import measure_shift
 from anypan.runtime.errors import UserError
 

@@ -16,8 +16,8 @@ from anypan.judging import assess, contenders, find_scenes, judge_case, prepare,
 from anypan.methods import METHODS
 from anypan.metrics import METRICS, q2n, sam
 from anypan.pair import wald
-from anypan.pair.align import open_pair
 from anypan.pair.crop import Crop, covered
+from anypan.pair.pair import open_pair
 from anypan.pair.scene import ArraySource, from_arrays
 from anypan.runtime.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from anypan.optics.sensors import SENSORS, Band, find
-from anypan.pair.align import pair_of_arrays
+from anypan.pair.pair import pair_of_arrays
 from anypan.simulate import bands as spectral
 from anypan.simulate import blur, geometry, noise
 from anypan.simulate import effects as fx

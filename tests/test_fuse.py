@@ -17,7 +17,7 @@ from rio_cogeo import cog_validate
 from anypan.api import fuse, plan
 from anypan.fusing import fuse_scene
 from anypan.methods import CLASSICAL, METHODS
-from anypan.pair.align import pair_of_arrays
+from anypan.pair.pair import pair_of_arrays
 from anypan.pair.scene import from_arrays
 
 PAN, MS = landscape(96, 120)

@@ -15,7 +15,7 @@ from anypan import api, options
 from anypan.judging.contenders import contenders
 from anypan.methods import CLASSICAL, METHODS
 from anypan.methods.resolve import resolve, usable
-from anypan.pair.align import pair_of_arrays
+from anypan.pair.pair import pair_of_arrays
 from anypan.runtime.errors import UserError
 from anypan.train import adapt
 from anypan.weights import FOLDER, available

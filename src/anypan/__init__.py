@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from anypan.api import fit, fuse, plan
     from anypan.fusing import fuse_scene
     from anypan.judging.show import show
-    from anypan.pair.align import open_pair
+    from anypan.pair.pair import open_pair
     from anypan.pair.scene import Scene
     from anypan.runtime.errors import UserError
     from anypan.train.adapt import adapt
@@ -41,7 +41,7 @@ _HOMES = {
     "fuse": ("anypan.api", "fuse"),
     "fuse_scene": ("anypan.fusing", "fuse_scene"),
     "load": ("anypan.weights", "load"),
-    "open_pair": ("anypan.pair.align", "open_pair"),
+    "open_pair": ("anypan.pair.pair", "open_pair"),
     "plan": ("anypan.api", "plan"),
     "show": ("anypan.judging.show", "show"),
 }

@@ -19,7 +19,7 @@ from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
-from anypan.pair.align import Pair, pair_of
+from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
 from anypan.runtime.errors import UserError

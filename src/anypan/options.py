@@ -13,8 +13,8 @@ from anypan.fusing import LARGE, tile_size
 from anypan.geometry.grid import Grid
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
-from anypan.pair.align import Pair
 from anypan.pair.opening import Opening, OpeningWords
+from anypan.pair.pair import Pair
 from anypan.raster import CACHE
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device

@@ -129,11 +129,12 @@ def _tell(found: Any, as_json: bool, quiet: bool) -> None:
 
 def _lines(found: Any) -> list[str]:
     rows, cols = found.grid.shape
+    from anypan.pair.notes import registration_words
     from anypan.pair.registration import Registration
 
     lines = [
         f"grid     {cols} x {rows} pixels, {len(found.bands)} bands ({', '.join(found.bands)}), ratio {found.ratio}",
-        f"shift    {Registration(found.shift, found.confidence).words(found.registered)}",
+        f"shift    {registration_words(Registration(found.shift, found.confidence), found.registered)}",
     ]
     if hasattr(found, "output"):
         lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")

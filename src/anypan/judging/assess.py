@@ -15,9 +15,9 @@ from anypan import raster
 from anypan.geometry.tiles import Tile
 from anypan.metrics import METRICS, Reference, judge
 from anypan.metrics.strips import block_of, strip_height
-from anypan.pair.align import Pair, open_pair
 from anypan.pair.crop import covered
 from anypan.pair.opening import OpeningWords
+from anypan.pair.pair import Pair, open_pair
 from anypan.pair.scene import Patch, Source
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError

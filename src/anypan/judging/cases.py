@@ -23,8 +23,8 @@ from anypan.metrics.strips import FR_BLOCK, block_of
 from anypan.optics.sampling import Sampling
 from anypan.optics.sensors import SENSORS, find, gains
 from anypan.pair import wald
-from anypan.pair.align import Pair, open_pair, pair_of_arrays
 from anypan.pair.crop import covered, middle
+from anypan.pair.pair import Pair, open_pair, pair_of_arrays
 from anypan.pair.scene import Scene, from_arrays
 from anypan.runtime.errors import UserError
 

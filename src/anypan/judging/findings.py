@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from anypan.options import Report
+from anypan.pair.notes import registration_note
 from anypan.pair.registration import Registration
 from anypan.report.findings import Finding, Light
 from anypan.runtime.columns import HIGH, LOW
@@ -74,12 +75,18 @@ def _shift(done: Report) -> Finding:
     found, title = Registration(done.shift, done.confidence), "PAN and MS on each other"
     rule = "Green: measured, and within half an MS pixel; amber: not measurable, or farther; red: known and left."
     if not found.confident:
-        return Finding("amber", title, f"{found.sentence(False)} Look for coloured fringes along edges.", rule)
+        return Finding(
+            "amber", title, f"{registration_note(found, False)} Look for coloured fringes along edges.", rule
+        )
     if not done.registered and not found.none:
-        return Finding("red", title, f"{found.sentence(False)} Without correction, edges get coloured fringes.", rule)
+        return Finding(
+            "red", title, f"{registration_note(found, False)} Without correction, edges get coloured fringes.", rule
+        )
     if math.hypot(*done.shift) > FAR * done.ratio:
-        return Finding("amber", title, f"{found.sentence(True)} That is much: look at the corners, too.", rule)
-    return Finding("green", title, found.sentence(done.registered), rule)
+        return Finding(
+            "amber", title, f"{registration_note(found, True)} That is much: look at the corners, too.", rule
+        )
+    return Finding("green", title, registration_note(found, done.registered), rule)
 
 
 def _coverage(valid: float) -> Finding:

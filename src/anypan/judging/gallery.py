@@ -23,8 +23,9 @@ from anypan.metrics import METRICS, Reference, judge
 from anypan.metrics.reprojection import reproject
 from anypan.optics.sensors import GENERIC, SENSORS, match
 from anypan.options import Report
-from anypan.pair.align import open_pair
 from anypan.pair.crop import covered, middle
+from anypan.pair.notes import registration_words
+from anypan.pair.pair import open_pair
 from anypan.pair.registration import Registration
 from anypan.pair.scene import Scene
 from anypan.report import Agreement, Layer, Look, Metrics, Spectra, fusion_page
@@ -219,7 +220,7 @@ def _facts(done: Report, shown: Tensor) -> dict[str, Any]:
         **({"half-widths": done.uncertainty} if done.uncertainty else {}),
         "grid": f"{cols} x {rows} pixels, ratio {done.ratio}{part}",
         "bands": ", ".join(done.bands),
-        "shift": Registration(done.shift, done.confidence).words(done.registered),
+        "shift": registration_words(Registration(done.shift, done.confidence), done.registered),
         "time": f"{done.seconds:.1f} s",
         "notes": list(done.notes),
     }

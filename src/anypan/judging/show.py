@@ -17,7 +17,7 @@ from anypan import raster
 from anypan.fusing import fuse_scene
 from anypan.judging.gallery import look, read_window
 from anypan.methods import METHODS
-from anypan.pair.align import pair_of
+from anypan.pair.pair import pair_of
 from anypan.pair.crop import covered, middle
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.report.fusion import swipe_page

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anypan.geometry import window
 from anypan.geometry.tiles import Tile
-from anypan.pair.align import Pair
+from anypan.pair.pair import Pair
 from anypan.pair.scene import Patch, Scene, Source
 from anypan.runtime.errors import UserError
 

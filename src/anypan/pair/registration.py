@@ -54,28 +54,6 @@ class Registration:
         """True if the shift is too small to speak of."""
         return math.hypot(*self.shift) < NOTHING
 
-    def sentence(self, corrected: bool) -> str:
-        """What was found and done, for a person."""
-        sure = f"(confidence {self.confidence:.2f})"
-        if not self.confident:
-            return f"PAN and MS could not be registered {sure}: left where they are."
-        if self.none:
-            return f"PAN and MS lie on each other to {NOTHING} PAN pixels {sure}."
-        dy, dx = self.shift
-        return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels {sure}: {_done(corrected)}."
-
-    def words(self, corrected: bool) -> str:
-        """The same as part of a line."""
-        if not self.confident:
-            return "not measurable, left"
-        if self.none:
-            return f"none, to {NOTHING} PAN pixels"
-        return f"{self.shift[0]:+.2f} rows, {self.shift[1]:+.2f} columns of the PAN, {_done(corrected)}"
-
-
-def _done(corrected: bool) -> str:
-    return "corrected" if corrected else "left, as asked"
-
 
 def register_scene(scene: Scene) -> Registration:
     """The shift on top of the scene's phase: of the whole scene if small, else the median of blocks spread over it."""

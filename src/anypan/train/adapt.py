@@ -18,8 +18,8 @@ from torch import nn
 from anypan import __version__, raster
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
-from anypan.pair.align import pair_of
 from anypan.pair.opening import Opening, OpeningWords
+from anypan.pair.pair import pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError

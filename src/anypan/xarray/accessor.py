@@ -11,7 +11,7 @@ import xarray
 from anypan import raster
 from anypan.api import method_of
 from anypan.options import FuseOptions, Options
-from anypan.pair.align import pair_of_rasters
+from anypan.pair.pair import pair_of_rasters
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
 from anypan.xarray.chunks import fused_chunks

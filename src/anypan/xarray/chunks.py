@@ -12,7 +12,7 @@ from anypan.fusing import fused_tile, tile_size
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
 from anypan.options import Options
-from anypan.pair.align import Pair
+from anypan.pair.pair import Pair
 from anypan.pair.scene import Scene
 from anypan.raster import Format
 

@@ -1,0 +1,58 @@
+"""What a PAN and an MS must be to make a pair; each check raises UserError."""
+
+from __future__ import annotations
+
+from anypan.geometry.grid import Placement
+from anypan.pair.scene import Scene
+from anypan.raster import Raster
+from anypan.runtime.errors import UserError
+
+MIN_RATIO, MAX_RATIO = 1.5, 10.0
+SLACK = 0.01  # by which a ratio may fall outside of its limits
+SLIVER = 4  # MS pixels along a side that PAN and MS have to share, at least
+CHECK_TILE = 1024  # PAN pixels
+
+
+def check_pan(pan: Raster, ms: Raster) -> None:
+    if len(pan.bands) > 1:
+        swapped = len(ms.bands) == 1 and max(ms.shape) > max(pan.shape)
+        remedy = "PAN and MS seem to be swapped" if swapped else "give a file with the PAN band alone"
+        raise UserError(f"{pan.name} has {len(pan.bands)} bands, but a PAN has one: {remedy}.")
+
+
+def check_ratio(ratio: float, pan: Raster, ms: Raster) -> None:
+    if ratio < 1 - SLACK:
+        raise UserError(f"{pan.name} has larger pixels than {ms.name}: PAN and MS seem to be swapped.")
+    if not MIN_RATIO - SLACK <= ratio <= MAX_RATIO + SLACK:
+        limits = f"the ratio must lie from {MIN_RATIO} to {MAX_RATIO:.0f}"
+        raise UserError(f"A pixel of {ms.name} is {ratio:.3g} pixels of {pan.name} wide: {limits}, so check the files.")
+
+
+def check_overlap(overlap: bool, pan: Raster, ms: Raster) -> None:
+    if not overlap:
+        raise UserError(f"{ms.name} does not overlap {pan.name}: check that they show the same place.")
+
+
+def check_share(spot: Placement, pan: Raster, ms: Raster, ratio: int) -> None:
+    """UserError where PAN and MS share a sliver only: no statistics can be had of it, and no network made for it."""
+    for what, (first, end), whole in zip(("rows", "columns"), spot.footprint, pan.shape, strict=True):
+        if end - first < min(SLIVER * ratio, whole):
+            raise UserError(
+                f"{pan.name} and {ms.name} overlap by {end - first} PAN {what} only, fewer than {SLIVER} MS pixels: "
+                "check that they show the same place."
+            )
+
+
+def check_content(scene: Scene, pan: Raster) -> None:
+    """Read until two valid PAN values differ."""
+    first = None
+    for tile in scene.tiles(CHECK_TILE // scene.ratio):
+        patch = scene.read(tile)
+        values = patch.pan[0][patch.mask]
+        if values.numel():
+            first = values[0] if first is None else first
+            if (values != first).any():
+                return
+    if first is None:
+        raise UserError(f"{pan.name} and its MS have no pixel that is valid in both: check nodata values and masks.")
+    raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")

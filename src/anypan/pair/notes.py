@@ -1,0 +1,60 @@
+"""What a person is told of how a pair was opened, one sentence a note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anypan.geometry.grid import Placement
+from anypan.optics.sensors import Sensor, assumption
+from anypan.pair.registration import NOTHING, Registration
+from anypan.raster import Raster
+
+ONE_CRS = "Only one of PAN and MS names a CRS: it was taken for both."
+
+
+def without_place(pan: Raster, ms: Raster) -> str:
+    """For files of which one says not where it lies."""
+    without = " and ".join(each.name for each in (pan, ms) if not each.grid.georeferenced)
+    return f"No georeferencing in {without}: PAN and MS were taken to cover the same extent."
+
+
+def resampled(own: float, ratio: int) -> str:
+    """For an MS whose ``own`` ratio is not whole, or that lies on no lattice of the PAN's."""
+    return f"The MS (ratio {own:.4g}) was resampled to a grid of ratio {ratio} that fits the PAN's."
+
+
+def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
+    """What was assumed of the sensor, if one is ``named``."""
+    assumed = assumption(sensor, names) if named else None
+    return (assumed,) if assumed else ()
+
+
+def cover_notes(spot: Placement, pan: Raster) -> tuple[str, ...]:
+    """How much of the PAN the MS covers, if not all."""
+    (top, bottom), (left, right) = spot.footprint
+    share = (bottom - top) * (right - left) / (pan.shape[0] * pan.shape[1])
+    return (f"The MS covers {100 * share:.3g} % of the PAN: the rest is nodata.",) if share < 1 else ()
+
+
+def registration_note(found: Registration, corrected: bool) -> str:
+    """What was measured of the misregistration, and what was done about it."""
+    sure = f"(confidence {found.confidence:.2f})"
+    if not found.confident:
+        return f"PAN and MS could not be registered {sure}: left where they are."
+    if found.none:
+        return f"PAN and MS lie on each other to {NOTHING} PAN pixels {sure}."
+    dy, dx = found.shift
+    return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels {sure}: {_done(corrected)}."
+
+
+def registration_words(found: Registration, corrected: bool) -> str:
+    """The same as part of a line."""
+    if not found.confident:
+        return "not measurable, left"
+    if found.none:
+        return f"none, to {NOTHING} PAN pixels"
+    return f"{found.shift[0]:+.2f} rows, {found.shift[1]:+.2f} columns of the PAN, {_done(corrected)}"
+
+
+def _done(corrected: bool) -> str:
+    return "corrected" if corrected else "left, as asked"
