@@ -74,18 +74,13 @@ def _shift(done: Report) -> Finding:
     """Whether PAN and MS lie on each other."""
     found, title = Registration(done.shift, done.confidence), "PAN and MS on each other"
     rule = "Green: measured, and within half an MS pixel; amber: not measurable, or farther; red: known and left."
+    left, moved = registration_note(found, False), registration_note(found, True)
     if not found.confident:
-        return Finding(
-            "amber", title, f"{registration_note(found, False)} Look for coloured fringes along edges.", rule
-        )
+        return Finding("amber", title, f"{left} Look for coloured fringes along edges.", rule)
     if not done.registered and not found.none:
-        return Finding(
-            "red", title, f"{registration_note(found, False)} Without correction, edges get coloured fringes.", rule
-        )
+        return Finding("red", title, f"{left} Without correction, edges get coloured fringes.", rule)
     if math.hypot(*done.shift) > FAR * done.ratio:
-        return Finding(
-            "amber", title, f"{registration_note(found, True)} That is much: look at the corners, too.", rule
-        )
+        return Finding("amber", title, f"{moved} That is much: look at the corners, too.", rule)
     return Finding("green", title, registration_note(found, done.registered), rule)
 
 

@@ -14,6 +14,7 @@ CHECK_TILE = 1024  # PAN pixels
 
 
 def check_pan(pan: Raster, ms: Raster) -> None:
+    """A PAN has one band."""
     if len(pan.bands) > 1:
         swapped = len(ms.bands) == 1 and max(ms.shape) > max(pan.shape)
         remedy = "PAN and MS seem to be swapped" if swapped else "give a file with the PAN band alone"
@@ -21,6 +22,7 @@ def check_pan(pan: Raster, ms: Raster) -> None:
 
 
 def check_ratio(ratio: float, pan: Raster, ms: Raster) -> None:
+    """The ratio lies from MIN_RATIO to MAX_RATIO."""
     if ratio < 1 - SLACK:
         raise UserError(f"{pan.name} has larger pixels than {ms.name}: PAN and MS seem to be swapped.")
     if not MIN_RATIO - SLACK <= ratio <= MAX_RATIO + SLACK:
@@ -29,12 +31,13 @@ def check_ratio(ratio: float, pan: Raster, ms: Raster) -> None:
 
 
 def check_overlap(overlap: bool, pan: Raster, ms: Raster) -> None:
+    """The two have a pixel in common: ``overlap``."""
     if not overlap:
         raise UserError(f"{ms.name} does not overlap {pan.name}: check that they show the same place.")
 
 
 def check_share(spot: Placement, pan: Raster, ms: Raster, ratio: int) -> None:
-    """UserError where PAN and MS share a sliver only: no statistics can be had of it, and no network made for it."""
+    """PAN and MS share more than a sliver: no statistics can be had of it, and no network is made for it."""
     for what, (first, end), whole in zip(("rows", "columns"), spot.footprint, pan.shape, strict=True):
         if end - first < min(SLIVER * ratio, whole):
             raise UserError(
@@ -44,7 +47,7 @@ def check_share(spot: Placement, pan: Raster, ms: Raster, ratio: int) -> None:
 
 
 def check_content(scene: Scene, pan: Raster) -> None:
-    """Read until two valid PAN values differ."""
+    """The PAN has detail: read until two valid values differ."""
     first = None
     for tile in scene.tiles(CHECK_TILE // scene.ratio):
         patch = scene.read(tile)
