@@ -17,9 +17,9 @@ from anypan import raster
 from anypan.fusing import fuse_scene
 from anypan.judging.gallery import look, read_window
 from anypan.methods import METHODS
-from anypan.pair.pair import pair_of
 from anypan.pair.crop import covered, middle
 from anypan.pair.opening import Opening, OpeningWords
+from anypan.pair.pair import pair_of
 from anypan.report.fusion import swipe_page
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
