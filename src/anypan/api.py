@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack, overload
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from anypan import raster
 from anypan.fusing import WHOLE, Share, fused_tiles, tile_size
 from anypan.methods.base import Fuser
+from anypan.methods.guard import guarded
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
@@ -76,7 +78,8 @@ def fuse(
             _collect([canvas], fused_parts(pair, chosen, settings))
             masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
             return canvas.masked if masked else canvas.pixels
-        return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings), start)
+        notes: list[str] = []
+        return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings, notes=notes), start, notes)
 
 
 @contextmanager
@@ -90,8 +93,19 @@ def opened(
         yield pair, chosen, settings
 
 
-def written(out: File, pair: Pair, chosen: MethodRef, settings: Options, parts: Iterable[Part], start: float) -> Report:
-    """Write the fused parts of a pair to ``out`` and what belongs beside it; ``start``: when the work began."""
+def written(
+    out: File,
+    pair: Pair,
+    chosen: MethodRef,
+    settings: Options,
+    parts: Iterable[Part],
+    start: float,
+    notes: Sequence[str] = (),
+) -> Report:
+    """Write the fused parts of a pair to ``out`` and what belongs beside it.
+
+    ``start``: when the work began; ``notes``: what there is to say of it once all parts are made.
+    """
     outputs = _outputs(out, pair, settings)
     shared = settings.creation, pair.maybe_invalid, settings.overwrite
     with ExitStack() as stack:
@@ -99,6 +113,7 @@ def written(out: File, pair: Pair, chosen: MethodRef, settings: Options, parts: 
         writers = [stack.enter_context(draft) for draft in drafts]
         _collect(writers, parts)
         sizes = [writer.finish(pair.covers_all) for writer in reversed(writers)]
+    pair = replace(pair, notes=(*pair.notes, *notes))
     return Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, sizes[-1])
 
 
@@ -109,15 +124,22 @@ def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Par
             sink.write(row, col, image, mask)
 
 
-def fused_parts(pair: Pair, chosen: MethodRef, settings: Options, share: Share = WHOLE) -> Iterator[Part]:
-    """Fit and fuse: row and column on the output's grid, images (B, H, W) and mask (H, W) of each tile of a share."""
+def fused_parts(
+    pair: Pair, chosen: MethodRef, settings: Options, share: Share = WHOLE, notes: list[str] | None = None
+) -> Iterator[Part]:
+    """Fit and fuse: row and column on the output's grid, images (B, H, W) and mask (H, W) of each tile of a share.
+
+    ``notes`` takes what there is to say of it once all parts are made.
+    """
     scene, ratio, (top, left) = pair.scene, pair.scene.ratio, pair.origin
     widths = halfwidths(chosen.fit, scene) if settings.uncertainty is not None else None
-    fuser = chosen.fit(scene)
+    fuser = guarded(chosen.fit, scene)
     size = tile_size(scene, settings.tile, fuser)
     for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress, share):
         place = top + tile.row * ratio, left + tile.col * ratio
         yield *place, [image.numpy() for image in images], mask.numpy()
+    if notes is not None:
+        notes += fuser.notes
 
 
 def _outputs(out: File, pair: Pair, settings: Options) -> dict[Path, raster.Format]:

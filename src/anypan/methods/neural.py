@@ -19,6 +19,7 @@ from anypan.optics.blocks import BlockSampling
 from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.optics.sampling import Sampling
 from anypan.pair.gain import effective_gnyq, measure_gain
+from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
 from anypan.weights import load
 
@@ -32,6 +33,7 @@ class NeuralFuser(Fuser):
     gnyq: Tensor
     sampling: Sampling
     halo: int
+    limits: Limits
     cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it
     sharpness: float | None = None  # as the network takes it, if it takes one
@@ -52,11 +54,16 @@ class NeuralFuser(Fuser):
         The network's grid of cells starts at the array's origin: tiles must begin at multiples of ``cell``.
         """
         height, width = pan.shape[-2:]
-        pan, lrms = self.scale.apply_pan(pan[None]), self.scale.apply(lrms[None])
+        held = self.limits.lrms(lrms)
+        beyond = lrms - held
+        pan, lrms = self.scale.apply_pan(self.limits.pan(pan)[None]), self.scale.apply(held[None])
         pan, lrms = whole_cells(pan, lrms, self.sampling.ratio, self.cell)
         wish = {} if self.sharpness is None else {"sharpness": self.sharpness}
         fused = self.network(pan, lrms, self.scale, self.gnyq, self.sampling, **wish)
-        return self.scale.invert(fused)[0, :, :height, :width]
+        fused = self.scale.invert(fused)[0, :, :height, :width]
+        if not beyond.any():
+            return fused
+        return fused + beyond.repeat_interleave(self.sampling.ratio, -2).repeat_interleave(self.sampling.ratio, -1)
 
 
 def whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tensor, Tensor]:
@@ -84,7 +91,8 @@ def neural(name: str | Path, sharpness: float | None = None) -> Method:
 
 def fitted(network: Any, scene: Scene) -> NeuralFuser:
     """The network with the statistics of the scene."""
-    sampling = block_sampling(scene)
+    sampling, limits = block_sampling(scene), Limits.of(scene)
+    scene = limits.hold(scene)
     measured = measure_gain(replace(scene, sampling=sampling))
     gnyq = effective_gnyq(scene.gnyq, measured)
     told = torch.tensor([gnyq])
@@ -93,7 +101,7 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     scale = scale.measured(gain, explained, alone, told)
     unit = math.lcm(network.cell, scene.ratio)
     halo = unit * math.ceil(network.halo(sampling) / unit)
-    return NeuralFuser(network, scale, told, sampling, halo, network.cell, network.tile)
+    return NeuralFuser(network, scale, told, sampling, halo, limits, network.cell, network.tile)
 
 
 def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:

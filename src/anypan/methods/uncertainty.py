@@ -33,6 +33,7 @@ from anypan.optics.normalise import (
 )
 from anypan.optics.sampling import Sampling
 from anypan.pair import wald
+from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
 from anypan.runtime.errors import UserError
 
@@ -61,7 +62,9 @@ class Halfwidths:
         """With all factors 1."""
         sampling = block_sampling(scene)
         gnyq = torch.tensor([scene.gnyq])
-        return cls(scale_of(scene, scene.gnyq, sampling), gnyq, sampling, torch.ones(len(scene.bands)))
+        return cls(
+            scale_of(Limits.of(scene).hold(scene), scene.gnyq, sampling), gnyq, sampling, torch.ones(len(scene.bands))
+        )
 
     def to(self, device: str) -> Halfwidths:
         """The same on another device."""

@@ -10,6 +10,7 @@ from dask.delayed import delayed
 
 from anypan.fusing import fused_tile, tile_size
 from anypan.methods.base import Fuser
+from anypan.methods.guard import guarded
 from anypan.methods.resolve import MethodRef
 from anypan.options import Options
 from anypan.pair.pair import Pair
@@ -27,7 +28,7 @@ class Work:
 
     def fitted(self) -> Fuser:
         """The method, fitted to the scene."""
-        return self.method.fit(self.scene)
+        return guarded(self.method.fit, self.scene)
 
     def chunk(self, fuser: Fuser, size: int, number: int, rows: tuple[int, int], cols: tuple[int, int]) -> Any:
         """The pixels of tile ``number`` of tiles of ``size``, cut to rows and columns of it: (B, h, w)."""

@@ -1,0 +1,87 @@
+"""A scene's statistics such that no handful of pixels moves them: what lies far beyond all others is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from anypan.geometry.tiles import Tile
+from anypan.pair.scene import Patch, Scene, Source
+
+HANDFUL, SHARE = 8, 1000  # pixels on each side that move nothing: so many, and one of so many
+FEW = 64  # pixels of which an eighth on each side are a handful
+BEYOND = 4.0  # times the range of all but the handfuls that a value may lie outside of it; real scenes have 3.8
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Between which values count: of the MS bands ``low`` and ``high`` (B,), of the PAN (1,); ``count`` MS pixels.
+
+    ``least`` and ``most`` (B,) are the bands' extremes where the scene was looked at, ``spread`` (B,) and
+    ``pan_spread`` (1,) their ranges but for the handfuls.
+    """
+
+    low: Tensor
+    high: Tensor
+    pan_low: Tensor
+    pan_high: Tensor
+    least: Tensor
+    most: Tensor
+    spread: Tensor
+    pan_spread: Tensor
+    count: int
+
+    @classmethod
+    def of(cls, scene: Scene) -> Limits:
+        """From the whole of a small scene, or spread blocks of a large one; without limits if nothing is valid."""
+        seen = [_whole_pixels(patch) for patch in scene.blocks()]
+        values = torch.cat(seen, 1)
+        count = values.shape[1]
+        if not count:
+            nothing = torch.zeros(len(values))
+            far = torch.full_like(nothing, torch.inf)
+            zero = nothing[1:]
+            return cls(-far[1:], far[1:], -far[:1], far[:1], zero, zero, zero, nothing[:1], 0)
+        ordered = values.sort(1).values
+        handful = max(HANDFUL, count // SHARE) if count > FEW else count // 8
+        low, high = ordered[:, handful], ordered[:, -1 - handful]
+        spread = high - low
+        low, high = low - BEYOND * spread, high + BEYOND * spread
+        least, most = ordered[1:, 0], ordered[1:, -1]
+        return cls(low[1:], high[1:], low[:1], high[:1], least, most, spread[1:], spread[:1], count)
+
+    def hold(self, scene: Scene) -> Scene:
+        """The scene with its values between the limits."""
+        return replace(scene, source=_Held(scene.source, self))
+
+    def pan(self, pan: Tensor) -> Tensor:
+        """(1, H, W), what lies beyond the limits at the end of the range of the others."""
+        return _within(pan, self.pan_low, self.pan_high, self.pan_spread)
+
+    def lrms(self, lrms: Tensor) -> Tensor:
+        """(B, h, w), what lies beyond the limits at the end of the range of the others."""
+        return _within(lrms, self.low, self.high, self.spread)
+
+
+def _within(image: Tensor, low: Tensor, high: Tensor, spread: Tensor) -> Tensor:
+    low, high, slack = (each.to(image)[:, None, None] for each in (low, high, BEYOND * spread))
+    return torch.where(image > high, high - slack, torch.where(image < low, low + slack, image))
+
+
+@dataclass(frozen=True)
+class _Held:
+    source: Source
+    limits: Limits
+
+    def read(self, tile: Tile) -> Patch:
+        patch = self.source.read(tile)
+        return replace(patch, pan=self.limits.pan(patch.pan), lrms=self.limits.lrms(patch.lrms))
+
+
+def _whole_pixels(patch: Patch) -> Tensor:
+    """PAN, in the middle of an MS pixel, and bands (1 + B, N) of the MS pixels that are valid as a whole."""
+    middle, ratio = patch.ratio // 2, patch.ratio
+    pan, valid = patch.core(patch.pan)[:, middle::ratio, middle::ratio], patch.core(patch.mask_lr)
+    return torch.cat([pan[:, valid], patch.core(patch.lrms)[:, valid]])

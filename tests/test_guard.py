@@ -1,0 +1,160 @@
+"""No handful of pixels moves a fusion, nothing is held that need not be, and nothing leaves what ground can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pairs import landscape, write_pair
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import anypan
+from anypan.methods import METHODS
+from anypan.methods.guard import guarded
+from anypan.pair.align import pair_of_arrays
+from anypan.pair.limits import Limits
+from anypan.pair.scene import from_arrays
+from anypan.weights import FOLDER
+
+RATIOS = (2, 3, 4, 5)
+
+
+def _scene(ratio: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    return landscape(48 * ratio, 52 * ratio, 3, ratio, seed=seed)
+
+
+# --- statistics ---
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize(("bad", "count"), [(1e5, 1), (-1e5, 1), (1e30, 3), (1e9, 6)])
+def test_a_handful_of_pixels_moves_nothing_but_their_neighbourhood(ratio: int, bad: float, count: int) -> None:
+    pan, ms = _scene(ratio)
+    wrong, where = ms.copy(), np.random.default_rng(1).integers(0, 12, (count, 2))
+    wrong[1, where[:, 0], where[:, 1]] = bad
+    options = {"register": False}
+    clean, dirty = anypan.fuse(pan, ms, **options), anypan.fuse(pan, wrong, **options)
+    away = dirty[:, 36 * ratio :, 36 * ratio :] - clean[:, 36 * ratio :, 36 * ratio :]
+    assert np.sqrt((away**2).mean()) < 0.02 * ms.std()
+    assert np.isfinite(dirty).all()
+
+
+@pytest.mark.parametrize("bad", [1e5, -1e5, 1e30])
+def test_nor_does_one_of_the_pan(bad: float) -> None:
+    pan, ms = _scene(4)
+    wrong = pan.copy()
+    wrong[5, 7] = bad
+    clean, dirty = anypan.fuse(pan, ms, register=False), anypan.fuse(wrong, ms, register=False)
+    away = (dirty - clean)[:, 128:, 128:]
+    assert np.sqrt((away**2).mean()) < 0.02 * ms.std() and np.isfinite(dirty).all()
+
+
+def test_where_nothing_lies_far_off_nothing_is_held() -> None:
+    pan, ms = _scene(4)
+    scene = from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms))
+    limits = Limits.of(scene)
+    patch, held = scene.whole(), limits.hold(scene).whole()
+    assert torch.equal(patch.lrms, held.lrms) and torch.equal(patch.pan, held.pan)
+
+
+@pytest.mark.parametrize("method", ["anypan-s", "GSA", "MTF-GLP-HPM-R"])
+@pytest.mark.parametrize("shape", [(1, 200), (2, 160), (200, 3)])
+def test_where_there_is_too_little_for_statistics_the_ms_is_interpolated(shape: tuple[int, int], method: str) -> None:
+    rng = np.random.default_rng(0)
+    pan = rng.integers(300, 900, shape).astype("u2")
+    ms = rng.integers(300, 900, (3, max(1, shape[0] // 4), max(1, shape[1] // 4))).astype("u2")
+    try:
+        fused = anypan.fuse(pan, ms, method=method)
+    except anypan.UserError:  # proportions of odd sizes
+        return
+    assert fused.min() >= 1 and fused.max() < 4000
+
+
+def test_what_was_interpolated_is_said(tmp_path: Path) -> None:
+    pan, ms = _scene(4)
+    pan[::3] = np.nan  # no MS pixel is whole
+    done = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "out.tif", register=False)
+    assert any("share 0 whole MS pixels" in note and "only interpolated" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> None:
+    with safe_open(FOLDER / "anypan-s.safetensors", framework="pt") as file:
+        header, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    first = next(iter(tensors))
+    tensors[first].view(-1)[0] = bad
+    save_file(tensors, tmp_path / "wrong.safetensors", metadata=header)
+    with pytest.raises(anypan.UserError, match="no finite numbers"):
+        anypan.fuse(*_scene(4), method=tmp_path / "wrong.safetensors")
+
+
+# --- range ---
+
+
+class _Wild:
+    """A fuser that gives what no ground can have, in some pixels."""
+
+    halo, cell, tile, device = 0, 4, None, "cpu"
+
+    def __init__(self, amount: float) -> None:
+        self.amount = amount
+
+    def to(self, _: str) -> _Wild:
+        return self
+
+    def __call__(self, pan: torch.Tensor, lrms: torch.Tensor) -> torch.Tensor:
+        ratio = pan.shape[-1] // lrms.shape[-1]
+        fused = lrms.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1).clone()
+        fused[:, ::7, ::5] += self.amount
+        return fused
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+@pytest.mark.parametrize("amount", [1e17, -1e17, 1e4, -1e4, -700.0])
+def test_what_is_beyond_range_and_contrast_is_held_and_said(
+    monkeypatch: pytest.MonkeyPatch, ratio: int, amount: float, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(METHODS, "EXP", lambda scene: _Wild(amount))
+    pan, ms = _scene(ratio)
+    done = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "out.tif", "EXP", register=False)
+    fused = anypan.fuse(pan, ms, method="EXP", register=False)
+    assert fused.min() > 0 and fused.min() > ms.min() - 3 * np.ptp(ms) and fused.max() < ms.max() + 3 * np.ptp(ms)
+    said = next(note for note in done.notes if "and were held" in note)
+    assert 2.5 < float(said.split(" %")[0]) < 3.3  # one in 35
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_positive_band_stays_positive(method: str, dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    ms = rng.integers(18, 128, (4, 24, 24)).astype(dtype)
+    pan = rng.integers(1, 250, (96, 96)).astype(dtype)
+    assert anypan.fuse(pan, ms, method=method, register=False).min() > 0
+
+
+def test_a_band_that_is_not_positive_may_be_negative() -> None:
+    pan, ms = _scene(4)
+    fused = anypan.fuse(pan - 500, ms - 500, method="GSA", register=False)
+    assert fused.min() < (ms - 500).min()
+
+
+def test_real_scenes_are_hardly_held(shared: Path) -> None:
+    for name in ("scenes/qb-01", "scenes/pleiades-01", "scenes-2/wv4-01"):
+        done = anypan.fuse(shared / name / "pan.tif", shared / name / "ms.tif", method="MTF-GLP-FS")
+        assert np.isfinite(done).all()
+        with anypan.open_pair(shared / name / "pan.tif", shared / name / "ms.tif") as pair:
+            fuser, patch = guarded(METHODS["anypan-s"], pair.scene), pair.scene.whole()
+            fuser(patch.pan, patch.lrms)
+        assert fuser.tally.held < 1e-4 * fuser.tally.seen
+
+
+def test_tiles_do_not_show_in_what_is_held() -> None:
+    rng = np.random.default_rng(4)
+    pan, ms = rng.random((160, 192)).astype("f4"), rng.random((2, 40, 48)).astype("f4")
+    pair = pair_of_arrays(pan, ms, register=False)
+    assert pair.scene.ratio == 4
+    found = [anypan.fuse(pan, ms, method="GSA", tile=tile, register=False) for tile in (None, 32, 64)]
+    assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
