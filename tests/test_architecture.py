@@ -14,6 +14,7 @@ LAYERS = (
     {"runtime"},
     {"geometry"},
     {"raster", "optics"},
+    {"products"},
     {"pair"},
     {"models"},
     {"weights", "simulate", "metrics"},
@@ -42,6 +43,7 @@ WITHOUT_TORCH = (
     "optics/sensors/",
     "raster/",
     "report/",
+    "products/",
 )
 ONLY_IN = {"rasterio": {"raster"}, "click": {"cli"}, "rich": {"cli"}}
 ONLY_IN |= {
@@ -50,6 +52,7 @@ ONLY_IN |= {
     "distributed": {"batch"},
     "pystac": {"batch"},
     "huggingface_hub": {"weights"},
+    "defusedxml": {"products"},
 }
 SILENT_YET = ("simulate/", "train/", "optics/normalise.py")  # rooms with public methods that say nothing yet
 NEVER = {"pickle", "scipy", "matplotlib"}

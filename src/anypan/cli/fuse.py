@@ -39,8 +39,8 @@ creation_option = click.option(
 
 
 @click.command(short_help="Sharpen an MS image with a PAN image.")
-@click.argument("pan", metavar="PAN")
-@click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
+@click.argument("pan", metavar="PAN|PRODUCT")
+@click.argument("ms", metavar="[MS ...]", nargs=-1)
 @click.argument("out", metavar="OUT")
 @method_option(_METHOD)
 @click.option("--best", is_flag=True, help=_BEST)
@@ -60,12 +60,14 @@ creation_option = click.option(
 def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     """Sharpen MS with PAN and write OUT: a GeoTIFF on the PAN's grid with the MS's bands, pixel type and nodata.
 
-    MS is one file with all bands, or several files in the order of the output's bands.
+    MS is one file with all bands, or several files in the order of the output's bands. Without MS, the first name is
+    a PRODUCT: a folder, a .zip or a .tar as Landsat, Airbus, Maxar and others ship it.
 
     \b
     Examples:
       anypan fuse pan.tif ms.tif fused.tif
       anypan fuse B8.TIF B4.TIF B3.TIF B2.TIF rgb.tif
+      anypan fuse LC09_L1TP_193027_20240612.tar rgb.tif --bands red,green,blue
       anypan fuse pan.tif ms.tif fused.tif --dry-run
       anypan fuse pan.tif ms.tif fused.tif --method MTF-GLP-FS --report look.html
       anypan fuse pan.tif ms.tif fused.tif --uncertainty halfwidths.tif

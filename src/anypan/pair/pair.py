@@ -20,6 +20,7 @@ from anypan.pair.check import check_content, check_pan, check_share
 from anypan.pair.fill import source_of
 from anypan.pair.notes import cover_notes, registration_note, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
+from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Scene
 from anypan.raster import Format, Raster, Rules
@@ -89,6 +90,7 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
 def open_pair(pan: Path, ms: Path | Sequence[Path], **opening: Unpack[OpeningWords]) -> Pair:
     """Open a PAN file and one or several MS files on one grid as an aligned pair; nothing is read but samples.
 
+    Without MS files ``pan`` is a product: a folder or an archive as an operator ships it.
     ``opening`` are the fields of ``Opening``. Raises UserError for what cannot be a pair.
     """
     return _opened(pan, ms, options_of(Opening, opening, "open_pair()"))
@@ -97,7 +99,9 @@ def open_pair(pan: Path, ms: Path | Sequence[Path], **opening: Unpack[OpeningWor
 def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
     paths = [ms] if isinstance(ms, str | PathLike) else list(ms)
     if not paths:
-        raise UserError("No MS file is named: give one or more after the PAN.")
+        pan_raster, ms_raster, o, product = opened_product(pan, o)
+        pair = pair_of_rasters(pan_raster, ms_raster, o)
+        return replace(pair, format=described(pair.format, pair.scene.bands, product))
     of_pan, of_ms = o.rules
     pan_raster = raster.open_raster([str(pan)], o.allow_vrt, o.allow_remote, of_pan)
     ms_raster = raster.open_raster([str(path) for path in paths], o.allow_vrt, o.allow_remote, of_ms)

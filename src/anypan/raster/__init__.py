@@ -2,6 +2,7 @@
 
 from anypan.raster.array import write_array, write_plain
 from anypan.raster.claim import sweep
+from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
@@ -24,6 +25,7 @@ __all__ = [
     "Writer",
     "check_creation",
     "check_output",
+    "described",
     "environment",
     "filled_as",
     "footprint",

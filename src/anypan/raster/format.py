@@ -155,7 +155,9 @@ def filled_as(form: Format, *rasters: Raster) -> Format:
 
 
 def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | None, ...]:
-    """The bands' descriptions; of files with one band each and none, what their names say, such as B4."""
+    """The raster's own; else the bands' descriptions; of files with one band each and none, what their names say."""
+    if raster.described:
+        return tuple(raster.described.get(band) for band in raster.bands)
     if any(described) or len(raster.datasets) < 2 or any(d.count > 1 for d in raster.datasets):
         return described
     found = [_BAND_IN_NAME.search(Path(d.name).stem) for d in raster.datasets]

@@ -18,6 +18,7 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from anypan.geometry.grid import Grid
+from anypan.raster import archive
 from anypan.raster.place import grid_of, same_crs
 from anypan.raster.read import NO_NETWORK, Raster, Sheet
 from anypan.raster.sidecars import check_sidecars
@@ -151,7 +152,8 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
         local = os.path.exists(path) and not path.startswith("/vsi")
     except ValueError as error:
         raise UserError(f"{path!r} is no path: check it.") from error
-    if not local and not allow_remote:
+    packed = archive.split(path)
+    if not local and not packed and not allow_remote:
         if _REMOTE.match(path):
             raise UserError(
                 f"{path} is not a plain file: copy it here, or pass --allow-remote (allow_remote=True in Python)."
@@ -159,9 +161,10 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
         raise UserError(f"{path} does not exist: check the path.")
     if local and not os.path.isfile(path) and not os.path.isdir(path):
         raise UserError(f"{path} is a pipe or a device: write the image to a file first.")
-    if local and not allow_vrt:
+    if (local or packed) and not allow_vrt:
         check_sidecars(path)
-    with warnings.catch_warnings(), rasterio.Env(**({} if allow_remote else NO_NETWORK)):
+    settings = ({} if allow_remote else NO_NETWORK) | (archive.settings(*packed) if packed else {})
+    with warnings.catch_warnings(), rasterio.Env(**settings):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         dataset = _first_to_open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)
     if dataset is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +39,8 @@ class Raster:
     """Bands of one or more open datasets on a grid.
 
     ``bands`` holds (layer, 1-based band) pairs. A layer is one dataset, or the tiles that cover the grid together:
-    ``layers`` holds their sheets.
+    ``layers`` holds their sheets. ``described``: names of
+    bands that something other than the files gives.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Raster:
     bands: tuple[tuple[int, int], ...]
     rules: Rules = FILE
     notes: tuple[str, ...] = field(default=(), compare=False)
+    described: Mapping[tuple[int, int], str] = field(default_factory=dict, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:

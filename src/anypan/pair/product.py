@@ -1,0 +1,65 @@
+"""A product as a pair: which of its files are opened and how, and what its metadata add to the output's format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+
+from anypan import raster
+from anypan.optics.sensors import find
+from anypan.pair.opening import Opening
+from anypan.products import Group, Product, find_product
+from anypan.raster import Format, Raster
+from anypan.runtime.errors import UserError
+
+
+def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster, Raster, Opening, Product]:
+    """PAN and MS of a product, open, what holds for them, and the product. What a user says goes before its metadata.
+
+    Raises UserError if it is no product, incomplete, or lacks the bands.
+    """
+    product = find_product(path)
+    group, bands = product.choose(opening.bands)
+    settled = replace(
+        opening,
+        bands=bands,
+        sensor=opening.sensor or product.sensor,
+        nodata=product.nodata if opening.nodata is None else opening.nodata,
+        pan_nodata=product.nodata if opening.pan_nodata is None else opening.pan_nodata,
+    )
+    of_pan, of_ms = settled.rules
+    pan = raster.open_raster(group.pan, opening.allow_vrt, opening.allow_remote, of_pan)
+    try:
+        ms = raster.open_raster(group.ms, opening.allow_vrt, opening.allow_remote, of_ms)
+    except BaseException:
+        pan.close()
+        raise
+    return pan, _named(ms, group, product), settled, product
+
+
+def _named(ms: Raster, group: Group, product: Product) -> Raster:
+    if len(ms.bands) != len(group.names):
+        ms.close()
+        raise UserError(
+            f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: fetch it again."
+        )
+    return replace(ms, described=dict(zip(ms.bands, group.names, strict=True)))
+
+
+def described(form: Format, names: Sequence[str], product: Product) -> Format:
+    """The format with the product's band names, colours, time and gains."""
+    sensor = find(product.sensor)
+    bands = [sensor.band(name) for name in names]
+    colours = [next((c for c in ("red", "green", "blue") if b and sensor.band(c) is b), None) for b in bands]
+    plain = [colour or name.lower() for colour, name in zip(colours, names, strict=True)]
+    tags = {"SENSOR": sensor.title, "ACQUISITION_TIME": product.acquired, "BITS": product.bits and str(product.bits)}
+    gains = [product.gains.get(name) for name in names]
+    return raster.described(
+        form,
+        names,
+        plain,
+        {key: value for key, value in tags.items() if value},
+        RADIANCE_GAIN=[None if gain is None else f"{gain[0]:.9g}" for gain in gains],
+        RADIANCE_BIAS=[None if gain is None else f"{gain[1]:.9g}" for gain in gains],
+    )

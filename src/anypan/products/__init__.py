@@ -1,0 +1,44 @@
+"""Products as operators ship them: a small reader for each family, from metadata to files, bands and sensor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from anypan.products import dimap, landsat, maxar
+from anypan.products.product import Group, Product
+from anypan.products.shelf import Shelf, open_shelf
+from anypan.runtime.errors import UserError
+
+__all__ = ["FAMILIES", "Family", "Group", "Product", "find_product"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """``read`` gives the product on a shelf, None if it is of another family; ``sought`` is what it looks for."""
+
+    read: Callable[[Shelf], Product | None]
+    sought: str
+
+
+FAMILIES: dict[str, Family] = {
+    "Landsat": Family(landsat.read, "L*_MTL.txt"),
+    "DIMAP": Family(dimap.read, "DIM_*.XML"),
+    "Maxar": Family(maxar.read, "*.IMD or its XML"),
+}
+
+
+def find_product(path: str | os.PathLike[str]) -> Product:
+    """The product in a folder, a .zip, a .tar, or beside a metadata file. UserError if none is known there."""
+    shelf = open_shelf(path)
+    if shelf is None:
+        if not os.path.exists(path):
+            raise UserError(f"{os.fspath(path)} does not exist: check the path.")
+        raise UserError(f"{os.fspath(path)} is neither a folder nor an archive of a product: name PAN, MS and OUT.")
+    for family in FAMILIES.values():
+        product = family.read(shelf)
+        if product is not None:
+            return product
+    sought = ", ".join(f"{family.sought} ({name})" for name, family in FAMILIES.items())
+    raise UserError(f"{shelf.name} holds no product that is known: looked for {sought}; else name PAN, MS and OUT.")

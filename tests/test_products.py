@@ -1,0 +1,201 @@
+"""Products as they are shipped go through the real command; what is wrong with one is one sentence."""
+
+import numpy as np
+import products as made
+import pytest
+import rasterio
+from click.testing import CliRunner
+from rasterio.enums import ColorInterp
+
+import anypan
+from anypan.cli import cli
+from anypan.products import FAMILIES, find_product
+from anypan.runtime.errors import UserError
+
+FORMULA = ("-m", "GSA", "-q")
+
+
+def run(*arguments):
+    result = CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
+    return result
+
+
+def fused(product, out, *options):
+    result = run("fuse", product, out, *FORMULA, *options)
+    assert result.exit_code == 0, result.output
+    return rasterio.open(out)
+
+
+def refused(*arguments):
+    """The sentence with which the command ends."""
+    done = run(*arguments)
+    assert done.exit_code == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.output
+    return done.stderr.strip()
+
+
+def test_every_family_has_a_product_made_here():
+    assert set(made.MAKERS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", made.MAKERS)
+def test_a_folder_is_fused_with_one_command(family, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    product = find_product(folder)
+    assert product.family == family and product.sensor != "generic" and product.acquired
+    with fused(folder, tmp_path / "out.tif") as out:
+        assert out.shape[0] >= made.SIDE and out.nodata == product.nodata
+        assert out.descriptions == (product.groups[0].default or product.groups[0].names)
+        assert out.tags()["ACQUISITION_TIME"] == product.acquired
+
+
+@pytest.mark.parametrize("family", made.MAKERS)
+def test_colours_are_found_by_name_and_marked(family, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    with fused(folder, tmp_path / "rgb.tif", "--bands", "red,green,blue") as out:
+        assert out.colorinterp == (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+        colours = out.read()
+    with fused(folder, tmp_path / "blue.tif", "--bands", "blue,red,green") as out:
+        np.testing.assert_array_equal(out.read((2, 3, 1)), colours)
+
+
+@pytest.mark.parametrize("family", made.MAKERS)
+def test_an_archive_gives_the_bytes_of_its_folder(family, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    with fused(folder, tmp_path / "folder.tif") as one, fused(made.zipped(folder), tmp_path / "zip.tif") as two:
+        np.testing.assert_array_equal(one.read(), two.read())
+        assert one.descriptions == two.descriptions and one.tags() == two.tags()
+
+
+def test_tiles_are_the_image_and_bands_keep_their_order(tmp_path):
+    """The DIMAP's MS is stored red first; its blue is the third band of the file, all columns of both tiles."""
+    folder = made.dimap(tmp_path)
+    pan, ms = made._images(4, 4)
+    with anypan.open_pair(folder, [], bands=["blue"], register=False) as pair:
+        assert pair.grid.shape == pan.shape and pair.scene.sensor == "Pleiades"
+        np.testing.assert_array_equal(pair.scene.whole().lrms[0].numpy(), ms[2])
+        np.testing.assert_array_equal(pair.scene.whole().pan[0].numpy(), pan)
+
+
+def test_landsat_as_the_usgs_ships_it(tmp_path):
+    archive = made.tarred(made.landsat(tmp_path))
+    with fused(archive, tmp_path / "out.tif", "--bands", "B4,B3,B2") as out:
+        assert out.descriptions == ("B4", "B3", "B2")
+        assert out.tags(1)["RADIANCE_GAIN"] == "0.0123" and out.tags(1)["RADIANCE_BIAS"] == "-6.3"
+        assert out.tags()["SENSOR"] == "Landsat-9 OLI-2/TIRS-2" and out.tags()["BITS"] == "16"
+
+
+def test_landsat_7_leaves_the_thermal_band_out_unless_it_is_named(tmp_path):
+    folder = made.landsat(tmp_path, "LANDSAT_7")
+    with fused(folder, tmp_path / "out.tif") as out:
+        assert out.descriptions == ("B1", "B2", "B3", "B4", "B5", "B7")
+    with fused(folder, tmp_path / "hot.tif", "--bands", "B6_VCID_1") as out:
+        assert out.descriptions == ("B6_VCID_1",)
+
+
+def test_what_python_opens_is_what_the_command_opens(tmp_path):
+    folder = made.maxar(tmp_path)
+    report = anypan.fuse(folder, [], tmp_path / "api.tif", "GSA")
+    assert report.bands == ("coastal", "blue", "green", "yellow", "red", "rededge", "nir1", "nir2")
+    with fused(folder, tmp_path / "cli.tif") as one, rasterio.open(tmp_path / "api.tif") as two:
+        np.testing.assert_array_equal(one.read(), two.read())
+
+
+def test_local_members_of_archives_need_no_permission(tmp_path):
+    folder = made.landsat(tmp_path)
+    archive, stem = made.zipped(folder), folder.name
+    names = [f"/vsizip/{archive}/{stem}/{stem}_B{band}.TIF" for band in ("8", "4", "3")]
+    assert run("fuse", *names, tmp_path / "out.tif", *FORMULA).exit_code == 0
+    assert "--allow-remote" in refused(
+        "fuse", "/vsizip//vsicurl/http://127.0.0.1/a.zip/b.tif", names[1], tmp_path / "x.tif"
+    )
+    assert "--allow-remote" in refused("fuse", "/vsizip/absent.zip/b.tif", names[1], tmp_path / "x.tif")
+
+
+# What is wrong with a product
+
+
+def test_a_folder_that_holds_no_product_says_what_was_looked_for(tmp_path):
+    (tmp_path / "empty").mkdir()
+    said = refused("fuse", tmp_path / "empty", tmp_path / "out.tif")
+    assert all(family.sought in said for family in FAMILIES.values()) and "PAN, MS and OUT" in said
+    (tmp_path / "image.tif").write_bytes(b"II*\0")
+    assert "neither a folder nor an archive" in refused("fuse", tmp_path / "image.tif", tmp_path / "out.tif")
+    assert "does not exist" in refused("fuse", tmp_path / "absent", tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("family", ["DIMAP", "Maxar"])
+def test_a_missing_tile_is_named_and_nothing_is_written(family, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    lost = next(folder.rglob("*_R1C2.TIF"))
+    lost.unlink()
+    assert lost.name in refused("fuse", folder, tmp_path / "out.tif")
+    assert not (tmp_path / "out.tif").exists()
+
+
+def test_a_missing_band_is_an_error_only_where_it_is_wanted(tmp_path):
+    folder = made.landsat(tmp_path)
+    next(folder.glob("*_B6.TIF")).unlink()
+    assert "_B6.TIF" in refused("fuse", folder, tmp_path / "out.tif")
+    assert "--bands" in refused("fuse", folder, tmp_path / "out.tif", "--bands", "B4,swir1")
+    with fused(folder, tmp_path / "out.tif", "--bands", "B4,B3") as out:
+        assert out.descriptions == ("B4", "B3")
+
+
+@pytest.mark.parametrize(
+    "away", ["../secret.TIF", "/etc/secret.TIF", "http://127.0.0.1/secret.TIF", "/vsicurl/x.TIF", "..\\secret.TIF"]
+)
+def test_metadata_that_name_a_file_outside_are_refused(away, tmp_path):
+    folder = made.landsat(tmp_path)
+    (tmp_path / "secret.TIF").write_bytes(next(folder.glob("*_B2.TIF")).read_bytes())
+    metadata = next(folder.glob("*_MTL.txt"))
+    metadata.write_text(metadata.read_text().replace(f"{folder.name}_B2.TIF", away))
+    assert "outside of the product" in refused("fuse", folder, tmp_path / "out.tif")
+
+
+def test_links_that_lead_out_of_the_folder_are_no_part_of_it(tmp_path):
+    folder = made.landsat(tmp_path)
+    band = next(folder.glob("*_B2.TIF"))
+    band.rename(tmp_path / "outside.TIF")
+    band.symlink_to(tmp_path / "outside.TIF")
+    assert "B2.TIF of band B2 is not there" in refused("fuse", folder, tmp_path / "out.tif")
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+OUTSIDE = '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+
+
+@pytest.mark.parametrize("prologue", [BOMB, OUTSIDE, "<!DOCTYPE a>"])
+def test_entities_in_metadata_are_refused(prologue, tmp_path):
+    folder = made.dimap(tmp_path)
+    for metadata in folder.rglob("DIM_*.XML"):
+        metadata.write_text(metadata.read_text().replace("<Dimap_Document>", f"{prologue}<Dimap_Document>", 1))
+    assert "entities or a document type" in refused("fuse", folder, tmp_path / "out.tif")
+    for metadata in folder.rglob("DIM_*.XML"):
+        metadata.write_text("<Dimap_Document>")
+    assert "no sound XML" in refused("fuse", folder, tmp_path / "out.tif")
+
+
+def test_archives_that_are_broken_or_lead_out(tmp_path):
+    archive = made.zipped(made.landsat(tmp_path))
+    before = find_product(archive)
+    made.put(archive, "../evil_MTL.txt", "GROUP = A")
+    made.put(archive, "/etc/L09_evil_MTL.txt", "GROUP = A")
+    assert find_product(archive) == before
+    archive.write_bytes(archive.read_bytes()[:1000])
+    with pytest.raises(UserError, match="fetch it again"):
+        find_product(archive)
+
+
+def test_two_scenes_in_a_folder_are_not_chosen_from(tmp_path):
+    made.landsat(tmp_path)
+    made.landsat(tmp_path, "LANDSAT_8")
+    with pytest.raises(UserError, match="2 of MTL files"):
+        find_product(tmp_path)
+
+
+def test_level_2_has_no_pan(tmp_path):
+    folder = made.landsat(tmp_path)
+    metadata = next(folder.glob("*_MTL.txt"))
+    metadata.write_text("".join(line for line in metadata.read_text().splitlines(True) if "BAND_8" not in line))
+    with pytest.raises(UserError, match="Level-1"):
+        find_product(folder)
