@@ -143,7 +143,91 @@ def maxar(root: Path, satellite: str = "WV02") -> Path:
     return folder
 
 
-MAKERS: dict[str, Callable[[Path], Path]] = {"Landsat": landsat, "DIMAP": dimap, "Maxar": maxar}
+def skysat(root: Path) -> Path:
+    """A collect: PAN and MS in a folder."""
+    folder = root / "20230501_103105_ssc4_u0001"
+    folder.mkdir()
+    pan, ms = _images(4, 2)
+    write(folder / f"{folder.name}_panchromatic_dn.tif", pan, _grid(0.5), crs=UTM)
+    write(folder / f"{folder.name}_analytic_dn.tif", ms, _grid(1.0), crs=UTM)
+    return folder
+
+
+def cbers(root: Path) -> Path:
+    """A scene: five band files with an XML."""
+    folder = root / "CBERS_4A_WPM_20230501_209_139_L4"
+    folder.mkdir()
+    pan, ms = _images(4, 4)
+    write(folder / f"{folder.name}_BAND0.tif", pan, _grid(2), crs=UTM)
+    for number, image in enumerate(ms, 1):
+        write(folder / f"{folder.name}_BAND{number}.tif", image, _grid(8), crs=UTM)
+    space = 'xmlns="http://www.gisplan.com.br/xmlsat"'
+    when = "<timestamp><center>2023-05-01T13:31:05.000000</center></timestamp>"
+    (folder / f"{folder.name}_BAND0.xml").write_text(f"<prdf {space}><image>{when}</image></prdf>")
+    return folder
+
+
+def gaofen(root: Path) -> Path:
+    """A scene: PAN and MSS with an XML each, here orthorectified."""
+    stem = "GF2_PMS1_E113.6_N22.4_20230501_L1A0000647892"
+    folder = root / stem
+    folder.mkdir()
+    pan, ms = _images(4, 4)
+    for kind, image, size in (("PAN1", pan, 0.8), ("MSS1", ms, 3.2)):
+        write(folder / f"{stem}-{kind}.tiff", image, _grid(size), crs=UTM)
+        words = "<SatelliteID>GF2</SatelliteID><SensorID>PMS1</SensorID><CenterTime>2023-05-01 11:33:46</CenterTime>"
+        (folder / f"{stem}-{kind}.xml").write_text(f"<ProductMetaData>{words}</ProductMetaData>")
+    return folder
+
+
+def kompsat(root: Path) -> Path:
+    """A bundle: five band files."""
+    folder = root / "K3A_20230501043105_44444_00110011_L1G_Bundle"
+    folder.mkdir()
+    stem = folder.name.removesuffix("_Bundle")
+    pan, ms = _images(4, 4)
+    write(folder / f"{stem}_P.tif", pan, _grid(0.55), crs=UTM)
+    for letter, image in zip("BGRN", ms, strict=True):
+        write(folder / f"{stem}_{letter}.tif", image, _grid(2.2), crs=UTM)
+    return folder
+
+
+SENTINEL = {"10": ("B02", "B03", "B04", "B08"), "20": ("B05", "B06", "B07", "B8A", "B11", "B12"), "60": ("B01", "B09")}
+
+
+def sentinel2(root: Path) -> Path:
+    """A Level-2A product of one tile."""
+    folder = root / "S2B_MSIL2A_20230501T101559_N0509_R065_T33UUP_20230501T132512.SAFE"
+    images = folder / "GRANULE" / "L2A_T33UUP_A032151_20230501T101559" / "IMG_DATA"
+    pan, ms = _images(6, 2)
+    for metres, names in SENTINEL.items():
+        (images / f"R{metres}m").mkdir(parents=True)
+        for number, name in enumerate(names):
+            step = int(metres) // 10
+            image = ms[number] if step == 2 else (pan + 10 * number)[::step, ::step]
+            path = images / f"R{metres}m" / f"T33UUP_20230501T101559_{name}_{metres}m.jp2"
+            whole = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"}
+            write(path, np.ascontiguousarray(image), _grid(int(metres)), crs=UTM, **whole)
+    fill = "<Special_Values><SPECIAL_VALUE_TEXT>NODATA</SPECIAL_VALUE_TEXT><SPECIAL_VALUE_INDEX>0</SPECIAL_VALUE_INDEX>"
+    (folder / "MTD_MSIL2A.xml").write_text(
+        '<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd">'
+        "<n1:General_Info><Datatake><SPACECRAFT_NAME>Sentinel-2B</SPACECRAFT_NAME>"
+        "<DATATAKE_SENSING_START>2023-05-01T10:15:59.024Z</DATATAKE_SENSING_START></Datatake>"
+        f"{fill}</Special_Values></n1:General_Info></n1:Level-2A_User_Product>"
+    )
+    return folder
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "Landsat": landsat,
+    "DIMAP": dimap,
+    "Maxar": maxar,
+    "SkySat": skysat,
+    "CBERS-4A WPM": cbers,
+    "Gaofen": gaofen,
+    "KOMPSAT-3": kompsat,
+    "Sentinel-2": sentinel2,
+}
 
 
 def zipped(folder: Path) -> Path:

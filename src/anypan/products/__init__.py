@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from anypan.products import dimap, landsat, maxar
+from anypan.products import bands, dimap, gaofen, landsat, maxar, sentinel2, skysat
 from anypan.products.product import Group, Product
 from anypan.products.shelf import Shelf, open_shelf
 from anypan.runtime.errors import UserError
@@ -26,6 +26,11 @@ FAMILIES: dict[str, Family] = {
     "Landsat": Family(landsat.read, "L*_MTL.txt"),
     "DIMAP": Family(dimap.read, "DIM_*.XML"),
     "Maxar": Family(maxar.read, "*.IMD or its XML"),
+    "SkySat": Family(skysat.read, "*_ssc*_panchromatic.tif"),
+    "CBERS-4A WPM": Family(bands.CBERS.read, "CBERS_4A_WPM_*_BAND0.tif"),
+    "Gaofen": Family(gaofen.read, "GF*-PAN*.tiff"),
+    "KOMPSAT-3": Family(bands.KOMPSAT.read, "K3*_L1G_P.tif"),
+    "Sentinel-2": Family(sentinel2.read, "MTD_MSIL*.xml"),
 }
 
 
