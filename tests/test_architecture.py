@@ -212,6 +212,31 @@ def test_what_was_ended_does_not_come_back() -> None:
     assert not offenders
 
 
+REPLACED = {
+    **{word: "instrument_gnyq, given or keywords" for word in ("told", "_told")},
+    **{word: "log_gain_ratio" for word in ("lighter", "LIGHTEST")},
+    **{word: "EXPLAINED_ENOUGH, EXPLAINED_TOO_LITTLE" for word in ("BELIEVED", "DISBELIEVED")},
+    **{word: "train/processes.py" for word in ("Team", "team", "ALONE")},
+    **{
+        word: "a name that says what it gives"
+        for word in ("_said", "_made", "_known", "Own", "befell", "befalls", "rivals")
+    },
+}
+"""Names that did not say what they were, or meant two things -> what to say instead."""
+
+
+def identifiers(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        for field in ("id", "arg", "attr", "name"):
+            found = getattr(node, field, None)
+            yield from [found] if isinstance(found, str) else []
+
+
+def test_names_are_the_field_s() -> None:
+    used = {file: set(identifiers(tree)) & set(REPLACED) for file, tree in TREES.items()}
+    assert not [f"{name_of(file)}: {word}: {REPLACED[word]}" for file, words in used.items() for word in words]
+
+
 def test_no_pickle_reaches_torch() -> None:
     """Weights are safetensors; torch.load may only read a training state, and only as plain tensors."""
     offenders = [

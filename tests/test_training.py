@@ -19,7 +19,7 @@ from anypan.models import ARCHITECTURES
 from anypan.optics.mtf import DenseSampling
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
-from anypan.train import ALONE, Optimisation, Run, joined, pretrain, rate_at, read_config
+from anypan.train import SINGLE, Optimisation, Run, distributed, pretrain, rate_at, read_config
 from anypan.train.loop import train
 from anypan.train.run import _compiling
 from anypan.weights import load
@@ -61,10 +61,10 @@ class Parts:
         return 1
 
 
-def trained(steps, team=ALONE, **options):
+def trained(steps, processes=SINGLE, **options):
     o = Optimisation(steps=steps, warmup=1, **options)
-    run = Run(network(), o, team=team)
-    batches = Parts(team.rank, team.world)
+    run = Run(network(), o, processes=processes)
+    batches = Parts(processes.rank, processes.world)
     for _ in range(steps):
         run.advance(batches)
     return run
@@ -73,13 +73,13 @@ def trained(steps, team=ALONE, **options):
 def rank_main(path):
     """What each of the two processes does."""
     torch.set_num_threads(1)
-    with joined("cpu") as (team, _):
-        run = trained(2, team, precision="float32")
+    with distributed("cpu") as (processes, _):
+        run = trained(2, processes, precision="float32")
         gradients = [p.grad for p in run.trained]
         judged = run.validate(Parts())
-        places = team.gather(torch.tensor([[team.rank]]))
+        places = processes.gather(torch.tensor([[processes.rank]]))
         torch.save({"weights": run.network.state_dict(), "gradients": gradients, "judged": judged, "places": places},
-                   f"{path}/{team.rank}.pt")  # fmt: skip
+                   f"{path}/{processes.rank}.pt")  # fmt: skip
 
 
 def port():

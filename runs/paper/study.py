@@ -78,7 +78,7 @@ def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: 
     """
     begun = time.monotonic()
     try:
-        method, spent = _made(cell, study, scenes, work, device)
+        method, spent = _method_of(cell, study, scenes, work, device)
         rows = rows_of(cell, method, spent, study, list(judged(cell, study, scenes)), device)
     except Diverged as error:
         rows = [about(cell, study, {}, 1) | {"error": str(error)}]
@@ -86,7 +86,7 @@ def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: 
     return [row | spent for row in rows]
 
 
-def _made(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Method, Row]:
+def _method_of(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Method, Row]:
     """The method that a cell judges, and what its training took."""
     if not cell.trains:
         return METHODS[cell.network], {}

@@ -85,7 +85,7 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in [head, rule, *body])
 
 
-def _said(name: str, values: Sequence[float]) -> str:
+def _cell_text(name: str, values: Sequence[float]) -> str:
     """The mean, and with several seeds their standard deviation."""
     if not values:
         return "-"
@@ -97,7 +97,7 @@ def _said(name: str, values: Sequence[float]) -> str:
 def _table(results: Results, chosen: Mapping[str, Cell], wanted: Callable[[Row], bool], steps: bool = False) -> str:
     lines = []
     for label, cell in chosen.items():
-        cells_said = [_said(name, results.values(cell, name, wanted)) for name in COLUMNS]
+        cells_said = [_cell_text(name, results.values(cell, name, wanted)) for name in COLUMNS]
         if any(said != "-" for said in cells_said):
             lines.append([label, *cells_said, *(_steps(results, cell) if steps else [])])
     return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items()), *["steps"] * steps], lines)
@@ -142,14 +142,15 @@ def one_shot(results: Results) -> str:
         lines.append(_one_shot_line(results, f"{network}, zero-shot", Cell("B", network, "both"), places))
         for tuning in TUNINGS:
             values = (_adapted(results, network, tuning, name).values() for name in COLUMNS)
-            said = [_said(name, list(found)) for name, found in zip(COLUMNS, values, strict=True)]
+            said = [_cell_text(name, list(found)) for name, found in zip(COLUMNS, values, strict=True)]
             lines.append([f"{network}, one-shot, {tuning}", *said])
     shown = [line for line in lines if any(said != "-" for said in line[1:])]
     return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items())], shown)
 
 
 def _one_shot_line(results: Results, label: str, cell: Cell, places: set[str]) -> list[str]:
-    return [label, *(_said(name, results.values(cell, name, lambda row: row["scene"] in places)) for name in COLUMNS)]
+    values = (results.values(cell, name, lambda row: row["scene"] in places) for name in COLUMNS)
+    return [label, *map(_cell_text, COLUMNS, values)]
 
 
 def _one_shot_scenes(results: Results, network: str) -> set[str]:
@@ -181,14 +182,14 @@ def _sensors(name: str) -> Callable[[Results], str]:
         chosen |= trainings(results, ("A", *SOURCES))
         lines = []
         for label, cell in chosen.items():
-            said = [_said(name, results.values(cell, name, lambda row, s=sensor: row["sensor"] == s))
+            said = [_cell_text(name, results.values(cell, name, lambda row, s=sensor: row["sensor"] == s))
                     for sensor in sensors]  # fmt: skip
             if any(each != "-" for each in said):
                 lines.append([label, *said])
         for network in results.networks:
             for tuning in TUNINGS:
                 cells_of = [Cell("C", network, "both", 1, sensor, tuning) for sensor in sensors]
-                said = [_said(name, results.values(cell, name)) for cell in cells_of]
+                said = [_cell_text(name, results.values(cell, name)) for cell in cells_of]
                 if any(each != "-" for each in said):
                     lines.append([f"{network}, one-shot, {tuning}", *said])
         return _markdown([f"{name} {COLUMNS[name]}", *sensors], lines)
@@ -200,8 +201,8 @@ def ablation(results: Results) -> str:
     """What each effect's absence changes; the plain cell's spread over its seeds says what is noise."""
     plain = plain_cell(results)
     before = {name: results.values(plain, name)[:1] for name in COLUMNS}
-    lines = [["everything on", *(_said(name, before[name]) for name in COLUMNS), *_steps(results, plain, 1)]]
-    seeds = [_said(name, results.values(plain, name)) for name in COLUMNS]
+    lines = [["everything on", *(_cell_text(name, before[name]) for name in COLUMNS), *_steps(results, plain, 1)]]
+    seeds = [_cell_text(name, results.values(plain, name)) for name in COLUMNS]
     if len(results.seeds(plain)) > 1:
         lines.append(["everything on, all seeds", *seeds, *_steps(results, plain)])
     for cell in (cell for cell in cells(results.study) if cell.stage == "ablation"):
@@ -215,7 +216,7 @@ def ablation(results: Results) -> str:
 
 def _steps(results: Results, cell: Cell, most: int | None = None) -> list[str]:
     """A column: equal time is not an equal number of steps."""
-    return [_said("steps", results.steps(cell)[:most])]
+    return [_cell_text("steps", results.steps(cell)[:most])]
 
 
 def plain_cell(results: Results) -> Cell:
@@ -243,7 +244,7 @@ def claim(before: Callable[[str], Any], after: Callable[[str], Any]) -> Callable
                 name: both for name in COLUMNS if (both := _paired(results, before(network), after(network), name))
             }
             if len(means) == len(COLUMNS):
-                said = [f"{_said(name, [one])} → {_said(name, [two])}" for name, (one, two) in means.items()]
+                said = [f"{_cell_text(name, [one])} → {_cell_text(name, [two])}" for name, (one, two) in means.items()]
                 lines.append([network, *said, verdict(means)])
         return _markdown(["", *(f"{name} {arrow}" for name, arrow in COLUMNS.items()), "verdict"], lines)
 

@@ -53,7 +53,7 @@ def statistics(pan: Tensor, lrms: Tensor, gnyq: Tensor, sampling: DenseSampling,
     detail = (pan - box_mean(pan, 9))[..., 4:-4, 4:-4].square().mean().sqrt()
     found = {
         "PAN detail that the bands explain": float(explained[0]),
-        "log of gain measured over told": float(torch.log(gain[0] / gnyq[0].mean())),
+        "log of gain measured over given": float(torch.log(gain[0] / gnyq[0].mean())),
         "band detail of its own, median band": float(alone[0].median()),
         "band detail of its own, worst band": float(alone[0].max()),
         "finest octave of the PAN over its detail": float(texture / detail.clamp(min=1e-6)),
@@ -155,7 +155,7 @@ def table(rows: Sequence[Mapping[str, Any]], kind: str) -> str:
 
 def _resampled(row: Mapping[str, Any]) -> bool:
     """True if PAN and MS were reduced without a low-pass: the gain between them is no instrument's."""
-    return row["log of gain measured over told"] > math.log(LIGHT)
+    return row["log of gain measured over given"] > math.log(LIGHT)
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
         several = read.get("type") == "FeatureCollection"
         found = pystac.ItemCollection.from_dict(read) if several else io.stac_object_from_dict(read, href=here)
     except Exception as problem:  # pystac has no root of its errors, and fails in its own words on what is no STAC
-        raise UserError(f"{path} is no STAC catalogue, collection or item ({_said(problem)}): check it.") from problem
+        raise UserError(f"{path} is no STAC catalogue, collection or item ({_reason(problem)}): check it.") from problem
     if not several:
         yield from _walked(found, io, allow_remote, {here}, 0)
         return
@@ -46,7 +46,7 @@ def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) 
         try:
             child = io.read_stac_object(href)
         except Exception as problem:  # whatever is wrong with what a link leads to, the other scenes are to be fused
-            yield Fault(Path(href).stem, f"{href}: {_said(problem)}")
+            yield Fault(Path(href).stem, f"{href}: {_reason(problem)}")
             continue
         yield from _walked(child, io, allow_remote, seen, depth + 1)
 
@@ -87,7 +87,7 @@ def _common_name(asset: Any) -> str | None:
     return bands[0].get("eo:common_name") or bands[0].get("common_name")
 
 
-def _said(problem: Exception) -> str:
+def _reason(problem: Exception) -> str:
     return (str(problem).splitlines() or [type(problem).__name__])[0][:200]
 
 

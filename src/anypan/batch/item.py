@@ -30,14 +30,14 @@ EVERYWHERE = {"type": "Polygon", "coordinates": [[[-180, -90], [180, -90], [180,
 ALWAYS = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-31T23:59:59Z"}  # as MLM advises
 
 
-def acquired(told: str | None) -> times.datetime:
-    """The time of acquisition. UserError if it is not told, or no date: an item needs one, and none is made up."""
-    if told is None:
+def acquired(date: str | None) -> times.datetime:
+    """The time of acquisition. UserError if it is not given, or no date: an item needs one, and none is made up."""
+    if date is None:
         raise UserError("A STAC item needs the time of acquisition: give it with --datetime 2024-05-01T10:30:00Z.")
     try:
-        found = times.datetime.fromisoformat(told)
+        found = times.datetime.fromisoformat(date)
     except ValueError as error:
-        raise UserError(f"{told!r} is no date or time: give it as 2024-05-01T10:30:00Z.") from error
+        raise UserError(f"{date!r} is no date or time: give it as 2024-05-01T10:30:00Z.") from error
     return found if found.tzinfo else found.replace(tzinfo=times.UTC)
 
 
@@ -46,13 +46,13 @@ def item_path(output: str | os.PathLike[str]) -> Path:
     return Path(output).with_suffix(".json")
 
 
-def write_item(output: str | os.PathLike[str], when: str | None, told: Mapping[str, Any]) -> Path:
+def write_item(output: str | os.PathLike[str], when: str | None, facts: Mapping[str, Any]) -> Path:
     """Write the STAC item of a fused image beside it; the file appears when it is complete.
 
-    ``told``: what ``about`` gives.
+    ``facts``: what ``about`` gives.
     """
     place, draft = item_path(output), item_path(output).with_suffix(f".{os.getpid()}.part")
-    text = json.dumps(item_of(Path(output), when, told).to_dict(include_self_link=False), indent=2)
+    text = json.dumps(item_of(Path(output), when, facts).to_dict(include_self_link=False), indent=2)
     try:
         draft.write_text(text + "\n", encoding="utf-8")
         os.replace(draft, place)
@@ -65,11 +65,11 @@ def write_item(output: str | os.PathLike[str], when: str | None, told: Mapping[s
 
 def about(report: Any, inputs: Sequence[str]) -> dict[str, Any]:
     """What an item says of the work, from the report of a fusion of ``inputs``, the PAN first."""
-    told = {"method": report.method, "weights_sha256": resolve(report.method).weights_sha256, "inputs": list(inputs)}
-    return told | {"ratio": report.ratio, "notes": list(report.notes)}
+    facts = {"method": report.method, "weights_sha256": resolve(report.method).weights_sha256, "inputs": list(inputs)}
+    return facts | {"ratio": report.ratio, "notes": list(report.notes)}
 
 
-def item_of(output: Path, when: str | None, told: Mapping[str, Any]) -> Any:
+def item_of(output: Path, when: str | None, facts: Mapping[str, Any]) -> Any:
     """The item of a fused image."""
     stac, seen = library(), footprint(output)
     from pystac.extensions.file import FileExtension
@@ -77,7 +77,7 @@ def item_of(output: Path, when: str | None, told: Mapping[str, Any]) -> Any:
 
     points = seen.geometry["coordinates"][0] if seen.geometry else []
     box = [f(p[axis] for p in points) for f in (min, max) for axis in (0, 1)] if points else None
-    item = stac.Item(output.stem, seen.geometry, box, acquired(when), _processing(told))
+    item = stac.Item(output.stem, seen.geometry, box, acquired(when), _processing(facts))
     item.stac_extensions.append(PROCESSING)
     placed = ProjectionExtension.ext(item, add_if_missing=True)
     code = f"EPSG:{seen.epsg}" if seen.epsg else None
@@ -90,16 +90,16 @@ def item_of(output: Path, when: str | None, told: Mapping[str, Any]) -> Any:
     return item
 
 
-def _processing(told: Mapping[str, Any]) -> dict[str, Any]:
+def _processing(facts: Mapping[str, Any]) -> dict[str, Any]:
     now = times.datetime.now(times.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    inputs, sha256 = [Path(name).name for name in told["inputs"]], told["weights_sha256"]
-    line = f"{', '.join(inputs[1:])} sharpened with {inputs[0]} by {told['method']}, ratio {told['ratio']}."
+    inputs, sha256 = [Path(name).name for name in facts["inputs"]], facts["weights_sha256"]
+    line = f"{', '.join(inputs[1:])} sharpened with {inputs[0]} by {facts['method']}, ratio {facts['ratio']}."
     line += f" Weights: sha256 {sha256}." if sha256 else ""
     return {
         "created": now,
         "processing:datetime": now,
         "processing:software": {"anypan": __version__},
-        "processing:lineage": " ".join([line, *told["notes"]]),
+        "processing:lineage": " ".join([line, *facts["notes"]]),
     }
 
 
@@ -125,7 +125,7 @@ def _model_item(card: Card) -> Any:
     asset.extra_fields |= {"file:checksum": MULTIHASH + card.sha256, "file:size": size}
     asset.extra_fields["mlm:artifact_type"] = "safetensors.torch.save_file"
     item.add_asset("weights", asset)
-    given = [mlm.ModelInput.create(name, [], _images(mlm.InputStructure, n), told) for name, n, told in INPUTS]
+    given = [mlm.ModelInput.create(name, [], _images(mlm.InputStructure, n), facts) for name, n, facts in INPUTS]
     task = [mlm.TaskType.SUPER_RESOLUTION]
     made = mlm.ModelOutput.create("hrms", task, _images(mlm.ResultStructure, ANY), OUTPUT)
     mlm.MLMExtension.ext(item, add_if_missing=True).apply(

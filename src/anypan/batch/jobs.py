@@ -26,9 +26,9 @@ class Job:
 
     def key(self, method: str, options: Mapping[str, Any]) -> str:
         """What its result depends on, as one word: files (size and time of change), options and the method."""
-        told = {**options, **self.options}
+        settings = {**options, **self.options}
         files = [[name, *_state(name)] for name in (self.pan, *self.ms)]
-        text = json.dumps([files, method, told], sort_keys=True, default=str)
+        text = json.dumps([files, method, settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

@@ -44,13 +44,13 @@ def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> M
         found = of_catalogue(place, allow_remote)
     else:
         found = _of_csv(place)
-    manifest = _told_apart(found)
+    manifest = _distinct(found)
     if not manifest.jobs and not manifest.faults:
         raise UserError(f"{path} holds no scene: see 'anypan batch --help' for what it should have.")
     return manifest
 
 
-def _told_apart(found: Iterable[Job | Fault]) -> Manifest:
+def _distinct(found: Iterable[Job | Fault]) -> Manifest:
     """Jobs with plain names, each of which is used once."""
     jobs: dict[str, Job] = {}
     faults: list[Fault] = []
@@ -94,32 +94,32 @@ def _check_columns(path: Path, names: Iterable[str] | None) -> None:
 
 def _job(path: Path, line: int, row: dict[str, str | None]) -> Job | Fault:
     where = f"{path.name}, line {line}"
-    told = {key: value.strip() for key, value in row.items() if isinstance(value, str) and value.strip()}
-    name = told.get("name") or Path(told.get("pan", "")).stem or where
+    cells = {key: value.strip() for key, value in row.items() if isinstance(value, str) and value.strip()}
+    name = cells.get("name") or Path(cells.get("pan", "")).stem or where
     if None in row:
         return Fault(name, f"{where} has more fields than there are columns: quote what holds a comma.")
-    files = [part.strip() for part in told.get("ms", "").split(";") if part.strip()]
-    if "pan" not in told or not files:
-        return Fault(name, f"{where} names no {'ms' if 'pan' in told else 'pan'}: fill the field in.")
+    files = [part.strip() for part in cells.get("ms", "").split(";") if part.strip()]
+    if "pan" not in cells or not files:
+        return Fault(name, f"{where} names no {'ms' if 'pan' in cells else 'pan'}: fill the field in.")
     try:
-        options = _options(told)
+        options = _options(cells)
     except ValueError as problem:
         return Fault(name, f"{where}: {problem}.")
-    pan, *ms = (_beside(path, each) for each in (told["pan"], *files))
-    return Job(name, pan, tuple(ms), options, where, told.get("datetime"))
+    pan, *ms = (_beside(path, each) for each in (cells["pan"], *files))
+    return Job(name, pan, tuple(ms), options, where, cells.get("datetime"))
 
 
-def _options(told: dict[str, str]) -> dict[str, object]:
-    options: dict[str, object] = {"sensor": told["sensor"]} if "sensor" in told else {}
-    if "bands" in told:
-        listed = [name.strip() for name in re.split("[;,]", told["bands"]) if name.strip()]
+def _options(cells: dict[str, str]) -> dict[str, object]:
+    options: dict[str, object] = {"sensor": cells["sensor"]} if "sensor" in cells else {}
+    if "bands" in cells:
+        listed = [name.strip() for name in re.split("[;,]", cells["bands"]) if name.strip()]
         options["bands"] = [int(name) if name.isdigit() else name for name in listed]
     for key in ("nodata", "pan_nodata"):
-        if key in told:
+        if key in cells:
             try:
-                options[key] = float(told[key])
+                options[key] = float(cells[key])
             except ValueError:
-                raise ValueError(f"{key} is {told[key]!r}, which is no number: give one") from None
+                raise ValueError(f"{key} is {cells[key]!r}, which is no number: give one") from None
     return options
 
 

@@ -96,8 +96,8 @@ class _Batch:
     def begin(self, manifest: Manifest) -> list[Unit]:
         """What is to be done, entered in the ledger as begun: a file that appears from now on is the batch's own."""
         last = {row["scene"]: row for row in self._ledger.rows}
-        told = self._settings.method, self._settings.options
-        self._keys = {job.name: job.key(*told) for job in manifest.jobs}
+        common = self._settings.method, self._settings.options
+        self._keys = {job.name: job.key(*common) for job in manifest.jobs}
         self.rows = {fault.name: _failed(fault.name, "", fault.reason) for fault in manifest.faults}
         left = [unit for job in manifest.jobs if (unit := self._planned(job, last.get(job.name)))]
         self._ledger.extend(
@@ -117,8 +117,8 @@ class _Batch:
             reason = f"{path} exists already and {what}: pass --overwrite, or choose another folder."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
-        told = self._settings
-        return Unit(job, str(path), told.method, told.options, told.threads, stac=told.stac)
+        settings = self._settings
+        return Unit(job, str(path), settings.method, settings.options, settings.threads, stac=settings.stac)
 
     def work(self, left: Sequence[Unit]) -> Iterator[int]:
         """Do it, and count the scenes that are done."""

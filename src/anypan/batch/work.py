@@ -58,17 +58,17 @@ class Unit:
 
         if self.stac:
             _check_item(self.job.acquired)
-        job, told = self.job, {**self.options, **self.job.options, "overwrite": True}
+        job, keywords = self.job, {**self.options, **self.job.options, "overwrite": True}
         if self.share is not None:
-            self._make_share(told)
+            self._make_share(keywords)
             return {}
         joined = self.shares > 1
-        report = self._joined(told) if joined else fuse(job.pan, list(job.ms), self.out, self.method, **told)
+        report = self._joined(keywords) if joined else fuse(job.pan, list(job.ms), self.out, self.method, **keywords)
         if self.stac:
             _write_item(report, job)
-        return _told(report)
+        return _row(report)
 
-    def _make_share(self, told: dict[str, Any]) -> None:
+    def _make_share(self, keywords: dict[str, Any]) -> None:
         """Write a share's tiles into a folder that has its name when it is complete."""
         from anypan.api import fused_parts
 
@@ -79,7 +79,7 @@ class Unit:
         draft = place.with_name(f".{place.name}.{os.getpid()}")
         draft.mkdir(parents=True)
         try:
-            with self._opened(told) as (pair, chosen, settings):
+            with self._opened(keywords) as (pair, chosen, settings):
                 parts = fused_parts(pair, chosen, settings, (self.share, self.shares))
                 for number, (row, col, images, mask) in enumerate(parts):
                     np.savez(draft / f"{number:06d}.npz", place=(row, col), image=images[0], mask=mask)
@@ -90,11 +90,11 @@ class Unit:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
-    def _joined(self, told: dict[str, Any]) -> Any:
+    def _joined(self, keywords: dict[str, Any]) -> Any:
         from anypan.api import written
 
         start = time.perf_counter()
-        with self._opened(told) as (pair, chosen, settings):
+        with self._opened(keywords) as (pair, chosen, settings):
             report = written(self.out, pair, chosen, settings, self._parts(), start)
         shutil.rmtree(self.folder, ignore_errors=True)
         return report
@@ -109,10 +109,10 @@ class Unit:
     def _place(self, share: int) -> Path:
         return Path(self.folder) / f"{share + 1} of {self.shares}"
 
-    def _opened(self, told: dict[str, Any]) -> Any:
+    def _opened(self, keywords: dict[str, Any]) -> Any:
         from anypan.api import opened
 
-        return opened(self.job.pan, list(self.job.ms), self.method, **told)
+        return opened(self.job.pan, list(self.job.ms), self.method, **keywords)
 
 
 def _check_item(when: str | None) -> None:
@@ -127,7 +127,7 @@ def _write_item(report: Any, job: Job) -> None:
     write_item(report.output, job.acquired, about(report, (job.pan, *job.ms)))
 
 
-def _told(report: Any) -> Row:
+def _row(report: Any) -> Row:
     rows, cols = report.grid.shape
     found = {"output": Path(report.output).name, "bands": list(report.bands), "shape": [rows, cols]}
     return found | {"bytes": report.size, "seconds": round(report.seconds, 3), "notes": list(report.notes)}

@@ -70,7 +70,7 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
     }
     jobs = options.pop("jobs") or jobs_here()
     found = read_manifest(manifest, options["allow_remote"])
-    settings = Settings(options=_told(options), jobs=jobs, **how)
+    settings = Settings(options=_given(options), jobs=jobs, **how)
     _check(settings)
     with progress("fusing", quiet or as_json) as step:
         summary = run(found, folder, settings, step)
@@ -85,7 +85,7 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
     ctx.exit(1 if summary.failed else 0)
 
 
-def _told(options: dict[str, Any]) -> dict[str, Any]:
+def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that say something: what is left out takes fuse()'s default, whatever that is."""
     return {name: value for name, value in options.items() if value not in (None, False, {}) or name == "register"}
 

@@ -24,7 +24,7 @@ def complete_sensors(_: click.Context, __: click.Parameter, begun: str) -> list[
     return _beginning([*SENSORS, GENERIC.name], begun)
 
 
-def method_option(told: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def method_option(text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Adds --method, the default network unless given."""
     return click.option(
         "-m",
@@ -32,7 +32,7 @@ def method_option(told: str) -> Callable[[Callable[..., Any]], Callable[..., Any
         metavar="NAME",
         default="anypan-s",
         show_default=True,
-        help=told,
+        help=text,
         shell_complete=complete_methods,
     )
 

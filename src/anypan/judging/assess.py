@@ -46,7 +46,7 @@ def assess(
         window = (*corner, *size)
         seen = _opened(fused, pair)
         try:
-            scene = replace(view, source=_Known(view.source, seen, corner, view.ratio))
+            scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
             values = _some(judge(_Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
                 against = _against(_opened(reference, pair), seen, window, view.ratio)
@@ -136,7 +136,7 @@ class _Valid:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _MaskedSource:
     """A scene's source whose mask is false, too, where the image to be judged is invalid."""
 
     source: Source

@@ -58,7 +58,7 @@ class Contender(Protocol):
 
 
 @dataclass(frozen=True)
-class Own:
+class PackageMethod:
     """A method of the package, or a weight file."""
 
     method: MethodRef
@@ -226,7 +226,7 @@ def _contender(name: str, spec: re.Match[str] | None, timeout: float, seed: int)
         raise UserError(f"{folder} is not a folder: name the folder that holds the fused images.")
     if spelt(name) not in METHODS and folder.is_dir():
         return Images(folder)
-    return Own(resolve(name, OTHERS), seed)
+    return PackageMethod(resolve(name, OTHERS), seed)
 
 
 def _command(template: str, timeout: float, seed: int) -> Command:

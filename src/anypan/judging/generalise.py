@@ -13,7 +13,7 @@ from typing import Any
 
 from anypan import __version__
 from anypan.judging import Case, opened, prepare, run
-from anypan.judging.contenders import Outcome, Own
+from anypan.judging.contenders import Outcome, PackageMethod
 from anypan.judging.protocol import Generalisation, read_protocol
 from anypan.judging.readers import Entry
 from anypan.judging.run import inputs_sha256
@@ -60,7 +60,7 @@ class Judged:
         except UserError as error:
             self._failed = str(error)
             raise
-        return replace(Own(resolve(name), self.facts["seed"]).fuse(case, device), facts=facts)
+        return replace(PackageMethod(resolve(name), self.facts["seed"]).fuse(case, device), facts=facts)
 
 
 def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: Say = print) -> Path:

@@ -15,7 +15,7 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation
 from anypan.train.adapt import ONE_SHOT, STEPS, TUNINGS
-from anypan.train.config import beside, built, check, table
+from anypan.train.config import built, check, from_folder_of, table
 from anypan.weights import available
 
 KINDS = ("zero-shot", "one-shot", "leave-one-out")
@@ -70,14 +70,14 @@ def read_protocol(path: str | Path) -> Generalisation:
     values["optimisation"] = _optimisation(values.get("optimisation", {}), file)
     values["scenes"] = [_place(file, spec) for spec in values.get("scenes", [])]
     ship = {card.name for card in available()}
-    values["starts"] = [name if name in ship else beside(file, name) for name in values.get("starts", [])]
+    values["starts"] = [name if name in ship else from_folder_of(file, name) for name in values.get("starts", [])]
     return _checked(built(Generalisation, values, file), file)
 
 
 def _place(file: Path, spec: str) -> str:
     """A path or LAYOUT:PATH whose path counts from the file's folder."""
     layout, mark, path = spec.rpartition(":")
-    return layout + mark + beside(file, str(Path(path).expanduser()))
+    return layout + mark + from_folder_of(file, str(Path(path).expanduser()))
 
 
 def _optimisation(values: dict[str, Any], file: Path) -> Optimisation:

@@ -95,13 +95,13 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     scene = limits.hold(scene)
     measured = measure_gain(replace(scene, sampling=sampling))
     gnyq = effective_gnyq(scene.gnyq, measured)
-    told = torch.tensor([gnyq])
+    instrument_gnyq = torch.tensor([gnyq])
     scale = scale_of(scene, gnyq, sampling)
     gain, explained, alone = (torch.tensor([v]) for v in (measured.gnyq, measured.explained, measured.alone))
-    scale = scale.measured(gain, explained, alone, told)
+    scale = scale.measured(gain, explained, alone, instrument_gnyq)
     unit = math.lcm(network.cell, scene.ratio)
     halo = unit * math.ceil(network.halo(sampling) / unit)
-    return NeuralFuser(network, scale, told, sampling, halo, limits, network.cell, network.tile)
+    return NeuralFuser(network, scale, instrument_gnyq, sampling, halo, limits, network.cell, network.tile)
 
 
 def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:

@@ -86,8 +86,8 @@ def described(lrms: Tensor, pan_lr: Tensor, scale: Scale, cells: tuple[int, int]
 def facts(scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
     """What is known of scene and bands: (N, B, FACTS)."""
     own = [scale.slope, scale.weights, gnyq.expand_as(scale.slope), 1 / (1 + scale.level), scale.alone]
-    whole = [scale.lighter, 1 - scale.explained, torch.full_like(scale.lighter, math.log2(ratio / 4))]
-    whole.append(torch.full_like(scale.lighter, 4 / scale.slope.shape[-1]))
+    whole = [scale.log_gain_ratio, 1 - scale.explained, torch.full_like(scale.log_gain_ratio, math.log2(ratio / 4))]
+    whole.append(torch.full_like(scale.log_gain_ratio, 4 / scale.slope.shape[-1]))
     return torch.stack([*own, *(fact[:, None].expand_as(scale.slope) for fact in whole)], -1)
 
 
@@ -114,5 +114,5 @@ def sharpened(scale: Scale) -> Tensor:
 
     That is where the gain measured is below the instrument's, and the bands explain the PAN.
     """
-    share = torch.sigmoid(-(scale.lighter + 0.1) / 0.04) * torch.sigmoid((scale.explained - 0.8) / 0.02)
+    share = torch.sigmoid(-(scale.log_gain_ratio + 0.1) / 0.04) * torch.sigmoid((scale.explained - 0.8) / 0.02)
     return share[:, None, None, None]

@@ -13,11 +13,9 @@ from anypan.optics.mtf import DenseSampling, mean_gain
 from anypan.optics.sampling import Sampling
 
 HIGHEST = 30.0  # bound of the level: farther from zero a band is modulated no otherwise than by addition
-BELIEVED, DISBELIEVED = (
-    0.8,
-    0.7,
-)  # shares of the PAN's detail explained from which on, and to which, a gain says something
-LIGHTEST = 1.5  # bound of the logarithm of the gain measured over the one told
+# Shares of the PAN's detail explained from which on a measured gain says all, and below which it says nothing.
+EXPLAINED_ENOUGH, EXPLAINED_TOO_LITTLE = 0.8, 0.7
+MAX_LOG_GAIN_RATIO = 1.5  # bound of the logarithm of the measured gain over the instrument's
 RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
 
 WINDOW = 5  # MS pixels along a side of the window of local regression
@@ -35,9 +33,9 @@ class Scale:
     ``slope`` (..., B): regression of each standardised band on the standardised PAN, which is also their correlation.
     ``weights`` (..., B): least-squares weights of the standardised bands for the standardised PAN.
     ``level`` (..., B): mean over standard deviation of each band, 0 if negative: how far zero lies below the mean.
-    ``lighter`` (...): log of the MTF gain measured on the pair over the one told, 0 until it is measured; ``explained``
-    (...): the share of the PAN's detail that the bands explained there; ``alone`` (..., B): the share of each band's
-    detail that neither the PAN nor the other bands explained, noise most of all, 0 until it is measured (gain.py).
+    ``log_gain_ratio`` (...): log of the MTF gain measured on the pair over the instrument's, 0 until then;
+    ``explained`` (...): the share of the PAN's detail that the bands explained there; ``alone`` (..., B): the share of
+    each band's detail that neither the PAN nor the other bands explained, noise most of all, 0 until then (gain.py).
     """
 
     mean: Tensor
@@ -47,7 +45,7 @@ class Scale:
     slope: Tensor
     weights: Tensor
     level: Tensor
-    lighter: Tensor
+    log_gain_ratio: Tensor
     explained: Tensor
     alone: Tensor
 
@@ -59,16 +57,16 @@ class Scale:
         return Scale(*(getattr(self, f.name)[None] for f in fields(self)))
 
     def measured(self, gain: Tensor, explained: Tensor, alone: Tensor, gnyq: Tensor) -> Scale:
-        """The same, with what was measured of the gain: gain, explained (...); alone (..., B); gnyq (..., B) as told.
+        """The same, with what was measured of the gain: gain, explained (...); alone (..., B).
 
-        Where the bands explain little of the PAN's detail its gain says nothing: the gain told is believed.
+        ``gnyq`` (..., B): the instrument's.
+
+        Where the bands explain little of the PAN's detail its gain says nothing: the instrument's holds.
         """
-        lighter = torch.log(gain.to(gnyq) / gnyq.mean(-1)).clamp(-LIGHTEST, LIGHTEST)
-        believed = ((explained.to(gnyq) - DISBELIEVED) / (BELIEVED - DISBELIEVED)).clamp(0, 1)
-        known = (lighter * believed, explained, alone)
-        return replace(
-            self, **dict(zip(("lighter", "explained", "alone"), (k.to(self.slope) for k in known), strict=True))
-        )
+        log_gain_ratio = torch.log(gain.to(gnyq) / gnyq.mean(-1)).clamp(-MAX_LOG_GAIN_RATIO, MAX_LOG_GAIN_RATIO)
+        trusted = ((explained.to(gnyq) - EXPLAINED_TOO_LITTLE) / (EXPLAINED_ENOUGH - EXPLAINED_TOO_LITTLE)).clamp(0, 1)
+        found = {"log_gain_ratio": log_gain_ratio * trusted, "explained": explained, "alone": alone}
+        return replace(self, **{name: value.to(self.slope) for name, value in found.items()})
 
     def apply(self, lrms: Tensor) -> Tensor:
         """Standardise (..., B, h, w)."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from anypan.optics.mtf import DenseSampling
-from anypan.optics.normalise import BELIEVED, box_mean
+from anypan.optics.normalise import EXPLAINED_ENOUGH, box_mean
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
@@ -90,7 +90,7 @@ def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[flo
     the instrument's gain keeps the fused image consistent with the MS as delivered.
     """
     usual = sum(gnyq) / len(gnyq)
-    if measured.explained < BELIEVED or measured.gnyq < LIGHT * usual:
+    if measured.explained < EXPLAINED_ENOUGH or measured.gnyq < LIGHT * usual:
         return gnyq
     return (measured.gnyq,) * len(gnyq)
 

@@ -18,7 +18,7 @@ from anypan.optics.mtf import gaussian_matrix, sigma_for
 from anypan.simulate.random import Random
 
 DETECTOR_GAIN = 2 / math.pi  # of a square detector as wide as its pixel, at its Nyquist frequency
-MOST = 0.95  # of gains that networks are told: a filter that amplifies is no MTF
+MOST = 0.95  # of gains that networks are given: a filter that amplifies is no MTF
 LIGHT_SIGMA = 1.5  # of the 3 x 3 Gaussian
 
 

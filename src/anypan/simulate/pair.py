@@ -60,8 +60,8 @@ def read_picture(path: File, sensor: Sensor, wavelengths: Sequence[float] | None
         raise UserError(f"{path} has pixels without data: cut out a part of it that has none.")
     image = torch.from_numpy(pixels).clamp_(min=0)
     _check(str(path), image, sensor)
-    told = _given(str(path), len(names), wavelengths) if wavelengths else _told(names)
-    return Picture(str(path), image, opened.grid, told or _guess(len(names), sensor), not told)
+    centres = _given(str(path), len(names), wavelengths) if wavelengths else _centres_named(names)
+    return Picture(str(path), image, opened.grid, centres or _guess(len(names), sensor), not centres)
 
 
 def _check(path: str, image: Tensor, sensor: Sensor) -> None:
@@ -88,7 +88,7 @@ def _given(path: str, count: int, given: Sequence[float]) -> tuple[float, ...]:
     return tuple(values)
 
 
-def _told(names: Sequence[str]) -> tuple[float, ...]:
+def _centres_named(names: Sequence[str]) -> tuple[float, ...]:
     """What the names of the bands tell, or their number; nothing if they do not."""
     numbers = [re.search(r"\d{3,4}(\.\d+)?", name) for name in names]
     if all(match and OPTICAL[0] <= float(match[0]) <= OPTICAL[1] for match in numbers):

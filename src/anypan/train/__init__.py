@@ -5,24 +5,24 @@ from anypan.train.config import Config, Optimisation, read_config
 from anypan.train.loop import train
 from anypan.train.objective import batch_loss, scene_scale
 from anypan.train.pretrain import build, pretrain
+from anypan.train.processes import SINGLE, Processes, distributed
 from anypan.train.run import Diverged, Run
 from anypan.train.schedule import rate_at
-from anypan.train.team import ALONE, Team, joined
 
 __all__ = [
-    "ALONE",
+    "SINGLE",
     "Batches",
     "Config",
     "Diverged",
     "HeldOut",
     "Optimisation",
+    "Processes",
     "Run",
     "Simulated",
-    "Team",
     "batch_loss",
     "build",
+    "distributed",
     "held_out_batches",
-    "joined",
     "pretrain",
     "rate_at",
     "read_config",

@@ -98,7 +98,7 @@ def read_config(path: str | Path) -> Config:
         raise UserError(f"The sources of {file} are no list of tables: write [[sources]] above each.")
     values["sources"] = tuple(_source(one, file) for one in sources)
     if isinstance(values.get("start"), str) and values["start"]:
-        values["start"] = beside(file, values["start"])
+        values["start"] = from_folder_of(file, values["start"])
     values["train"] = built(Optimisation, values.get("train", {}), file)
     values["simulation"] = simulation_of(values.get("simulation", {}), values.pop("effect", {}), file)
     return built(Config, {"model": {}, **values}, file)
@@ -149,11 +149,11 @@ def _source(values: dict[str, Any], file: Path) -> Source:
     if kind not in SOURCES:
         raise UserError(f"{file} has a source of kind '{kind}': choose {', '.join(SOURCES)}.")
     if isinstance(values.get("path"), str) and "://" not in values["path"]:
-        values["path"] = beside(file, values["path"])
+        values["path"] = from_folder_of(file, values["path"])
     return built(SOURCES[kind], values, file)
 
 
-def beside(file: Path, path: str) -> str:
+def from_folder_of(file: Path, path: str) -> str:
     """Relative paths in a configuration count from its own folder."""
     return str((file.parent / path).resolve())
 

@@ -33,7 +33,7 @@ def train(run: Run, batches: Batches, held_out: Judged, folder: Path, export: Ca
     with _deferred() as asked:
         while not (run.finished or stop):
             run.advance(batches)
-            run.seconds, stop = run.team.largest([clock.seconds(), bool(asked)])
+            run.seconds, stop = run.processes.largest([clock.seconds(), bool(asked)])
             judged = run.step % o.validate_every == 0 or run.finished
             if judged or run.step % o.log_every == 0:
                 row = clock.row(batches.broken())
@@ -53,7 +53,7 @@ def _write(run: Run, row: dict[str, Any], path: Path, say: Say) -> None:
     """A row into the log, and what is worth saying; the broken images of every process, the rest of the first."""
     for name in row.get("broken", []):
         say(f"skipped a broken image: {name}")
-    if run.team.leads:
+    if run.processes.leads:
         with path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(row) + "\n")
         say("  ".join(f"{key} {value}" for key, value in row.items() if key != "broken"))
@@ -73,13 +73,13 @@ class _Clock:
     def row(self, broken: list[str]) -> dict[str, Any]:
         """What happened since the last row. ``waiting`` is the share of the time until batches were there."""
         run, o = self.run, self.run.o
-        (loss,) = run.team.mean([sum(run.losses) / len(run.losses)])
+        (loss,) = run.processes.mean([sum(run.losses) / len(run.losses)])
         if not math.isfinite(loss):
             raise UserError(f"The loss at step {run.step} is no number: lower the rate in [train] and start anew.")
         steps, seconds, waited = (now - then for now, then in zip(self._now(), self.last, strict=True))
         row: dict[str, Any] = {"step": run.step, "loss": round(loss, 5), "rate": run.rate}
         row["seconds"] = round(run.seconds, 1)
-        row["samples_per_second"] = round(steps * o.scenes * o.patches * run.team.world / max(seconds, 1e-9), 2)
+        row["samples_per_second"] = round(steps * o.scenes * o.patches * run.processes.world / max(seconds, 1e-9), 2)
         row["waiting"] = round(min(1.0, waited / max(seconds, 1e-9)), 3)
         if run.device.type == "cuda":
             row["gpu_mib"] = round(torch.cuda.max_memory_allocated(run.device) / 2**20)

@@ -99,7 +99,7 @@ def consistency_loss(left: Tensor, plain: Tensor) -> Tensor:
     """By how much the residual against the MS exceeds that of plain regression, relative, mean over bands and patches.
 
     ``left`` and ``plain``: LRMS minus the degraded estimate, (N, B, h, w), of the network and of injection with the
-    scene's slopes. Where the MTF that is told holds, a network is below; it exceeds where a PAN was sharpened on the
+    scene's slopes. Where the MTF that is given holds, a network is below; it exceeds where a PAN was sharpened on the
     ground and the estimate follows it rather than the MS (R-ERGAS, Scarpa and Ciotola, 2022).
     """
     rms, sought = ((image**2).mean((-2, -1)).add(1e-6).sqrt() for image in (left, plain))

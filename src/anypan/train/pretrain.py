@@ -18,8 +18,8 @@ from anypan.train.batches import Ahead, held_out_batches, training_batches
 from anypan.train.config import Config, built, check, read_config
 from anypan.train.loop import CHECKPOINT, Say, train
 from anypan.train.objective import batch_loss
+from anypan.train.processes import distributed
 from anypan.train.run import Run
-from anypan.train.team import joined
 from anypan.weights import load, save
 
 WEIGHTS = "weights.safetensors"
@@ -43,21 +43,21 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}): choose another 'out'.") from error
-    with joined(device) as (team, own):
-        tell = say if team.leads else _named(say, team.rank)
+    with distributed(device) as (processes, own):
+        tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
-        run = Run(network, config.train, own, team)
-        batches = Ahead(training_batches(config, (team.rank, team.world), own))
+        run = Run(network, config.train, own, processes)
+        batches = Ahead(training_batches(config, (processes.rank, processes.world), own))
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
             tell(f"resumed at step {run.step}" + ("" if same else "; sources or processes changed: images begin anew"))
 
         def export() -> None:
-            if team.leads:
+            if processes.leads:
                 save(folder / WEIGHTS, run.average, config.architecture, settings, steps=run.step)
 
         held_out = held_out_batches(config)
-        for name in held_out.broken if team.leads else ():
+        for name in held_out.broken if processes.leads else ():
             tell(f"skipped a broken image, held out: {name}")
         train(run, batches, held_out, folder, export, tell)
         export()

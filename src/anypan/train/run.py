@@ -20,8 +20,8 @@ from anypan.simulate.sample import Batch
 from anypan.train.batches import Batches, moved
 from anypan.train.config import Optimisation, check
 from anypan.train.objective import batch_loss
+from anypan.train.processes import SINGLE, Processes
 from anypan.train.schedule import rate_at, share_done
-from anypan.train.team import ALONE, Team
 
 
 class Diverged(UserError):
@@ -43,13 +43,13 @@ class Run:
     """Trains ``network`` on whatever batches it is given, wherever they come from."""
 
     def __init__(
-        self, network: nn.Module, o: Optimisation, device: str | torch.device = "cpu", team: Team = ALONE
+        self, network: nn.Module, o: Optimisation, device: str | torch.device = "cpu", processes: Processes = SINGLE
     ) -> None:
-        self.o, self.device, self.team = check(o), torch.device(device), team
+        self.o, self.device, self.processes = check(o), torch.device(device), processes
         if o.compile and self.device.type == "cpu":  # minutes for every shape of a batch, and longer for all at once
             raise UserError("compile in [train] takes longer on a CPU than it saves: take it out, or train on a GPU.")
         self.network = network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        team.share(self.network.state_dict().values())
+        processes.share(self.network.state_dict().values())
         self.trained = _thaw(self.network, o.freeze)
         self.average = {key: value.detach().clone() for key, value in self.network.state_dict().items()}
         self.optimiser = torch.optim.AdamW(self.trained, o.rate, weight_decay=o.weight_decay)
@@ -79,7 +79,7 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         with _compiling(self.o):
             loss.backward()
-        self.team.average_gradients(self.trained)
+        self.processes.average_gradients(self.trained)
         nn.utils.clip_grad_norm_(self.trained, self.o.clip)
         self.optimiser.step()
         self._follow()
@@ -121,16 +121,16 @@ class Run:
         """Mean loss of the averaged weights over all batches; each process takes its share of them."""
         current = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
-        mine = range(self.team.rank, len(batches), self.team.world)
+        mine = range(self.processes.rank, len(batches), self.processes.world)
         losses = [float(batch_loss(self._forward, moved(batches.draw(n), self.device))) for n in mine]
         self.network.load_state_dict(current)
-        total, count = self.team.mean([sum(losses), len(losses)])
+        total, count = self.processes.mean([sum(losses), len(losses)])
         return total / count
 
     def save_checkpoint(self, path: Path, batches: Batches) -> None:
         """Write all that ``load_checkpoint`` needs; every process has to take part."""
-        places = self.team.gather(batches.state())
-        if not self.team.leads:
+        places = self.processes.gather(batches.state())
+        if not self.processes.leads:
             return
         state = {
             "network": self.network.state_dict(),
@@ -159,9 +159,9 @@ class Run:
                 f"{path} is of another network or version: move it away, or choose another 'out'."
             ) from error
         self.step, self.seconds = state["step"], state["seconds"]
-        fits = places.shape == (self.team.world, *batches.state().shape)
+        fits = places.shape == (self.processes.world, *batches.state().shape)
         if fits:
-            batches.restore(places[self.team.rank])
+            batches.restore(places[self.processes.rank])
         return fits
 
 

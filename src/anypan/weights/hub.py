@@ -55,9 +55,9 @@ def _download(repository: str, commit: str, name: str) -> Path:
     except ImportError as error:
         raise UserError("Weights from the Hub need huggingface_hub: pip install 'anypan[hub]'.") from error
     places = {"endpoint": os.environ.get("HF_ENDPOINT"), "cache_dir": os.environ.get("HF_HUB_CACHE")}
-    told: dict[str, Any] = {key: value for key, value in places.items() if value}
+    given: dict[str, Any] = {key: value for key, value in places.items() if value}
     try:
-        return Path(hf_hub_download(repository, name, revision=commit, library_name="anypan", **told))
+        return Path(hf_hub_download(repository, name, revision=commit, library_name="anypan", **given))
     except Exception as error:  # of the network, of the server, of the cache: each of a kind of its own
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{name} of {repository} at {commit} cannot be fetched ({reason}): check both.") from error

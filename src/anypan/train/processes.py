@@ -15,7 +15,7 @@ from anypan.runtime.errors import UserError
 
 
 @dataclass(frozen=True)
-class Team:
+class Processes:
     """This process's rank among ``world``; alone, everything below leaves its input as it is."""
 
     rank: int = 0
@@ -70,18 +70,18 @@ class Team:
         return torch.stack(parts).cpu()
 
 
-ALONE = Team()
+SINGLE = Processes()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[tuple[Team, torch.device]]:
-    """The team that torchrun's environment names, and this process's device; alone without torchrun.
+def distributed(device: str) -> Iterator[tuple[Processes, torch.device]]:
+    """The processes that torchrun's environment names, and this process's device; alone without torchrun.
 
     Each process of a machine takes a GPU of its own. Raises UserError if there are too few.
     """
     world, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     if world == 1:
-        yield Team(device=device), torch.device(device)
+        yield Processes(device=device), torch.device(device)
         return
     own = torch.device(device if device == "cpu" else f"cuda:{local}")
     if own.type == "cuda":
@@ -90,6 +90,6 @@ def joined(device: str) -> Iterator[tuple[Team, torch.device]]:
         torch.cuda.set_device(own)
     dist.init_process_group("nccl" if own.type == "cuda" else "gloo")
     try:
-        yield Team(dist.get_rank(), world, str(own)), own
+        yield Processes(dist.get_rank(), world, str(own)), own
     finally:
         dist.destroy_process_group()
