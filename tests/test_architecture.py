@@ -216,7 +216,7 @@ REPLACED = {
     **{word: "instrument_gnyq, given or keywords" for word in ("told", "_told")},
     **{word: "log_gain_ratio" for word in ("lighter", "LIGHTEST")},
     **{word: "EXPLAINED_ENOUGH, EXPLAINED_TOO_LITTLE" for word in ("BELIEVED", "DISBELIEVED")},
-    **{word: "train/processes.py" for word in ("Team", "team", "ALONE")},
+    **{word: "train/processes.py" for word in ("Team", "team")},
     **{
         word: "a name that says what it gives"
         for word in ("_said", "_made", "_known", "Own", "befell", "befalls", "rivals")
