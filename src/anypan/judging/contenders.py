@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
@@ -27,10 +26,12 @@ from anypan.methods.resolve import MethodRef, resolve, spelt
 from anypan.pair.scene import Scene
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, text_of
 
 TIMEOUT = 600.0  # seconds that a program has for one image
 FIELDS = ("pan", "ms", "out", "ratio", "sensor", "dy", "dx", "seed")
 NEEDED = FIELDS[:3]
+AGAIN = "run it again"
 OTHERS = "a .safetensors file, dir:FOLDER or 'cmd:COMMAND {pan} {ms} {out}'"
 _SPEC = re.compile(r"(?:([^=:/\\]+)=)?(cmd|dir):(.+)", re.DOTALL)
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -179,7 +180,7 @@ def _metered(words: list[str], timeout: float, folder: Path) -> dict[str, Any]:
             process.terminate()
     if not report.exists():
         raise UserError(f"The command could not be started{_last_words(folder)}.")
-    spent = json.loads(report.read_text())
+    spent = json_of(text_of(report, AGAIN), "The cost of the command", AGAIN)
     if spent["late"]:
         raise UserError(f"The command was ended after {timeout:g} s: give it more time with --timeout.")
     if spent["code"]:

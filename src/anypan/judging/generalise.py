@@ -25,6 +25,7 @@ from anypan.report.generalisation import write_card
 from anypan.report.rows import latest
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import text_of
 from anypan.train import Config, Optimisation, build
 from anypan.train.adapt import teach
 from anypan.weights import save, stored
@@ -84,7 +85,7 @@ def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: S
                 rows.append(row)
             say(f"{sensor.name}: {len(rows) - before} rows made")
     known = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
-    text = Path(path).read_text(encoding="utf-8")
+    text = text_of(path, "give the path of a TOML file")
     return write_card(_current(rows, protocol, sensors, contenders), text, out / CARD, known)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from importlib.resources import files
 
 from anypan.report.rows import Row, by
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import toml_of
 
 FIXED = ("layout", "split", "sensor", "protocol", "mode", "ratio", "block", "cut")
 
@@ -39,7 +39,7 @@ class Published:
 @cache
 def published() -> dict[str, Published]:
     """The published tables that ship with the package, by name."""
-    tables = tomllib.loads((files("anypan.report") / "published.toml").read_text(encoding="utf-8"))
+    tables = toml_of((files("anypan.report") / "published.toml").read_text(encoding="utf-8"), "The tables", "install anew")
     return {name: _table(name, **entry) for name, entry in tables.items()}
 
 

@@ -1,6 +1,5 @@
 """Benchmark rows: read, group and average them. Nothing is measured here."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, lines_of
 
 Row = Mapping[str, Any]
 Metrics = Mapping[str, tuple[float, str, str]]
@@ -19,6 +19,11 @@ COST: Metrics = {
     "peak_mib": (0.0, "lower", "Largest resident memory while fusing, in MiB."),
 }
 IDENTITY = ("scene", "sensor", "protocol", "mode", "method", "ratio", "error")
+KINDS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
+    (("scene", "sensor", "protocol", "mode", "method", "error", "layout", "split"), str | None, "text"),
+    (("ratio", "step", "seconds", "loss", "validation", "rate"), int | float | None, "number"),
+    (("broken", "profile"), list | dict | None, "list"),
+)  # keys of rows, what they may hold, and what that is called
 ORACLE = "Oracle"
 PROTOCOLS = {"rr": "Reduced resolution", "fr": "Full resolution"}
 
@@ -60,28 +65,25 @@ def read(
     UserError for a file that cannot be read, or a line that is no JSON object or lacks one of the keys `needed`.
     """
     rows: list[Row] = []
+    what = f"give a file that `anypan {writer}` wrote"
     for path in map(Path, paths):
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as problem:
-            reason = getattr(problem, "strerror", None) or "it is no text"
-            raise UserError(f"{path} cannot be read ({reason}): give a file that `anypan {writer}` wrote.") from problem
-        rows += [
-            _parse(f"{path}, line {number}", line, needed, writer)
-            for number, line in enumerate(lines, 1)
-            if line.strip()
-        ]
+        rows += [parsed(line, f"{path}, line {number}", needed, what) for number, line in lines_of(path, what)]
     return rows
 
 
-def _parse(where: str, line: str, needed: Sequence[str], writer: str) -> Row:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as problem:
-        raise UserError(f"{where} is not JSON ({problem.msg}): remove or repair that line.") from problem
-    missing = [key for key in needed if not isinstance(row, dict) or not row.get(key)]
-    if missing:
-        raise UserError(f"{where} has no {missing[0]!r}: give a file that `anypan {writer}` wrote.")
+def parsed(line: str | bytes, where: str, needed: Sequence[str], what: str) -> dict[str, Any]:
+    """The row that a line is; ``what`` says what to give instead.
+
+    UserError where it is no JSON object, lacks a key of `needed`, or holds another kind of value than the key's.
+    """
+    row = json_of(line, where, f"remove or repair that line, or {what}")
+    for key in needed:
+        if not row.get(key):
+            raise UserError(f"{where} has no {key!r}: {what}.")
+    for keys, kinds, called in KINDS:
+        for key in keys:
+            if not isinstance(row.get(key), kinds):
+                raise UserError(f"{where} has {str(row[key])[:40]!r} as its {key!r}, which is no {called}: {what}.")
     return row
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -14,6 +13,7 @@ from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import MOST_TOML, text_of, toml_of
 from anypan.simulate.effects import EFFECTS
 from anypan.simulate.effects.base import toml_key
 from anypan.simulate.recipe import Simulation
@@ -122,12 +122,8 @@ def simulation_of(general: Any, effects: Any, file: Path) -> Simulation:
 
 def table(file: Path) -> dict[str, Any]:
     """What a TOML file says. UserError if it is missing or no TOML."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"The configuration {file} does not exist: give the path of a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"The configuration {file} is no valid TOML ({error}): correct that line.") from error
+    text = text_of(file, "give the path of a TOML file", MOST_TOML)
+    return toml_of(text, f"The configuration {file}", "correct that line")
 
 
 def check(o: Optimisation) -> Optimisation:

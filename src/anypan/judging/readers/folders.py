@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -11,6 +10,9 @@ from typing import Any
 
 from anypan.judging.readers.entry import About, Entry, Images, Layout
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, text_of
+
+MOST_ABOUT = 2**20  # bytes of scene.json
 
 
 def entry(folder: Path) -> Entry:
@@ -34,7 +36,7 @@ def _read(folder: Path) -> Images:
     bits = re.match(r"\d{1,2}(?!\d)", str(stated.get("bit_depth", "")))
     about = About(
         sensor=str(stated.get("sensor", "unknown")),
-        bands=tuple(names) if isinstance(names, list) else (),
+        bands=tuple(map(str, names)) if isinstance(names, list) else (),
         full_scale=2.0 ** int(bits[0]) - 1 if bits else None,
         extra={"quality": stated.get("quality")},
     )
@@ -51,13 +53,8 @@ def _sensor(folder: Path) -> str:
 
 def _description(folder: Path) -> dict[str, Any]:
     path = folder / "scene.json"
-    try:
-        stated = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError, RecursionError):
-        stated = None
-    if not isinstance(stated, dict):
-        raise UserError(f"{path} is no JSON object: mend it or take it away, a scene needs none.")
-    return stated
+    what = "mend it or take it away, a scene needs none"
+    return json_of(text_of(path, what, MOST_ABOUT), str(path), what) if path.exists() else {}
 
 
 LAYOUT = Layout(

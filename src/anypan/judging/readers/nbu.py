@@ -7,7 +7,6 @@ or ``block``), uint16. The set itself names no split. UniPAN's lists (70, 10 and
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Iterator
 from functools import partial
@@ -18,11 +17,13 @@ from anypan.judging.readers.entry import About, Entry, Images, Layout
 from anypan.judging.readers.files import number
 from anypan.optics.sensors import SENSORS, find
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import literal_of, text_of
 
 MS_FOLDER, PAN_FOLDER, LISTS = "MS_256", "PAN_1024", "sequence.py"
 MS, PAN = ("imgMS", "I_MS"), ("imgPAN", "I_PAN", "block")
 SHORT = {"IKONOS": "ik", "QB": "qb", "GF1": "gf1", "WV4": "wv4", "WV2": "wv2", "WV3": "wv3"}  # in UniPAN's lists
 TRAIN, VALID = 0.7, 0.1
+MOST_LISTS = 2**20  # bytes
 
 
 def _find(root: Path, split: str) -> Iterator[Entry]:
@@ -63,14 +64,11 @@ def _read(folder: Path, file: str, sensor: str) -> Images:
 def _lists(root: Path) -> dict[str, list[int]]:
     """UniPAN's lists by sensor, read as a literal: the file is not executed."""
     path = next(iter(sorted(root.rglob(LISTS))), root / LISTS)
-    try:
-        value = ast.parse(path.read_text(encoding="utf-8")).body[0]
-        found = ast.literal_eval(value.value) if isinstance(value, ast.Assign) else None
-        if isinstance(found, dict):
-            return {str(key): [int(n) for n in each] for key, each in found.items()}
-    except (OSError, ValueError, SyntaxError, TypeError, IndexError, RecursionError):
-        pass
-    raise UserError(f"{path} is missing or holds no lists: put UniPAN's UniPAN/dataset/{LISTS} there, or take nbu/all.")
+    what = f"put UniPAN's UniPAN/dataset/{LISTS} there, or take nbu/all"
+    found = literal_of(text_of(path, what, MOST_LISTS), str(path), what)
+    if not all(isinstance(each, list) and all(isinstance(n, int) for n in each) for each in found.values()):
+        raise UserError(f"{path} holds no lists of numbers: {what}.")
+    return {str(key): each for key, each in found.items()}
 
 
 def _share(stems: list[str], lists: dict[str, list[int]], key: str, split: str, folder: Path) -> Collection[str]:

@@ -6,7 +6,6 @@ A line names four images: ``pan`` and ``ms`` (reduced), ``ms_label`` (their trut
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from pathlib import Path
 from anypan.judging.readers.entry import About, Entry, Images, Layout, failing
 from anypan.judging.readers.files import sensor_in
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, lines_of
 
 SCALES = {"landsat7": 255, "cresda": 4095, "maxar": 10000, "landsat8": 65535, "landsat9": 65535, "others": 255}
 SENSOR_OF = {"landsat7": "Landsat7", "landsat8": "Landsat8", "landsat9": "Landsat9"}
@@ -29,10 +29,8 @@ def _find(root: Path, split: str) -> Iterator[Entry]:
         if group not in SCALES:
             continue
         stem = f"{LAYOUT.name}/{group}/{path.parent.name}/{split}"
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield from _scenes(root, path, line, f"{stem}/{number:06d}", split)
+        for number, line in lines_of(path, "fetch the file again"):
+            yield from _scenes(root, path, line, f"{stem}/{number:06d}", split)
 
 
 def _scenes(root: Path, path: Path, line: str, stem: str, split: str) -> Iterator[Entry]:
@@ -48,11 +46,8 @@ def _scenes(root: Path, path: Path, line: str, stem: str, split: str) -> Iterato
 
 
 def _entry(path: Path, line: str) -> Listed:
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        entry = None
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in KEYS):
+    entry = json_of(line, f"A line of {path}", "fetch the file again")
+    if not all(isinstance(entry.get(key), str) for key in KEYS):
         raise UserError(f"{path} has a line that does not name {', '.join(KEYS)}: fetch the file again.")
     return {key: entry[key] for key in KEYS}
 

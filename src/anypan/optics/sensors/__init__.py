@@ -8,13 +8,13 @@ published gains (GaoFen-2 among them).
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import toml_of
 
 GNYQ, GNYQ_PAN = 0.30, 0.15
 _SHORT = {"c": "coastal", "b": "blue", "g": "green", "y": "yellow", "r": "red", "re": "rededge", "n": "nir"}
@@ -85,7 +85,7 @@ def _band(table: dict[str, Any]) -> Band:
 
 
 def _sensor(text: str) -> Sensor:
-    table: dict[str, Any] = tomllib.loads(text)
+    table = toml_of(text, "A sensor", "correct its file")
     table |= {"bands": tuple(map(_band, table["bands"])), "pan": _band(table["pan"]), "source": table["source"].strip()}
     table |= {"aliases": tuple(table["aliases"]), "four": tuple(table.get("four", ()))}
     return Sensor(**table)
