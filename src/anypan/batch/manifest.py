@@ -12,6 +12,7 @@ from pathlib import Path
 
 from anypan.batch.jobs import Fault, Job
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import number_or_name
 
 COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
@@ -113,7 +114,7 @@ def _options(cells: dict[str, str]) -> dict[str, object]:
     options: dict[str, object] = {"sensor": cells["sensor"]} if "sensor" in cells else {}
     if "bands" in cells:
         listed = [name.strip() for name in re.split("[;,]", cells["bands"]) if name.strip()]
-        options["bands"] = [int(name) if name.isdigit() else name for name in listed]
+        options["bands"] = [number_or_name(name) for name in listed]
     for key in ("nodata", "pan_nodata"):
         if key in cells:
             try:

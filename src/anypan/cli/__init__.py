@@ -23,47 +23,30 @@ from anypan.cli import (
     pretrain,
     simulate,
 )
-from anypan.runtime.errors import UserError
+from anypan.cli.failures import TRACEBACK, reported, terminate
 
-EXIT_USER, EXIT_MEMORY, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 130, 143
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class _Cli(click.Group):
-    """A group whose failures are one sentence on stderr and an exit code, never a traceback for a user's mistake."""
+    """A group whose failures are one sentence on stderr and an exit code; each verb has --traceback."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
-        """Run a verb; a UserError is one sentence on stderr and exit code 2."""
+        """Run a verb; a UserError is one sentence on stderr and exit code 2, what nobody foresaw one and 70."""
         options["standalone_mode"] = False
-        try:
-            sys.exit(super().main(*args, **options) or 0)
-        except UserError as error:
-            _fail(f"error: {error}", EXIT_USER)
-        except click.ClickException as error:
-            _fail(f"error: {_usage(error)}", EXIT_USER)
-        except (click.Abort, KeyboardInterrupt):
-            _fail("interrupted", EXIT_INTERRUPTED)
-        except MemoryError:
-            _fail("error: the memory ran out: choose smaller tiles with --tile.", EXIT_MEMORY)
+        with reported():
+            code = super().main(*args, **options) or 0
+            sys.stdout.flush()  # a full disk is said here, not at the end of the interpreter
+        sys.exit(code)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a verb."""
+        cmd.params.append(TRACEBACK)
+        super().add_command(cmd, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order of use."""
         return list(self.commands)
-
-
-def _usage(error: click.ClickException) -> str:
-    sentence = " ".join(error.format_message().split()).rstrip(".")
-    context = getattr(error, "ctx", None)
-    return f"{sentence}; see '{context.command_path} --help'." if context else f"{sentence}."
-
-
-def _fail(sentence: str, code: int) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(code)
-
-
-def _terminate(*_: Any) -> NoReturn:
-    _fail("terminated", EXIT_TERMINATED)  # an exception, so that half-written files are removed on the way out
 
 
 @click.group(cls=_Cli, invoke_without_command=True, context_settings=_HELP)
@@ -99,5 +82,5 @@ for _verb in (
 
 def main() -> NoReturn:
     """The console entry point."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, terminate)
     cli.main(prog_name="anypan")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from anypan.cli.console import print_table
+from anypan.runtime.cells import plain
 from anypan.runtime.columns import HEADLINES
 
 _HEADLINES = HEADLINES | {"fr": (*HEADLINES["fr"], "HQNR")}
@@ -84,7 +85,7 @@ def _tests(found: Any, against: str, names: Sequence[str], form: str | None) -> 
             title = f"{name}, {group.title}, against {against}"
             if form == "csv":
                 pairs = [line.pairs for line in lines if line.metric == name]
-                writer.writerows((group.title, name, *row, n) for row, n in zip(table, pairs, strict=True))
+                writer.writerows(plain((group.title, name, *row, n)) for row, n in zip(table, pairs, strict=True))
             else:
                 _show(title, [[_text(value) for value in row] for row in table], form)
 

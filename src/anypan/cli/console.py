@@ -58,7 +58,10 @@ def note(text: str, quiet: bool = False) -> None:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout; what JSON does not know is written as text."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # of a file's name: escaped, so that it stays JSON
+        text = json.dumps(value, indent=2, default=str)
+    click.echo(text)
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

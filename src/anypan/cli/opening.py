@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from anypan.cli.names import complete_sensors
+from anypan.runtime.foreign import number_or_name
 
 
 def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[str | int] | None:
@@ -17,7 +18,7 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
     names = [name.strip() for name in listed.split(",") if name.strip()]
     if not names:
         raise click.BadParameter("it is empty: give numbers from 1 or names, for example 3,2,1")
-    return [int(name) if name.isdigit() else name for name in names]
+    return [number_or_name(name) for name in names]
 
 
 _BANDS = "MS bands to use, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 Result = TypeVar("Result")
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -37,5 +38,14 @@ def _peak_mib() -> float:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
     except (OSError, StopIteration):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+        return _peak_elsewhere() / 2**20
+
+
+def _peak_elsewhere() -> float:
+    """Bytes: what Windows keeps, or macOS; the memory of now where a system keeps no such mark."""
+    if sys.platform == "darwin":
+        import resource  # which Windows has not
+
+        return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    now = psutil.Process().memory_info()
+    return float(getattr(now, "peak_wset", now.rss))

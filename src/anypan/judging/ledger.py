@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Set
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from anypan.report.rows import parsed
+from anypan.runtime.claim import Claim, real_place
 from anypan.runtime.errors import UserError
 
 Row = dict[str, Any]
@@ -46,13 +47,8 @@ class Ledger:
         return rows
 
     def _parsed(self, number: int, line: bytes) -> Row:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict) or not self._needs <= row.keys():
-            raise UserError(f"{self._path}, line {number} is no row: give a file that '{self._writer}' wrote.")
-        return row
+        what = f"give a file that '{self._writer}' wrote"
+        return parsed(line, f"{self._path}, line {number}", sorted(self._needs), what)
 
 
 @contextmanager
@@ -61,13 +57,9 @@ def opened(path: str | Path, needs: Set[str] = ROW, writer: str = "anypan benchm
 
     UserError if it cannot be written, or is no ledger that the command ``writer`` wrote.
     """
-    path = Path(path)
+    path = real_place(path)
     try:
-        with path.open("a+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(f"{path} is being written by another run: wait for it, or name another file.") from None
+        with Claim(path), path.open("a+b") as file:
             yield Ledger(path, file, needs, writer)
     except OSError as problem:
         raise UserError(f"{path} cannot be written ({problem.strerror}): name another file.") from problem

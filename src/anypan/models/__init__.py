@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import nn
 
 from anypan.models import anypan_m, anypan_s, anypan_t, fusionnet, panformer, panmamba, pannet, pnn
+from anypan.runtime.bounds import Bounds
+from anypan.runtime.errors import UserError
+
+SIZES = {"margin": Bounds(0, 256), "window": Bounds(1, 256)}
+SIZE = Bounds(1, 1024)  # of networks, all others
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,17 @@ class Architecture:
     encoder: tuple[str, ...]
     source: str = "anypan"
     any_bands: bool = True
+
+    def configured(self, sizes: Mapping[str, Any], where: str) -> Any:
+        """The configuration of ``sizes``, all whole numbers; UserError for one that is unknown or beyond any use."""
+        known = [each.name for each in fields(self.config)]
+        for name, size in sizes.items():
+            if name not in known:
+                raise UserError(f"{where} has the unknown key {name!r}: it knows {', '.join(sorted(known))}.")
+            if not isinstance(size, int) or isinstance(size, bool):
+                raise UserError(f"{where} gives {name} as {str(size)[:40]!r}, which is no whole number: give one.")
+            SIZES.get(name, SIZE).check(f"{name} in {where}", size)
+        return self.config(**sizes)
 
 
 ANYPAN = ("^read_", r"^blocks\.")

@@ -9,6 +9,7 @@ from anypan import raster
 from anypan.optics.sensors import Band, Sensor, match
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import number_or_name
 
 
 def pick_bands(ms: Raster, wanted: Sequence[str | int] | None, sensor: Sensor) -> tuple[Raster, tuple[str, ...]]:
@@ -30,8 +31,9 @@ def pick_bands(ms: Raster, wanted: Sequence[str | int] | None, sensor: Sensor) -
 
 def _index(wanted: str | int, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str) -> int:
     text = str(wanted).strip()
-    if text.isdigit() and 1 <= int(text) <= len(names):
-        return int(text) - 1
+    number = number_or_name(text)
+    if isinstance(number, int) and 1 <= number <= len(names):
+        return number - 1
     by_name = {name.lower(): i for i, name in reversed(list(enumerate(names)))}
     if text.lower() in by_name:
         return by_name[text.lower()]

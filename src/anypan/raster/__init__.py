@@ -1,7 +1,6 @@
 """Rasters in and out: the only package that touches raster files."""
 
 from anypan.raster.array import write_array, write_plain
-from anypan.raster.claim import sweep
 from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
@@ -13,6 +12,7 @@ from anypan.raster.unmarked import without_unmarked
 from anypan.raster.validity import Rules
 from anypan.raster.warp import resampled
 from anypan.raster.write import Canvas, Writer, check_creation, check_output
+from anypan.runtime.claim import sweep
 
 __all__ = [
     "CACHE",

@@ -22,9 +22,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import IDENTITY
-from anypan.raster.claim import Claim, put_in_place, real_place
 from anypan.raster.format import Format
 from anypan.raster.read import Raster
+from anypan.runtime.claim import Claim, put_in_place, real_place
 from anypan.runtime.errors import UserError
 
 BLOCK = 512

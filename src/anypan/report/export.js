@@ -18,7 +18,9 @@
 
   function csvCell(cell) {
     const text = cell.dataset.value ?? shown(cell);
-    const said = text === "–" ? "" : text;
+    const bare = text === "–" ? "" : text;
+    const runs = /^(\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])/.test(bare) && !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(bare);
+    const said = runs ? `'${bare}` : bare; // as cells.py: a spreadsheet would run it as a formula
     return /[",\r\n]/.test(said) ? `"${said.replaceAll('"', '""')}"` : said;
   }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from anypan.report.rows import ORACLE
 from anypan.report.tables import BEATS, SCENES, Table
+from anypan.runtime.cells import plain
 from anypan.runtime.errors import UserError
 
 _LATEX = {
@@ -30,7 +31,7 @@ def csv_text(table: Table) -> str:
         bars = [repr(table.oracle[name].value) if name in table.oracle else "" for name in table.columns]
         lines.append([ORACLE, *bars, *([""] if beats else []), ""])
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(lines)
+    csv.writer(stream, lineterminator="\n").writerows(map(plain, lines))
     return stream.getvalue()
 
 

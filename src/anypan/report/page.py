@@ -1,12 +1,12 @@
 """The self-contained page: head, style, script, navigation. Nothing in it may be fetched."""
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 
 SCRIPTS = ("page.js", "export.js", "profile.js", "viewer.js")
@@ -21,19 +21,15 @@ def save(
     A section whose parts are all empty is left out. ``kind``: "one" scene, which is seen at once, or "many".
     UserError if the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with reporting(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = draft.open("w", encoding="utf-8")
-    try:
-        with stream:
-            for part in _page(_head(title, lead, kind), sections):
-                with reporting(path):
-                    stream.write(part)
+    with ExitStack() as stack:
         with reporting(path):
-            os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = stack.enter_context(stack.enter_context(drafted(path)).open("w", encoding="utf-8"))
+        for part in _page(_head(title, lead, kind), sections):
+            with reporting(path):
+                stream.write(part)
+        with reporting(path):
+            stack.close()
     return path
 
 

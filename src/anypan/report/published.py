@@ -39,7 +39,9 @@ class Published:
 @cache
 def published() -> dict[str, Published]:
     """The published tables that ship with the package, by name."""
-    tables = toml_of((files("anypan.report") / "published.toml").read_text(encoding="utf-8"), "The tables", "install anew")
+    tables = toml_of(
+        (files("anypan.report") / "published.toml").read_text(encoding="utf-8"), "The tables", "install anew"
+    )
     return {name: _table(name, **entry) for name, entry in tables.items()}
 
 

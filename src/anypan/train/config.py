@@ -13,7 +13,7 @@ from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
-from anypan.runtime.foreign import MOST_TOML, text_of, toml_of
+from anypan.runtime.foreign import MOST_TOML, number_or_name, text_of, toml_of
 from anypan.simulate.effects import EFFECTS
 from anypan.simulate.effects.base import toml_key
 from anypan.simulate.recipe import Simulation
@@ -176,7 +176,7 @@ def built(kind: Any, values: Any, file: Path) -> Any:
 
 
 def _numbered(value: Any) -> Any:
-    if isinstance(value, dict) and value and all(str(key).isdigit() for key in value):
+    if isinstance(value, dict) and value and all(isinstance(number_or_name(str(key)), int) for key in value):
         return {int(key): number for key, number in value.items()}
     return tuple(value) if isinstance(value, list) else value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import torch
 
 from anypan.models import ARCHITECTURES
-from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train.batches import Ahead, held_out_batches, training_batches
-from anypan.train.config import Config, built, check, read_config
+from anypan.train.config import Config, check, read_config
 from anypan.train.loop import CHECKPOINT, Say, train
 from anypan.train.objective import batch_loss
 from anypan.train.processes import distributed
@@ -23,8 +21,6 @@ from anypan.train.run import Run
 from anypan.weights import load, save
 
 WEIGHTS = "weights.safetensors"
-SIZES = {"margin": Bounds(0, 256), "window": Bounds(1, 256)}
-SIZE = Bounds(1, 1024)  # of networks, all others
 
 
 def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> Path:
@@ -70,9 +66,7 @@ def build(config: Config) -> tuple[torch.nn.Module, Any]:
         raise UserError(f"There is no architecture '{config.architecture}': choose {', '.join(ARCHITECTURES)}.")
     torch.manual_seed(config.train.seed)
     architecture = ARCHITECTURES[config.architecture]
-    settings = built(architecture.config, config.model, Path(f"[model] of {config.architecture}"))
-    for name, size in dataclasses.asdict(settings).items():
-        SIZES.get(name, SIZE).check(f"{name} in [model]", size)
+    settings = architecture.configured(config.model, f"[model] of {config.architecture}")
     try:
         network = architecture.network(settings)
         _try(network)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence, Sized
@@ -15,6 +14,7 @@ from zipfile import is_zipfile
 import torch
 from torch import Tensor, nn
 
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Batch
 from anypan.train.batches import Batches, moved
@@ -138,9 +138,14 @@ class Run:
             "optimiser": self.optimiser.state_dict(),
         }
         state |= {"step": self.step, "seconds": self.seconds, "losses": self.losses, "places": places}
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        os.replace(part, path)
+        try:
+            with drafted(path) as draft:
+                torch.save(state, draft)
+        except (OSError, RuntimeError) as error:  # of torch's own writer
+            raise UserError(
+                f"{path} cannot be written ({str(error).splitlines()[0][:100]}): free some space, and start again: "
+                "the run goes on from the checkpoint before, if there is one."
+            ) from error
 
     def load_checkpoint(self, path: Path, batches: Batches) -> bool:
         """Go on from a checkpoint. False if the images begin anew, as they do with other sources or processes.
@@ -154,11 +159,11 @@ class Run:
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average, self.losses, places = state["average"], state["losses"], state["places"].cpu()
-        except (KeyError, RuntimeError, ValueError) as error:
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        except Exception as error:  # damage can surface anywhere in torch
             raise UserError(
                 f"{path} is of another network or version: move it away, or choose another 'out'."
             ) from error
-        self.step, self.seconds = state["step"], state["seconds"]
         fits = places.shape == (self.processes.world, *batches.state().shape)
         if fits:
             batches.restore(places[self.processes.rank])

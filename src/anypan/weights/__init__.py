@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor, device, nn
 
 from anypan.models import ARCHITECTURES
+from anypan.runtime.claim import drafted
+from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, toml_of
 
 FOLDER = Path(__file__).parent
 FORMAT = "anypan-weights-1"
+MOST = 2**30  # bytes of a weight file
 SUFFIX = ".safetensors"  # how a weight file's name ends
 
 
@@ -40,7 +41,9 @@ class Card:
 
 def available() -> tuple[Card, ...]:
     """The cards of the weights in the package."""
-    cards = tomllib.loads((FOLDER / "weights.toml").read_text())
+    cards = toml_of(
+        (FOLDER / "weights.toml").read_text(encoding="utf-8"), "The list of weights", "install anypan again"
+    )
     return tuple(Card(name=name, **{**card, "sources": tuple(card["sources"])}) for name, card in cards.items())
 
 
@@ -48,12 +51,13 @@ def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: A
     """Write a weight file: tensors, architecture, its configuration and facts such as the steps; atomically."""
     header = {"format": FORMAT, "architecture": architecture, "config": json.dumps(dataclasses.asdict(config))}
     header |= {key: str(value) for key, value in facts.items()}
-    part = path.with_suffix(".part")
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
-        save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, part, metadata=header)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        with drafted(path) as draft:
+            save_file(plain, draft, metadata=header)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)[:100]
+        raise UserError(f"{path} cannot be written ({reason}): check the free space, or name another file.") from error
 
 
 @dataclass(frozen=True)
@@ -83,14 +87,21 @@ class Stored:
     @property
     def config(self) -> Any:
         """The configuration of its network."""
-        return ARCHITECTURES[self.architecture].config(**json.loads(self.header["config"]))
+        where = f"The configuration in {self.name}"
+        sizes = json_of(self.header.get("config", ""), where, "train or fetch the weights anew")
+        return ARCHITECTURES[self.architecture].configured(sizes, where)
 
     def network(self) -> nn.Module:
         """The network with these weights; UserError if they are of another version of it."""
+        config, kind = self.config, ARCHITECTURES[self.architecture].network
         try:
-            network = ARCHITECTURES[self.architecture].network(self.config)
+            with device("meta"):  # sizes are compared before any memory is taken for them
+                wanted = _shapes(kind(config).state_dict())
+            if wanted != _shapes(self.tensors):
+                raise ValueError("tensors of other names or sizes")
+            network = kind(config)
             network.load_state_dict(dict(self.tensors), strict=True)
-        except (TypeError, RuntimeError) as error:
+        except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
             raise UserError(
                 f"{self.name} holds an {self.architecture} of another version of anypan: train or fetch it anew."
             ) from error
@@ -126,11 +137,17 @@ def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:
     return stored(name_or_path).network().to(device).eval()
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], bool]]:
+    return {key: (tuple(tensor.shape), tensor.is_floating_point()) for key, tensor in tensors.items()}
+
+
 def _read(path: Path, name: str, expected: str | None = None) -> Stored:
     if not path.is_file():
         raise UserError(f"The weight file {path} does not exist: check the path.")
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    if expected not in (None, sha256):
+    if path.stat().st_size > MOST:
+        raise UserError(f"{path} has {path.stat().st_size:,} bytes, more than any weights: fetch it again.")
+    found = sha256(path)
+    if expected not in (None, found):
         raise UserError(f"The weight file {path} is damaged (its sha256 differs): install anypan again.")
     try:
         with safe_open(path, framework="pt") as file:
@@ -143,4 +160,4 @@ def _read(path: Path, name: str, expected: str | None = None) -> Stored:
     wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if wrong:
         raise UserError(f"{path} has weights that are no finite numbers ({wrong[0]}): fetch or train it again.")
-    return Stored(name, sha256, header, tensors)
+    return Stored(name, found, header, tensors)

@@ -13,6 +13,7 @@ from typing import Any
 from anypan import __version__
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of, text_of
 from anypan.weights import FOLDER, SUFFIX, Stored, available, stored
 
 PREFIX = "hf:"
@@ -40,12 +41,10 @@ def fetched(spec: str) -> Path:
 
 
 def _facts(path: Path, spec: str) -> dict[str, Any]:
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        facts = None
-    if not isinstance(facts, dict) or not isinstance(facts.get("sha256"), str):
-        raise UserError(f"{spec} has no {FACTS} with a sha256: ask for one written by 'anypan export'.")
+    what = "ask for one written by 'anypan export'"
+    facts = json_of(text_of(path, what, 2**20), f"{FACTS} of {spec}", what)
+    if not isinstance(facts.get("sha256"), str):
+        raise UserError(f"{spec} has no {FACTS} with a sha256: {what}.")
     return facts
 
 
@@ -92,7 +91,7 @@ def _file_of(name: str) -> Path:
 
 def _described(weights: Stored) -> dict[str, Any]:
     head = {"library": "anypan", "anypan": __version__, "name": weights.label, "architecture": weights.architecture}
-    return head | {"config": json.loads(weights.header["config"]), "sha256": weights.sha256}
+    return head | {"config": asdict(weights.config), "sha256": weights.sha256}
 
 
 def _card(weights: Stored) -> str:

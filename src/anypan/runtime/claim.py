@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -64,6 +65,12 @@ class Claim:
                 f"{path} is being written by another process: wait for it, or name another file."
             ) from error
 
+    def __enter__(self) -> Claim:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Give the place free and remove the folder."""
         self._lock.release()
@@ -74,6 +81,19 @@ def sweep(path: Path) -> None:
     """Remove what a process that was killed has left of an output. UserError if another is writing it."""
     claim = Claim(real_place(path))
     claim.release()
+
+
+@contextmanager
+def drafted(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file to write, which takes the name ``path`` at the end, or is gone if that is not reached.
+
+    UserError if another process is writing there, OSError if the disk does not do.
+    """
+    place = real_place(path)
+    with Claim(place) as claim:
+        draft = claim.folder / "draft"
+        yield draft
+        os.replace(draft, place)
 
 
 def put_in_place(made: Path, path: Path, overwrite: bool) -> None:
