@@ -326,7 +326,7 @@ def test_nbu_splits_are_read_from_the_published_lists(tmp_path: Path) -> None:
     assert found == {"test": ["0001", "0010"], "valid": ["0002"]}
     assert len(names(f"nbu/train:{tmp_path}")) == 7
     lists.write_text("seq = __import__('os').getcwd()")
-    with pytest.raises(UserError, match="holds no lists"):
+    with pytest.raises(UserError, match="is no valid list of literals"):
         find_scenes(f"nbu/test:{tmp_path}")
     lists.write_text("seq = {'wv2': [0, 1, 2]}")
     with pytest.raises(UserError, match="10 pairs, but UniPAN's list for it 3"):
@@ -408,7 +408,7 @@ def test_psbench_lines_are_a_reduced_and_a_full_scene(tmp_path: Path) -> None:
     assert (second["protocol"], second["size"], second["degraded"]) == ("fr", [256, 256], False)
     assert third["sensor"] == "maxar" and first["degraded"] and "error" not in third
     said = [row["error"] for row in rows[4:]]
-    assert ["does not name" in each for each in said] == [True, True, False, False]
+    assert ["is no valid JSON" in each for each in said] == [True, True, False, False]
     assert all("which is not below" in each for each in said[2:])
 
 

@@ -52,7 +52,7 @@ def reported() -> Iterator[None]:
             _no_memory()
         if isinstance(error, OSError) and error.errno in DISK:
             _fail(f"error: {_place(error)} cannot be used ({error.strerror}): free some space, or name another.", 2)
-        _fail(f"unexpected: {_said(error)}; run with --traceback and report it.", EXIT_UNEXPECTED)
+        _fail(f"unexpected: {_summary(error)}; run with --traceback and report it.", EXIT_UNEXPECTED)
 
 
 def terminate(*_: Any) -> NoReturn:
@@ -85,7 +85,7 @@ def _place(error: OSError) -> str:
     return str(error.filename or "a file or stream")
 
 
-def _said(error: Exception) -> str:
+def _summary(error: Exception) -> str:
     text = " ".join(str(error).split())[:200].rstrip(".")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from anypan.optics.sensors import GENERIC, Sensor, find
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import number_or_name
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Product:
 
     def _has(self, group: Group, wanted: str | int) -> bool:
         text = str(wanted).strip()
-        if text.isdigit():
-            return 1 <= int(text) <= len(group.names)
+        if isinstance(number := number_or_name(text), int):
+            return 1 <= number <= len(group.names)
         names = {name.lower() for name in (*group.names, *group.absent)}
         band = find(self.sensor).band(text)
         alike = {found.name.lower() for name in names if (found := find(self.sensor).band(name))}

@@ -85,6 +85,8 @@ def _bytes(path: str | Path, what: str, most: int) -> bytes:
             raise UserError(f"{path} has {about.st_size:,} bytes, of which {most:,} are the most: {what}.")
         with open(path, "rb") as file:
             return file.read(most + 1)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist: {what}.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path} cannot be read ({reason}): {what}.") from error
