@@ -182,6 +182,45 @@ def test_public_methods_say_what_they_do_here_or_where_their_contract_stands() -
     assert not [name for name in silent if not name.startswith(SILENT_YET)]
 
 
+ARRAYS = re.compile(r"\b(Tensor|NDArray|Array|Floats|Doubles|Bools)\b")
+SHAPE = re.compile(r"\((\.\.\.|[^()]*[A-Za-z0-9.]\s*,[^()]*)\)|\d+ x \d+")
+
+
+def public_functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """Name, function, and what the class and the file around it say."""
+    about = ast.get_docstring(tree) or ""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node, about
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            whole = f"{about} {ast.get_docstring(node) or ''}"
+            yield from ((f"{node.name}.{f.name}", f, whole) for f in node.body if isinstance(f, ast.FunctionDef))
+
+
+def lacks(function: ast.FunctionDef, text: str) -> str:
+    """What a docstring with the texts around it should say and does not: the shape of arrays, the error."""
+    hints = [hint for hint in (*(a.annotation for a in function.args.args), function.returns) if hint]
+    raised = (ast.unparse(n.exc) for n in ast.walk(function) if isinstance(n, ast.Raise) and n.exc)
+    missing = ["shape"] if any(ARRAYS.search(ast.unparse(hint)) for hint in hints) and not SHAPE.search(text) else []
+    missing += ["UserError"] if "UserError" in " ".join(raised) and "UserError" not in text else []
+    return " and ".join(missing)
+
+
+def test_public_docstrings_give_shapes_and_errors_here_or_where_their_contract_stands() -> None:
+    every = [(name_of(f), *each) for f, tree in TREES.items() for each in public_functions(tree)]
+    methods = [function for _, name, function, _ in every if "." in name]
+    contracts = {one.name for one in methods if SHAPE.search(ast.get_docstring(one) or "")}
+    offenders = []
+    for file, name, function, about in every:
+        text = ast.get_docstring(function)
+        if text is None or function.name.startswith("_") or file.startswith("cli/"):
+            continue  # without a docstring its contract has one, as another test demands
+        found = lacks(function, f"{about} {text}")
+        if found and not (found == "shape" and "." in name and function.name in contracts):
+            offenders.append(f"{file}: {name} does not say its {found}")
+    assert not offenders, "\n".join(offenders)
+
+
 def test_nothing_is_left_open() -> None:
     offenders = []
     for file in FILES:

@@ -86,7 +86,10 @@ def fuse(
 def opened(
     pan: File | Image, ms: File | Sequence[File] | Image, method: File, **options: Unpack[FuseOptions]
 ) -> Iterator[tuple[Pair, MethodRef, Options]]:
-    """The pair, the method and the options of a fuse() with these arguments, for work on parts of it."""
+    """The pair, the method and the options of a fuse() with these arguments, for work on parts of it.
+
+    Files, or arrays (H, W) and (B, h, w). Raises UserError.
+    """
     settings = options_of(Options, options, "fuse()")
     chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
@@ -160,7 +163,10 @@ def plan(
     method: File = "anypan-s",
     **options: Unpack[FuseOptions],
 ) -> Plan:
-    """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing."""
+    """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing.
+
+    Arrays: PAN (H, W) and MS (B, h, w). Raises UserError.
+    """
     settings = options_of(Options, options, "plan()")
     chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(), pair_of(pan, ms, settings) as pair:

@@ -68,7 +68,7 @@ def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str 
 def fuse_with_halfwidths(
     scene: Scene, fuser: Fuser, halfwidths: Halfwidths, tile: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """As ``fuse_scene`` and, in the same form, how far it may be off."""
+    """As ``fuse_scene``, (B, H, W), and in the same form and unit how far it may be off."""
     fused, widths = _whole(scene, fused_tiles(scene, fuser, tile_size(scene, tile, fuser), halfwidths=halfwidths))
     return fused, widths
 

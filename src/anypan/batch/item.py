@@ -47,7 +47,7 @@ def item_path(output: str | os.PathLike[str]) -> Path:
 
 
 def write_item(output: str | os.PathLike[str], when: str | None, facts: Mapping[str, Any]) -> Path:
-    """Write the STAC item of a fused image beside it; the file appears when it is complete.
+    """Write the STAC item of a fused image beside it; the file appears when it is complete. UserError if it cannot.
 
     ``facts``: what ``about`` gives.
     """

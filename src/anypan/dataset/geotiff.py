@@ -70,7 +70,10 @@ def refuse(reason: str) -> list[Any]:
 
 
 def select(raster: Raster, numbers: Sequence[int]) -> Raster:
-    """The raster with the bands of these numbers alone; without any, its first four, three or one."""
+    """The raster with the bands of these numbers alone; without any, its first four, three or one.
+
+    UserError for a band that is not there.
+    """
     count = len(raster.bands)
     chosen = numbers or range(1, 1 + (4 if count >= 4 else 3 if count == 3 else 1))
     if max(chosen) > count:

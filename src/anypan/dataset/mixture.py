@@ -82,7 +82,7 @@ class Mixture:
         return torch.tensor([stream.state() for stream in self.streams], dtype=torch.int64)
 
     def restore(self, state: Tensor) -> None:
-        """Go on where the mixture was that gave this state."""
+        """Go on where the mixture was that gave this state (...) of integers."""
         for stream, numbers in zip(self.streams, state.tolist(), strict=True):
             stream.restore(numbers)
 

@@ -51,7 +51,7 @@ def stand_in(key: str, rgb: NDArray[Any]) -> NDArray[Any]:
 
 
 def deep(image: NDArray[np.floating]) -> NDArray[np.uint16]:
-    """0..1 as 16-bit integers; what lies outside is cut off."""
+    """(..., H, W) in 0..1 as 16-bit integers; what lies outside is cut off."""
     return np.rint(65535 * np.clip(image, 0, 1)).astype(np.uint16)
 
 

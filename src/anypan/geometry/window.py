@@ -39,7 +39,7 @@ def read(image: Tensor, row: int, col: int, height: int, width: int) -> Tensor:
 
 
 def extended(image: Tensor, before: int, after: int, axis: int) -> Tensor:
-    """The image with so many more pixels before and after along an axis."""
+    """The image (..., H, W) with so many more pixels before and after along an axis."""
     index = clamped(-before, before + image.shape[axis] + after, image.shape[axis])
     return image.index_select(axis, torch.from_numpy(index).to(image.device))
 

@@ -53,7 +53,7 @@ class Judged:
         self._failed = ""
 
     def fuse(self, case: Case, device: str) -> Outcome:
-        """Train if need be, then fit and fuse. A training that failed is not tried again."""
+        """Train if need be, then fit and fuse. UserError for a training that failed, which is not tried again."""
         if self._failed:
             raise UserError(self._failed)
         try:

@@ -99,7 +99,7 @@ def _closed_forms() -> Iterator[Check]:
 
 
 def true_scene() -> tuple[Scene, Tensor]:
-    """A scene whose PAN is the mean of the bands of the true image, and that image."""
+    """A scene whose PAN is the mean of the bands of the true image, and that image (3, 128, 128)."""
     truth = image(3, 3, 128)
     pan = truth.mean(0, keepdim=True)
     sampling = Physical(RATIO)

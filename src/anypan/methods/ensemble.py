@@ -21,7 +21,7 @@ def turned(image: Tensor, turn: int) -> Tensor:
 
 
 def turned_back(image: Tensor, turn: int) -> Tensor:
-    """The inverse of ``turned``."""
+    """The inverse of ``turned``, of (..., H, W)."""
     image = image.flip(-1) if turn >= 4 else image
     return image.rot90(-turn % 4, (-2, -1))
 

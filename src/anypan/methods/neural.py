@@ -67,7 +67,7 @@ class NeuralFuser(Fuser):
 
 
 def whole_cells(pan: Tensor, lrms: Tensor, ratio: int, cell: int) -> tuple[Tensor, Tensor]:
-    """Repeat the last rows and columns until the PAN grid is a whole number of cells."""
+    """PAN (1, H, W) and MS (B, h, w), their last rows and columns repeated until the PAN grid is whole cells."""
     unit = math.lcm(cell, ratio) // ratio
     below, right = ((-n) % unit for n in lrms.shape[-2:])
     if not below and not right:

@@ -110,7 +110,10 @@ def halfwidths(method: Method, scene: Scene) -> Halfwidths:
 
 @torch.inference_mode()
 def calibrated(method: Method, scene: Scene) -> Tensor:
-    """The factor of each band by which half-widths hold ``SHARE`` of the errors of the reduced scene: (B,)."""
+    """The factor of each band by which half-widths hold ``SHARE`` of the errors of the reduced scene: (B,).
+
+    Raises UserError for a scene too small to be reduced.
+    """
     shares = [torch.empty(len(scene.bands), 0)]
     for reduced, truth in _reduced(scene):
         patch, edge = reduced.whole(), EDGE * reduced.ratio

@@ -38,12 +38,12 @@ def shuffled(cells: Tensor, count: int) -> Tensor:
 
 
 def pointwise(layer: nn.Conv2d, image: Tensor) -> Tensor:
-    """A 1 x 1 convolution as a matrix product, which on one thread is faster than the convolution."""
+    """A 1 x 1 convolution of (N, C, H, W) as a matrix product, which on one thread is faster."""
     return F.linear(image.movedim(1, -1), layer.weight[:, :, 0, 0], layer.bias).movedim(-1, 1)
 
 
 def stacked(*images: Tensor) -> Tensor:
-    """Channels after one another, in the order of memory that convolutions like (much faster than torch.cat)."""
+    """Channels of images (N, C, H, W) one after another, in the order of memory of convolutions: faster than cat."""
     first, end = images[0], 0
     shape = (len(first), sum(image.shape[1] for image in images), *first.shape[2:])
     out = torch.empty(shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last)

@@ -92,7 +92,7 @@ def facts(scale: Scale, gnyq: Tensor, ratio: int) -> Tensor:
 
 
 def towards(share: Tensor, wish: float) -> Tensor:
-    """A share as it is at a wish of ``LEARNT``, 0 at a wish of 0, 1 at a wish of 1, and between them in proportion."""
+    """A share (N, 1, 1, 1) as it is at a wish of ``LEARNT``, 0 at one of 0, 1 at one of 1, in proportion between."""
     return share * (wish / LEARNT) if wish <= LEARNT else torch.lerp(share, torch.ones_like(share), wish / LEARNT - 1)
 
 

@@ -39,7 +39,7 @@ def inside(shape: tuple[int, int], size: int, shift: int, device: torch.device) 
 
 
 def relative_index(size: int) -> Tensor:
-    """For each pair of pixels of a window the number, below (2 size - 1)^2, of the offset from one to the other."""
+    """(size^2, size^2): for each pair of pixels of a window the number, below (2 size - 1)^2, of their offset."""
     axis = torch.arange(size)
     offset = axis[:, None] - axis[None, :] + size - 1
     pair = (2 * size - 1) * offset[:, None, :, None] + offset[None, :, None, :]

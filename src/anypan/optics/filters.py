@@ -38,7 +38,7 @@ def wavelet_levels(ratio: int) -> int:
 
 
 def a_trous(image: Tensor, levels: int) -> Tensor:
-    """Low-pass of the a trous wavelet with the cubic B-spline, taps 2^level apart (Starck and Murtagh)."""
+    """Low-pass of (..., H, W) by the a trous wavelet, cubic B-spline, taps 2^level apart (Starck and Murtagh)."""
     for level in range(levels):
         image = separable(image, SPLINE, 2**level)
     return image

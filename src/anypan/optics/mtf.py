@@ -18,7 +18,7 @@ NODES = 8  # MS pixels that the physical interpolator passes its polynomial thro
 
 
 def sigma_for(gnyq: Tensor, ratio: float) -> Tensor:
-    """Standard deviation, in PAN pixels, of the Gaussian whose response at the MS Nyquist frequency is ``gnyq``.
+    """Standard deviation (...), in PAN pixels, of the Gaussian whose response at the MS Nyquist frequency is ``gnyq``.
 
     Closed form sigma = (2 ratio / pi) sqrt(-ln(gnyq) / 2).
     """
@@ -43,7 +43,10 @@ def mean_gain(gnyq: Sequence[float] | Tensor) -> Tensor:
 
 
 def weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int, axis: int) -> Tensor:
-    """out[k] = sum_t taps[..., t] * image[start + t + step * k], replicated borders, for k < count."""
+    """out[k] = sum_t taps[..., t] * image[start + t + step * k], k < count, along an axis of (..., H, W).
+
+    Borders are replicated.
+    """
     taps = taps.to(image)
     before = max(0, -start)
     after = max(0, start + taps.shape[-1] + step * (count - 1) - image.shape[axis])

@@ -141,7 +141,7 @@ def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tenso
 
 
 def local_variance(image: Tensor, mean: Tensor) -> Tensor:
-    """Around each pixel, in windows of 5 x 5, of which ``mean`` holds the means."""
+    """Variance (..., H, W) around each pixel, in windows of 5 x 5, of which ``mean`` holds the means."""
     return (box_mean(image**2, WINDOW) - mean**2).clamp(min=0)
 
 

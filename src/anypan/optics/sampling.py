@@ -100,7 +100,7 @@ class Sampling(ABC):
 
     @abstractmethod
     def least(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The least denominator of a modulation by something of that mean and variance."""
+        """The least denominator (...) of a modulation by something of that mean and variance (...), in its unit."""
 
 
 class Physical(Sampling):
@@ -135,7 +135,7 @@ class Physical(Sampling):
         return self.degrade_axis(rows, gnyq, self.phase[1], -1)
 
     def degrade_axis(self, image: Tensor, gnyq: Sequence[float] | Tensor, phase: float, axis: int) -> Tensor:
-        """Blur and sample along one axis, -2 or -1, with a gain a channel."""
+        """Blur and sample (..., C, H, W) along one axis, -2 or -1, with a gain a channel."""
         centre = (self.ratio - 1) / 2 + phase
         base = math.floor(centre)
         radius = self._radius()

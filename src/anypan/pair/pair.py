@@ -73,7 +73,10 @@ class Pair:
 
 
 def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], opening: Opening) -> Pair:
-    """An aligned pair of two arrays or of files; see ``pair_of_arrays`` and ``open_pair``."""
+    """An aligned pair of two arrays, (H, W) and (B, h, w), or of files; see ``pair_of_arrays`` and ``open_pair``.
+
+    Raises UserError for what cannot be a pair.
+    """
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         if opening.rules != (Rules(), Rules()):
             raise UserError("nodata is for files: mask the pixels of an array that are fill, or make them NaN.")

@@ -14,7 +14,10 @@ REFLECTIVE = ("B1", "B2", "B3", "B4", "B5", "B6", "B7")  # of Landsat 7 without 
 
 
 def read(shelf: Shelf) -> Product | None:
-    """A scene by its MTL file; None if there is none. Fill is 0 and no header says so (C2 L1 format control book)."""
+    """A scene by its MTL file; None if there is none. Fill is 0 and no header says so (C2 L1 format control book).
+
+    Raises UserError.
+    """
     found = shelf.named(r"L[A-Z]0[789]_.*_MTL\.txt")
     if not found:
         return None

@@ -21,7 +21,10 @@ SETS = (
 
 
 def read(shelf: Shelf) -> Product | None:
-    """A product of one tile by its MTD file; None if there is none. Fill is 0 (SPECIAL_VALUE NODATA)."""
+    """A product of one tile by its MTD file; None if there is none. Fill is 0 (SPECIAL_VALUE NODATA).
+
+    Raises UserError.
+    """
     found = shelf.named(r"MTD_MSIL(1C|2A)\.xml")
     if not found:
         return None

@@ -57,7 +57,7 @@ class Shelf:
         return found
 
     def look(self, metadata: str, href: str) -> str | None:
-        """As ``beside``, but None if the file is missing."""
+        """As ``beside``, but None if the file is missing. Raises UserError."""
         href = href.strip().replace("\\", "/")
         whole = posixpath.normpath(posixpath.join(posixpath.dirname(metadata), href))
         if href.startswith("/") or ":" in href or whole.startswith(".."):

@@ -99,7 +99,7 @@ class Unmarked(Raster):
         return _held(found[0], self.dtypes[0]) if found else None
 
     def read(self, row: int, col: int, height: int, width: int) -> tuple[Floats, Bools]:
-        """See Raster.read."""
+        """See Raster.read: (C, height, width) and (height, width)."""
         image, valid = _plain(self).read(row, col, height, width)
         for frame in self.frames:
             valid = valid & ~frame.covers(row, col, height, width)

@@ -65,7 +65,7 @@ def fill_of(dataset: Any, indexes: Sequence[int], values: NDArray[Any], window: 
 
 
 def equals(values: NDArray[Any], nodata: float) -> Bools:
-    """Where an array of any type holds ``nodata``, not a number included, as its type can hold it."""
+    """Where an array (...) of any type holds ``nodata``, not a number included, as its type can hold it."""
     if np.isnan(nodata):
         return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
     if values.dtype.kind == "f":

@@ -43,7 +43,7 @@ class Resampled(Raster):
         return True
 
     def read(self, row: int, col: int, height: int, width: int) -> tuple[Floats, Bools]:
-        """See Raster.read; what the source does not cover is invalid."""
+        """See Raster.read, (C, height, width) and (height, width); what the source does not cover is invalid."""
         image = np.empty((len(self.bands), height, width), np.float32)
         valid = np.empty((height, width), bool)
         for top, left in _blocks(row, col, height, width):

@@ -89,7 +89,7 @@ class Canvas:
         return np.ma.MaskedArray(self.pixels, np.broadcast_to(~self._valid, self.pixels.shape))
 
     def write(self, row: int, col: int, fused: NDArray[Any], valid: NDArray[np.bool_]) -> None:
-        """See Writer.write."""
+        """See Writer.write: (C, height, width) and (height, width)."""
         rows, cols = _inside((row, col), valid.shape, self._valid.shape)
         to_rows, to_cols = (slice(row + rows.start, row + rows.stop), slice(col + cols.start, col + cols.stop))
         self._valid[to_rows, to_cols] = valid[rows, cols]

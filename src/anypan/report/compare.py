@@ -105,7 +105,7 @@ def mean_ranks(losses: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def sign_flip(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of the paired permutation test: the share of choices of signs whose mean is as far from 0.
+    """Two-sided p of the paired permutation test of differences (N,): the share of signs whose mean is as far from 0.
 
     Fisher, The Design of Experiments, 1935. Exact up to EXACT differences; above, DRAWS random choices from a fixed
     seed, the observed one counted among them (so p is never 0).

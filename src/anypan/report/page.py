@@ -40,7 +40,7 @@ def text(title: str, lead: str, sections: Iterable[tuple[str, str, Iterable[str]
 
 @contextmanager
 def reporting(path: Path) -> Iterator[None]:
-    """Turn a failure of the disk into words; failures elsewhere, as in reading a picture, pass through."""
+    """Turn a failure of the disk into a UserError; failures elsewhere, as in reading a picture, pass through."""
     try:
         yield
     except OSError as problem:

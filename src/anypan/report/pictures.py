@@ -74,7 +74,7 @@ def stretch(bands: Array, bounds: NDArray[np.float64], gamma: float = 1.0) -> ND
 
 
 def picture(shown: Layer, shared: NDArray[np.float64] | None) -> NDArray[np.uint8]:
-    """A layer as 8 bits, with the scene's limits where it is a colour layer."""
+    """A layer (H, W, ...) as 8 bits, with the scene's limits where it is a colour layer."""
     if shown.kind == "signed":
         return stretch(shown.pixels, signed_limits(shown.pixels))
     fits = shown.kind == "shared" and shared is not None and len(shared) == len(_bands(shown.pixels))
@@ -90,7 +90,7 @@ def error_picture(error: Array, bound: float) -> NDArray[np.uint8]:
 
 
 def lossy(image: NDArray[np.uint8], quality: int = 80, chroma: bool = True) -> str:
-    """AVIF as a data URI, a third smaller than JPEG of the same error, which stands in where Pillow lacks it.
+    """AVIF of (H, W, 3) as a data URI, a third smaller than JPEG of the same error, which stands in without it.
 
     With full `chroma`, as a halved one would hide what pansharpening is about.
     """
@@ -100,7 +100,7 @@ def lossy(image: NDArray[np.uint8], quality: int = 80, chroma: bool = True) -> s
 
 
 def lossless(image: NDArray[np.uint8]) -> str:
-    """Lossless WebP as a data URI: every pixel as computed, a quarter smaller than PNG."""
+    """Lossless WebP of (H, W, 3) as a data URI: every pixel as computed, a quarter smaller than PNG."""
     return _uri(image, "webp", lossless=True, quality=60, method=3)
 
 

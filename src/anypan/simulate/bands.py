@@ -69,10 +69,10 @@ def slow_part(images: Tensor) -> Tensor:
 
 
 def detail_of(images: Tensor) -> Tensor:
-    """Images minus their slow part."""
+    """Images (..., S, S) minus their slow part."""
     return images - slow_part(images)
 
 
 def to_the_power(images: Tensor, power: Tensor) -> Tensor:
-    """Positive images, overwritten; the pow of a tensor takes four times as long."""
+    """Positive images (..., S, S), overwritten; the pow of a tensor takes four times as long."""
     return images.log_().mul_(power).exp_()

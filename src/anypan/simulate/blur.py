@@ -23,7 +23,7 @@ LIGHT_SIGMA = 1.5  # of the 3 x 3 Gaussian
 
 
 def split_gain(gain: Tensor, anisotropy: Tensor) -> tuple[Tensor, Tensor]:
-    """Gains along rows' and columns' axes: the Gaussian's width times and over the square root of ``anisotropy``."""
+    """Gains (...) along rows' and columns' axes: the Gaussian's width times and over the root of ``anisotropy``."""
     return gain**anisotropy, gain ** (1 / anisotropy)
 
 
@@ -62,13 +62,15 @@ def resampled_matrix(gain: Tensor, own: float, ratio: int, size: int, phase: Ten
 
 
 def area_matrix(ratio: int, size: int) -> Tensor:
-    """Mean of the pixels that a coarse pixel covers."""
+    """(size / ratio, size): mean of the pixels that a coarse pixel covers."""
     return torch.eye(size // ratio).repeat_interleave(ratio, 1) / ratio
 
 
 def bicubic_matrix(ratio: int, size: int, antialias: bool = True) -> Tensor:
-    """Cubic interpolation at the coarse pixels' centres, with the kernel stretched by the ratio or, as many image
-    libraries do by default, not: then everything above the Nyquist frequency aliases."""
+    """(size / ratio, size): cubic interpolation at the coarse pixels' centres, with the kernel stretched by the ratio.
+
+    Without ``antialias`` it is not stretched, as in many image libraries: what is above the Nyquist frequency aliases.
+    """
     rows = torch.eye(size)[None, None]
     shape = (size // ratio, size)
     return F.interpolate(rows, size=shape, mode="bicubic", antialias=antialias)[0, 0]
@@ -124,7 +126,7 @@ def response(matrix: Tensor, ratio: int) -> float:
 
 
 def sharpen(image: Tensor, amount: Tensor) -> Tensor:
-    """Unsharp masking, as ground processing does: image + amount * (image - blurred image)."""
+    """Unsharp masking of (..., H, W), as ground processing does: image + amount * (image - blurred image)."""
     blur = gaussian_matrix(torch.tensor(0.3), 2, 2 * image.shape[-1])[:, ::2]
     blur = (blur / blur.sum(-1, keepdim=True)).to(image)
     return image + amount * (image - blur @ image @ blur.T)
@@ -152,7 +154,7 @@ def convolve(image: Tensor, kernels: Tensor) -> Tensor:
 
 
 def smear(image: Tensor, rng: Random, length: tuple[float, float]) -> Tensor:
-    """Motion of the platform while the shutter is open: a straight smear of random ``length`` and direction."""
+    """A straight smear of (G, K, C, H, W), of random ``length`` and direction a scene: motion during exposure."""
     scenes = len(image)
     lengths, angles = rng.uniform(*length, scenes), rng.uniform(0, math.pi, scenes)
     return convolve(image, motion_kernels(lengths, angles))

@@ -66,7 +66,7 @@ class Exposure:
 
 
 def expose(images: Tensor, cubes: Mapping[int, Sequence[Cube]], count: int, rng: Random, shift_nm: float) -> Exposure:
-    """Scenes of ``cubes`` as ``count`` bands and the PAN of a sensor drawn for each; those of images as they are.
+    """Scenes of ``cubes`` as ``count`` bands and PAN of a sensor drawn for each; images (G, K, C, S, S) as are.
 
     The sensor's bands lie where all tiles of the scene have channels; its curves are perturbed as ``draw_bands`` does.
     """

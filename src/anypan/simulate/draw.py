@@ -38,7 +38,7 @@ class Draw:
     facts: dict[str, Tensor] = field(default_factory=dict)
 
     def note(self, name: str, hit: Tensor) -> Tensor:
-        """Remember which scenes an effect changed."""
+        """Remember which scenes (G, ...) an effect changed."""
         if bool(hit.any()):
             self.hits[name] = hit.reshape(-1).bool().cpu()
         return hit

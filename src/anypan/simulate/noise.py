@@ -19,7 +19,7 @@ IMPULSES = 0.05  # share of struck pixels over the level
 
 
 def detector_noise(image: Tensor, rng: Random, snr: Range) -> Tensor:
-    """Shot noise plus read noise of equal power at the mean signal; ``snr`` is that of the scene's mean signal."""
+    """Shot noise plus read noise of equal power at the mean signal, whose ratio is ``snr``, on (G, K, B, H, W)."""
     signal = mean_signal(image)
     sigma = signal / rng.log_uniform(*snr, len(image), 1, 1, 1, 1)
     level = torch.sqrt(0.5 * sigma**2 * (1 + image.clamp(min=0) / signal.clamp(min=1e-6)))

@@ -15,7 +15,7 @@ from anypan.simulate.draw import Draw, Frame
 
 
 def observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tuple[Tensor, Tensor]:
-    """PAN and reference on the PAN grid, each through its own MTF."""
+    """PAN (G, K, 1, H, W) and reference (G, K, B, H, W) on the PAN grid, each through its own MTF."""
     c, reduction = draw.settings, frame.reduction
     smear = partial(c[fx.Motion].apply, reduction=reduction)
     fine_pan, ground = (draw.apply(fx.Motion, image, smear) for image in (fine_pan, ground))  # the same
@@ -196,7 +196,7 @@ def _grainy(image: Tensor, frame: Frame, draw: Draw, part: str) -> Tensor:
 
 
 def noisy_truth(reference: Tensor, draw: Draw) -> Tensor:
-    """The truth of scenes at reduced resolution is an MS product with its noise, which is in the MS as well."""
+    """(G, K, B, H, W): the truth of reduced scenes is an MS product with its noise, which is in the MS as well."""
     reduced, c = reduced_scenes(draw), draw.settings
     if not bool(reduced.any()):
         return reference

@@ -17,6 +17,8 @@ Key = TypeVar("Key")
 class Random:
     """Draws on the generator's device and delivers on ``device``: a seed gives the same values wherever they are used.
 
+    What is drawn has the ``shape`` asked for, (...).
+
     ``device`` is the generator's own if not given.
     """
 

@@ -2,7 +2,7 @@
 
 The spectra are parametric models of what laboratories measure: absorption features at their textbook wavelengths
 (chlorophyll 450 and 675 nm, the red edge near 715 nm, water 970, 1200, 1450 and 1940 nm, iron oxide 500 and 870 nm,
-hydroxyl 2200 nm) on smooth continua. They hold no measured table.
+hydroxyl 2200 nm) on smooth continua. They hold no measured table. A spectrum is (201,), reflectance in 0..1.
 """
 
 from __future__ import annotations

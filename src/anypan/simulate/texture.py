@@ -32,7 +32,7 @@ def fractal(
 
 
 def smooth(shape: tuple[int, int], rng: np.random.Generator, wavelength: float) -> Field:
-    """A field of about unit variance that varies over ``wavelength`` pixels only, without visible grid."""
+    """A field (H, W) of about unit variance that varies over ``wavelength`` pixels only, without visible grid."""
     size = tuple(max(2, 2 + int(np.ceil(extent / wavelength))) for extent in shape)
     coarse = torch.from_numpy(rng.standard_normal(size, dtype=np.float32))[None, None]
     offset = rng.uniform(0, 1, 2)

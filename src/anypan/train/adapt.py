@@ -90,9 +90,9 @@ def adapt(
     tuning: str = "full",
     **options: Unpack[AdaptOptions],
 ) -> Adapted:
-    """Adapt pretrained weights to one scene and write the weight file ``out``, which fuse() takes as its method.
+    """Adapt pretrained weights to one scene, files or arrays (H, W) and (B, h, w), and write the weight file ``out``.
 
-    ``pan`` and ``ms`` as for fuse(). The scene needs no reference: PAN and MS are degraded by Wald's protocol with
+    fuse() takes that file as its method. The scene needs no reference: PAN and MS are degraded by Wald's protocol with
     the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
     file. ``tuning``: "full" trains all parameters, "freeze" leaves the encoder as it is. ``options`` are the fields of
     ``Options``. Raises UserError: one sentence on what the caller can mend.

@@ -29,7 +29,7 @@ class Batches(Protocol):
         ...
 
     def restore(self, state: Tensor) -> None:
-        """Go on where ``state`` was taken."""
+        """Go on where ``state`` (...) was taken."""
         ...
 
     def broken(self) -> list[str]:

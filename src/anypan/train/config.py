@@ -90,7 +90,7 @@ class Config:
 
 
 def read_config(path: str | Path) -> Config:
-    """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands)."""
+    """Read a TOML file; keys of tables whose names are numbers become numbers (ratios, bands). Raises UserError."""
     file = Path(path)
     values = table(file)
     sources = values.get("sources", [])

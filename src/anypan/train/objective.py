@@ -35,7 +35,7 @@ def scene_scale(batch: Batch) -> Scale:
 
 
 def batch_loss(network: Callable[..., Tensor], batch: Batch) -> Tensor:
-    """The training loss of a batch, standardised as when fusing."""
+    """The training loss () of a batch, a mean over its patches (N, B, H, W), standardised as when fusing."""
     scale = scene_scale(batch)
     pan, lrms, reference = scale.apply_pan(batch.pan), scale.apply(batch.lrms), scale.apply(batch.reference)
     fused = network(pan, lrms, scale, batch.gnyq, batch.sampling)

@@ -61,7 +61,10 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
 
 
 def build(config: Config) -> tuple[torch.nn.Module, Any]:
-    """The network of a configuration, with its own seed or the weights to start from, and its settings."""
+    """The network of a configuration, with its own seed or the weights to start from, and its settings.
+
+    Raises UserError.
+    """
     if config.architecture not in ARCHITECTURES:
         raise UserError(f"There is no architecture '{config.architecture}': choose {', '.join(ARCHITECTURES)}.")
     torch.manual_seed(config.train.seed)

@@ -31,6 +31,7 @@ class Processes:
         """Replace each gradient by its mean over the processes; a parameter unused here has the gradient 0.
 
         One exchange of all of them: the networks are small, and not every batch uses every parameter.
+        Gradients have any shape (...).
         """
         if self.world == 1:
             return
@@ -56,7 +57,7 @@ class Processes:
         return together.tolist()
 
     def share(self, tensors: Iterable[Tensor]) -> None:
-        """Overwrite tensors with those of the first process."""
+        """Overwrite tensors (...) with those of the first process."""
         if self.world > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, 0)

@@ -136,7 +136,7 @@ class InTurn:
         return torch.zeros(1, 1, dtype=torch.int64)
 
     def restore(self, state: Tensor) -> None:
-        """Each step has a seed of its own: there is nothing to restore."""
+        """Each step has a seed of its own: there is nothing to restore, and the state is (1, 1)."""
 
     def broken(self) -> list[str]:
         return []

@@ -48,7 +48,7 @@ def available() -> tuple[Card, ...]:
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: Any, **facts: Any) -> None:
-    """Write a weight file: tensors, architecture, its configuration and facts such as the steps; atomically."""
+    """Write a weight file: tensors of any shape (...), architecture, its configuration and facts; atomically."""
     header = {"format": FORMAT, "architecture": architecture, "config": json.dumps(dataclasses.asdict(config))}
     header |= {key: str(value) for key, value in facts.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
@@ -111,7 +111,7 @@ class Stored:
 def stored(name_or_path: str | Path) -> Stored:
     """Read weights of the package by their name, a weight file by its path, or ``hf:owner/name@commit`` from the Hub.
 
-    The sha256 of the first and the last is checked.
+    The sha256 of the first and the last is checked. Raises UserError.
     """
     cards = {card.name: card for card in available()}
     if str(name_or_path) in cards:

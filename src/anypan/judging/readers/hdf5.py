@@ -39,7 +39,7 @@ def array(file: Any, key: str, axes: tuple[int, ...]) -> Any:
     """The dataset ``key`` as it lies in the file, unread; None if nothing has that name. ``axes``: counts allowed.
 
     Refused are links, also to other files, virtual and external storage, what is not a number, other counts of axes,
-    and sizes that the file cannot hold.
+    and sizes that the file cannot hold. Raises UserError.
     """
     import h5py
 
@@ -60,7 +60,7 @@ def array(file: Any, key: str, axes: tuple[int, ...]) -> Any:
 
 
 def count(path: Path, key: str) -> int:
-    """How many images the stack ``key`` (N, C, H, W) has."""
+    """How many images the stack ``key`` (N, C, H, W) has. Raises UserError."""
     with opened(path) as file:
         found = array(file, key, (4,))
         if found is None:
@@ -69,7 +69,10 @@ def count(path: Path, key: str) -> int:
 
 
 def at(path: Path, keys: Sequence[str], index: int) -> dict[str, NDArray[Any]]:
-    """Image ``index`` (C, H, W) of each of the stacks ``keys`` that the file has; no other image is read."""
+    """Image ``index`` (C, H, W) of each of the stacks ``keys`` that the file has; no other image is read.
+
+    Raises UserError.
+    """
     with opened(path) as file:
         found = {key: array(file, key, (4,)) for key in keys}
         if any(each is not None and index >= each.shape[0] for each in found.values()):
@@ -78,7 +81,7 @@ def at(path: Path, keys: Sequence[str], index: int) -> dict[str, NDArray[Any]]:
 
 
 def matlab(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any] | str]:
-    """The variables called ``wanted`` that a MATLAB 7.3 file has: arrays with MATLAB's axes, texts as str."""
+    """The variables called ``wanted`` that a MATLAB 7.3 file has: arrays (H, W, C, ...), texts as str."""
     with opened(path) as file:
         found = {name: array(file, name, (3, 2)) for name in wanted if not _passed_over(file, name)}
         return {name: _value(each) for name, each in found.items() if each is not None}

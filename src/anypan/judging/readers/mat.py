@@ -17,7 +17,7 @@ USER_BLOCK = 512  # bytes that MATLAB writes before the HDF5 part of a 7.3 file
 
 
 def read(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any] | str]:
-    """The variables called ``wanted`` that the file has: arrays with MATLAB's axes, texts as str. Raises UserError."""
+    """The variables called ``wanted`` that the file has: arrays (H, W, C, ...), texts as str. Raises UserError."""
     try:
         with path.open("rb") as file:
             start = file.read(USER_BLOCK + len(MAGIC))
@@ -27,7 +27,7 @@ def read(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any] | str]:
 
 
 def one(path: Path, names: Collection[str]) -> NDArray[Any]:
-    """The array of the file under the first of the ``names`` that it has, bands first."""
+    """The array (C, H, W) of the file under the first of the ``names`` that it has. UserError without any."""
     found = read(path, names)
     name = next((name for name in names if name in found), None)
     if name is None:
@@ -36,7 +36,7 @@ def one(path: Path, names: Collection[str]) -> NDArray[Any]:
 
 
 def bands_first(path: Path, name: str, value: NDArray[Any] | str) -> NDArray[Any]:
-    """(H, W) or (H, W, C) as (C, H, W)."""
+    """(H, W) or (H, W, C) as (C, H, W). UserError for other axes."""
     if isinstance(value, str) or value.ndim not in (2, 3):
         raise UserError(f"{path} holds no image as {name}: it should have rows, columns and bands.")
     return np.ascontiguousarray(value[None] if value.ndim == 2 else np.moveaxis(value, -1, 0))

@@ -49,7 +49,7 @@ class _Bytes(Protocol):
 
 
 def read(path: Path, wanted: Collection[str]) -> dict[str, NDArray[Any] | str]:
-    """The variables called ``wanted`` that the file has: arrays with MATLAB's axes, texts as str. Raises UserError."""
+    """The variables called ``wanted`` that the file has: arrays (H, W, C, ...), texts as str. Raises UserError."""
     found: dict[str, NDArray[Any] | str] = {}
     try:
         with path.open("rb") as file:

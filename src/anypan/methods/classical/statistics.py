@@ -43,7 +43,7 @@ class Statistics:
         return self.covariance + torch.outer(self.mean, self.mean)
 
     def regress(self, response: int, predictors: Sequence[int]) -> Tensor:
-        """Least-squares weights, with an intercept, of the variables ``predictors`` for the variable ``response``."""
+        """(P,) least-squares weights, with an intercept, of the P ``predictors`` for the variable ``response``."""
         index = torch.as_tensor(predictors)
         live = self.variance[index] > 0
         among = self.covariance[index][:, index] * (live[:, None] & live)
@@ -111,5 +111,5 @@ def shared_gains(gnyq: Sequence[float]) -> tuple[list[float], list[int]]:
 
 
 def over(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """The quotient, and 0 where the denominator is 0: what has no contrast gets no detail."""
+    """The quotient (B,), and 0 where the denominator (B,) is 0: what has no contrast gets no detail."""
     return torch.where(denominator != 0, numerator / denominator, 0.0)
