@@ -140,7 +140,10 @@ def inputs_sha256(case: Case) -> str:
     for image in (patch.pan, patch.lrms, patch.mask, case.reference, case.mask):
         if image is not None:
             found.update(repr(tuple(image.shape)).encode() + image.contiguous().numpy().tobytes())
-    found.update(repr((case.scene.sampling, case.scene.gnyq, case.scene.gnyq_pan, case.peak)).encode())
+    sampling, scene = case.scene.sampling, case.scene
+    # In these words, so that rows that exist stand: --resume compares them.
+    grids = f"Sampling(ratio={sampling.ratio}, phase={sampling.phase}, convention={sampling.name!r})"
+    found.update(f"({grids}, {scene.gnyq!r}, {scene.gnyq_pan!r}, {case.peak!r})".encode())
     return found.hexdigest()
 
 

@@ -128,7 +128,7 @@ class Run:
         return total / count
 
     def save_checkpoint(self, path: Path, batches: Batches) -> None:
-        """Write all that ``load_checkpoint`` needs; every process has to take part."""
+        """Write all that ``load_checkpoint`` needs; every process has to take part. Raises UserError."""
         places = self.processes.gather(batches.state())
         if not self.processes.leads:
             return

@@ -48,7 +48,10 @@ def available() -> tuple[Card, ...]:
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: Any, **facts: Any) -> None:
-    """Write a weight file: tensors of any shape (...), architecture, its configuration and facts; atomically."""
+    """Write a weight file: tensors of any shape (...), architecture, its configuration and facts; atomically.
+
+    Raises UserError.
+    """
     header = {"format": FORMAT, "architecture": architecture, "config": json.dumps(dataclasses.asdict(config))}
     header |= {key: str(value) for key, value in facts.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
