@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test quick check docs bench study study-smoke format clean
+.PHONY: help demo test quick check docs release bench study study-smoke format clean
 
 help:
 	@echo "make demo    install into .venv, render a scene, fuse it, write demo/report.html"
 	@echo "make test    run the tests, as many side by side as there are cores; make quick: without those over 2 s"
 	@echo "make check   formatting, lint, types, and that the tables in the docs are up to date"
 	@echo "make docs    build the site into site/; open site/index.html"
+	@echo "make release build a release, try it in empty environments, into dist/ (docs/releasing.md)"
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
 	@echo "make format  put the code into the form that make check wants"
@@ -45,6 +46,9 @@ check: $(INSTALLED)
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+release: $(INSTALLED)
+	$(BIN)/python runs/release.py $(if $(PYTHONS),--python $(PYTHONS))
 
 bench: $(INSTALLED)
 	@mkdir -p work

@@ -36,7 +36,7 @@ def mtf() -> str:
                   for f in frequencies)  # fmt: skip
         line = "L".join(f"{px:.1f} {py:.1f}" for px, py in points)
         kind = "own" if name == "PAN" else "classical"
-        place = along(gain, spans[1], HEIGHT - BOTTOM, TOP) - 8
+        place = along(gain, spans[1], HEIGHT - BOTTOM, TOP) + 18
         body += f"<path class='curve' d='M{line}'/><text class='{kind}' x={WIDTH - RIGHT - 70} y={place:.0f}>"
         body += f"{name} {gain:g}</text>"
     return svg(WIDTH, HEIGHT, "MTF of an MS band and of a PAN", body, "curves")

@@ -124,7 +124,7 @@ def test_ms_files_in_order_bands_and_options(tmp_path: Path) -> None:
         creation={"COMPRESS": "LZW", "DRIVER": "GTiff"},
         progress=lambda k, n: done((k, n)),
     )
-    assert report.bands == ("b0", "b2") and seen == [(k, 6) for k in range(1, 7)]
+    assert report.bands == ("b0", "b2") and seen == [(100 * k, 600) for k in range(1, 7)]
     with rasterio.open(tmp_path / "out.tif") as out:
         assert out.descriptions == ("b0", "b2") and out.profile["compress"] == "lzw"
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from anypan.geometry.tiles import Tile
 from anypan.methods.base import Fuser
+from anypan.methods.steps import STEPS, within
 from anypan.methods.uncertainty import Halfwidths
 from anypan.pair.scene import Scene
 
@@ -42,16 +43,27 @@ def fused_tiles(
     tiles = list(scene.tiles(size, halfwidths.halo(fuser) if halfwidths else fuser.halo))
     tiles = tiles[len(tiles) * share[0] // share[1] : len(tiles) * (share[0] + 1) // share[1]]
     for done, tile in enumerate(tiles, 1):
-        yield fused_tile(scene, fuser, tile, halfwidths)
+        yield fused_tile(scene, fuser, tile, halfwidths, _step(progress, done - 1, len(tiles)))
         if progress:
-            progress(done, len(tiles))
+            progress(STEPS * done, STEPS * len(tiles))
 
 
-def fused_tile(scene: Scene, fuser: Fuser, tile: Tile, halfwidths: Halfwidths | None = None) -> Fused:
-    """One of the tiles that ``fused_tiles`` gives."""
+def _step(progress: Progress | None, done: int, count: int) -> Callable[[int], None] | None:
+    """What a tile tells its steps, after ``done`` of ``count`` tiles."""
+    return None if progress is None else lambda step: progress(STEPS * done + step, STEPS * count)
+
+
+def fused_tile(
+    scene: Scene,
+    fuser: Fuser,
+    tile: Tile,
+    halfwidths: Halfwidths | None = None,
+    step: Callable[[int], None] | None = None,
+) -> Fused:
+    """One of the tiles that ``fused_tiles`` gives; ``step`` is told how many of its ``STEPS`` are done."""
     patch = scene.read(tile)
     pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)
-    with torch.inference_mode():
+    with torch.inference_mode(), within(fuser, pan, lrms, step):
         images = [fuser(pan, lrms)]
         images += [halfwidths(pan, lrms, images[0])] if halfwidths else []
     return tile, [patch.core(image).cpu() for image in images], patch.core(patch.mask)

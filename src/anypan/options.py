@@ -47,7 +47,8 @@ class Options(Opening):
     ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
     given they take what the truth's should be, which is 0.5 of it.
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
-    ``creation``: GDAL creation options. ``progress``: called with (tiles done, tiles).
+    ``creation``: GDAL creation options. ``progress``: called with (steps done, steps), 100 steps a
+    tile; of formulas with whole tiles only.
     """
 
     device: str = "cpu"

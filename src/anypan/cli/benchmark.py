@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from anypan.cli.console import note, print_table, progress
-from anypan.cli.device import device_option
+from anypan.cli.device import on_device
 from anypan.cli.names import complete_methods
 
 _METHODS = (
@@ -19,7 +19,10 @@ _METHODS = (
 ROWS = "rows.jsonl"
 _PROTOCOL = "rr: degraded by Wald's protocol, against the truth; fr: as it is, without a truth."
 _MODES = ("physical", "toolbox", "pancollection", "paper", "unipan")
-_MODE = "physical: centred grids, shift corrected; toolbox: as the reference toolbox does; the rest: docs/metrics.md."
+_MODE = (
+    "physical: centred grids, shift corrected; toolbox: as the reference toolbox does; the rest: "
+    "'Metrics in plain words' on the site."
+)
 _OUT = f"Rows are appended, each as soon as it is known.  [default: {ROWS}]"
 _RESUME = "Go on with ROWS.jsonl: make only the rows that it has not."
 _JOBS = "Scenes to judge side by side; they slow each other down, so time methods with one."
@@ -32,7 +35,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("-m", "--method", "names", metavar="NAME", multiple=True, help=_METHODS, shell_complete=complete_methods)
 @click.option("--protocol", type=click.Choice(["rr", "fr", "both"]), default="both", show_default=True, help=_PROTOCOL)
 @click.option("--mode", type=click.Choice(_MODES), default="physical", show_default=True, help=_MODE)
-@click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help="cpu or cuda.")
+@on_device
 @click.option("-o", "--out", metavar="ROWS.jsonl", help=_OUT)
 @click.option("--resume", is_flag=True, help=_RESUME)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help=_JOBS)
@@ -43,7 +46,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, selfcheck: bool, **options: Any) -> None:
     """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those,
-    or a published set as LAYOUT:PATH or LAYOUT/SPLIT:PATH, see docs/benchmark-sets.md.
+    or a published set as LAYOUT:PATH or LAYOUT/SPLIT:PATH, see 'Published sets' on the site.
 
     Each scene, protocol and method gives one line of JSON; what cannot be judged gives a line with "error".
 

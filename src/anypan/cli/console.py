@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -29,23 +30,25 @@ def progress(label: str, quiet: bool = False) -> Iterator[Step]:
 @contextmanager
 def _bar(label: str) -> Iterator[Step]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(f"{label}: opening and measuring", total=None)
+        yield lambda done, total: bar.update(task, description=label, completed=done, total=total)
 
 
 def _lines(label: str) -> Step:
-    shown = -1
+    shown, start = -1, time.monotonic()
 
     def step(done: int, total: int) -> None:
         nonlocal shown
         tenth = _PLAIN_STEPS * done // max(total, 1)
         if tenth > shown:
             shown = tenth
-            click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total})", err=True)
+            left = (time.monotonic() - start) * (total - done) / done if done else 0
+            rest = f", about {left:.0f} s left" if left >= 1 else ""
+            click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total}){rest}", err=True)
 
     return step
 

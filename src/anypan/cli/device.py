@@ -29,8 +29,11 @@ def _threads(_: click.Context, __: click.Parameter, count: int | None) -> None:
 
 
 _DEVICE = "cpu, cuda, cuda:1; auto takes a GPU if there is one."
+on_device = click.option(
+    "--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE
+)
 _OPTIONS = (
-    click.option("--device", metavar="NAME", default="auto", show_default=True, callback=device_option, help=_DEVICE),
+    on_device,
     click.option("--threads", type=click.IntRange(1, 1024), expose_value=False, callback=_threads, help="CPU threads."),
 )
 

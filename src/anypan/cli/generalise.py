@@ -18,11 +18,11 @@ def generalise(protocol: str, out: str, device: str, quiet: bool) -> None:
     and after learning from all sensors but the judged; classical methods beside it.
 
     DIR gets rows.jsonl, the weights that were trained, and card.md, which says it all. Stop it at any time and start
-    it again: what is done is not repeated. See docs/generalisation.md.
+    it again: what is done is not repeated. See 'Across sensors' on the site.
 
     \b
     Examples:
-      anypan generalise runs/generalisation/development.toml -o matrix
+      anypan generalise protocol.toml -o matrix
       anypan report matrix/rows.jsonl -o matrix
     """
     from anypan.judging.generalise import generalise as run

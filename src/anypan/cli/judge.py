@@ -64,7 +64,7 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
     Examples:
       anypan report rows.jsonl -o report
       anypan report rows.jsonl --scenes scenes --tables -o report
-      anypan report runs/first runs/second
+      anypan report first second
     """
     from anypan.judging.gallery import described, fusible, pictures
     from anypan.methods import FORMULAS

@@ -53,7 +53,7 @@ def simulate(
     \b
     Examples:
       anypan simulate --preview sheet
-      anypan simulate --preview sheet --config runs/pretrain/diverse.toml --count 12
+      anypan simulate --preview sheet --config run.toml --count 12
       anypan simulate photo.jpg --sensor WV3 -o pair
       anypan simulate cube.tif --sensor Landsat8 --wavelengths 400:2400 -o pair
     """
