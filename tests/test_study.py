@@ -226,8 +226,12 @@ def test_the_document_is_up_to_date() -> None:
     assert not documents.stale(page.wanted(ROOT)), "run python runs/paper/page.py"
 
 
+def test_the_page_of_the_study_is_short() -> None:
+    assert len((ROOT / "docs" / "paper.md").read_text().split()) <= 3000
+
+
 def test_the_document_has_every_table_and_all_rows_of_the_checklist() -> None:
-    text = (ROOT / "docs" / "paper.md").read_text()
+    text = "".join((ROOT / "docs" / name).read_text() for name in page.PAGES)
     named = set(re.findall(r"<!-- paper:(\S+) -->", text))
     longer = {name for name in named if name.startswith(page.LONG)}
     assert named - longer == set(tables.TABLES) | {f"plot-{name}" for name in figures.PLOTS}

@@ -1,4 +1,4 @@
-"""Rewrite the tables and plots of docs/paper.md from the study's rows.
+"""Rewrite the tables and plots of docs/paper.md and its appendix from the study's rows.
 
 python runs/paper/page.py            rewrite what lies between <!-- paper:NAME --> and <!-- /paper -->, and the plots
 python runs/paper/page.py --check    change nothing; exit 1 and name the files that are out of date
@@ -21,6 +21,7 @@ from anypan.report.documents import filled, main
 from anypan.report.plots import standalone
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("paper.md", "paper-appendix.md")
 WIDE, LONG = "plot-", "long-"
 
 
@@ -36,9 +37,9 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     """Every file that depends on the study's rows, and what it should hold."""
     study = read_study(root / "runs" / "paper" / "study.toml")
     results, longer = (Results(_rows(root / "results" / f"{name}.jsonl"), study) for name in ("paper", "paper-long"))
-    page = root / "docs" / "paper.md"
     shown = lambda name: block(name.removeprefix(LONG), longer if name.startswith(LONG) else results)  # noqa: E731
-    yield page, filled(page.read_text(encoding="utf-8"), "paper", shown)
+    for page in (root / "docs" / name for name in PAGES):
+        yield page, filled(page.read_text(encoding="utf-8"), "paper", shown)
     for kind, plot in PLOTS.items():
         if drawn := plot(results):
             yield root / "docs" / "images" / f"paper-{kind}.svg", standalone(drawn)
