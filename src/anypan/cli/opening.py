@@ -34,6 +34,7 @@ _OPTIONS = (
     click.option("--nodata", type=float, metavar="VALUE", help=_NODATA),
     click.option("--pan-nodata", type=float, metavar="VALUE", help="The value of fill in PAN, whatever its file says."),
     click.option("--nodata-all-bands", is_flag=True, help="An MS pixel is fill only if all of its bands are."),
+    click.option("--force", is_flag=True, help="Take PAN and MS for a pair though they show nothing in common."),
 )
 
 
@@ -46,6 +47,7 @@ OPENING = (
     "nodata",
     "pan_nodata",
     "nodata_all_bands",
+    "force",
 )  # the fields of pair.opening.Opening, which is slow to import
 
 

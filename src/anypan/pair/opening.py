@@ -22,6 +22,7 @@ class OpeningWords(TypedDict, total=False):
     nodata: float | None
     pan_nodata: float | None
     nodata_all_bands: bool
+    force: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,8 @@ class Opening:
 
     ``register``: correct a misregistration that was measured with confidence. ``allow_vrt``, ``allow_remote``: read
     files that point at others, and URLs. ``nodata``, ``pan_nodata``: the value of fill in the MS's and the PAN's files,
-    whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are.
+    whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are. ``force``: take PAN and
+    MS for a pair though they show nothing in common.
     """
 
     bands: Sequence[str | int] | None = None
@@ -41,6 +43,7 @@ class Opening:
     nodata: float | None = None
     pan_nodata: float | None = None
     nodata_all_bands: bool = False
+    force: bool = False
 
     @property
     def rules(self) -> tuple[Rules, Rules]:

@@ -23,6 +23,7 @@ from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Scene
+from anypan.pair.wrong import check_likeness
 from anypan.raster import Format, Raster, Rules
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
@@ -80,7 +81,7 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         if opening.rules != (Rules(), Rules()):
             raise UserError("nodata is for files: mask the pixels of an array that are fill, or make them NaN.")
-        return pair_of_arrays(pan, ms, opening.bands, opening.sensor, opening.register)
+        return pair_of_arrays(pan, ms, opening.bands, opening.sensor, opening.register, opening.force)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
     for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
@@ -113,7 +114,7 @@ def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
 
 def pair_of_rasters(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     """An aligned pair of open rasters. Raises UserError for what cannot be a pair."""
-    return _pair(pan, ms, opening.bands, opening.sensor, opening.register)
+    return _pair(pan, ms, opening.bands, opening.sensor, opening.register, opening.force)
 
 
 def pair_of_arrays(
@@ -122,6 +123,7 @@ def pair_of_arrays(
     bands: Sequence[str | int] | None = None,
     sensor: str | None = None,
     register: bool = True,
+    force: bool = False,
 ) -> Pair:
     """An aligned pair of arrays: PAN (H, W) and MS (B, h, w) that cover the same extent.
 
@@ -133,11 +135,13 @@ def pair_of_arrays(
         if not image.size or image.dtype.kind not in "uif":
             raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
     ms_raster = raster.in_memory(ms, "the MS array")
-    pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, bands, sensor, register)
+    pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, bands, sensor, register, force)
     return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
 
 
-def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_name: str | None, register: bool) -> Pair:
+def _pair(
+    pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_name: str | None, register: bool, force: bool
+) -> Pair:
     sensor = find(sensor_name) if sensor_name else GENERIC
     check_pan(pan, ms)
     pan, ms = raster.without_unmarked(pan, "--pan-nodata"), raster.without_unmarked(ms, "--nodata")
@@ -154,10 +158,11 @@ def _pair(pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_nam
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
     found = register_scene(scene)
+    doubts = check_likeness(scene, found, force)
     corrected = register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    notes = (*pan.notes, *aligned.ms.notes, *aligned.notes, registration_note(found, corrected))
+    notes = (*pan.notes, *aligned.ms.notes, *aligned.notes, registration_note(found, corrected), *doubts)
     notes += (*sensor_notes(sensor, names, bool(sensor_name)), *cover_notes(spot, pan))
     rasters = pan, aligned.ms
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, notes, form, rasters)

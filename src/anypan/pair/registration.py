@@ -59,7 +59,7 @@ def register_scene(scene: Scene) -> Registration:
     """The shift on top of the scene's phase: of the whole scene if small, else the median of blocks spread over it."""
     found = [
         Registration((dy, dx), confidence)
-        for patch in _blocks(scene)
+        for patch in blocks_of(scene)
         for dy, dx, confidence in [measure_shift(patch.pan, patch.lrms, scene.ratio, patch.mask, scene.sampling.phase)]
         if confidence > 0
     ]
@@ -84,7 +84,7 @@ def measure_shift(
     """
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
     valid_lr = window.whole(mask, ratio)
-    bands = _Bands(_highpass(lrms.double()), _erode(valid_lr, HIGHPASS))
+    bands = Bands.of(lrms, valid_lr)
     lag = _whole_lag(pan, mask, bands, ratio, phase)
     if lag is None:
         return 0.0, 0.0, 0.0
@@ -103,14 +103,20 @@ def measure_shift(
 
 
 @dataclass(frozen=True)
-class _Bands:
+class Bands:
     """High-passed MS (B, h, w) in float64 and where it is valid (h, w)."""
 
     image: Tensor
     valid: Tensor
 
+    @classmethod
+    def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
+        """From the MS (B, h, w) and where it is valid (h, w)."""
+        return cls(_highpass(lrms.double()), _erode(valid, HIGHPASS))
 
-def _blocks(scene: Scene) -> Iterator[Patch]:
+
+def blocks_of(scene: Scene) -> Iterator[Patch]:
+    """The whole of a small scene, blocks spread over a large one."""
     rows, cols = scene.shape
     if max(rows, cols) <= WHOLE:
         yield scene.whole()
@@ -127,7 +133,7 @@ def _spread(count: int) -> list[int]:
     return sorted({int((k + 0.5) * count / BLOCKS) for k in range(BLOCKS)})
 
 
-def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
     base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
     height, width = pan.shape[-2:]
@@ -140,10 +146,20 @@ def _degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float])
 
 
 def _whole_lag(
-    pan: Tensor, mask: Tensor, bands: _Bands, ratio: int, phase: tuple[float, float]
+    pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float] | None:
     """The shift in PAN pixels at the peak of the explained share over whole MS pixels, refined by parabolas."""
-    image, valid = _degraded(pan, mask, ratio, phase)
+    image, valid = degraded(pan, mask, ratio, phase)
+    share = lag_shares(image, valid, bands)
+    if share is None:
+        return None
+    row, col = divmod(int(share.argmax()), share.shape[1])
+    peak = (row - REACH + _vertex(share[:, col], row), col - REACH + _vertex(share[row], col))
+    return peak[0] * ratio, peak[1] * ratio
+
+
+def lag_shares(image: Tensor, valid: Tensor, bands: Bands) -> Tensor | None:
+    """What the bands explain of the PAN's detail (h, w) at each lag of whole MS pixels, in its squares; None if few."""
     image, stack = image * valid, bands.image * bands.valid
     if valid.sum() < LEAST_PIXELS or not (image.any() and stack.any()):
         return None
@@ -153,10 +169,7 @@ def _whole_lag(
         :, : 2 * REACH + 1, : 2 * REACH + 1
     ]
     gram = torch.einsum("bij,cij->bc", stack, stack)
-    share = torch.einsum("bij,bc,cij->ij", cross, torch.linalg.pinv(gram, hermitian=True), cross)
-    row, col = divmod(int(share.argmax()), share.shape[1])
-    peak = (row - REACH + _vertex(share[:, col], row), col - REACH + _vertex(share[row], col))
-    return peak[0] * ratio, peak[1] * ratio
+    return torch.einsum("bij,bc,cij->ij", cross, torch.linalg.pinv(gram, hermitian=True), cross)
 
 
 def _vertex(values: Tensor, at: int) -> float:
@@ -169,10 +182,10 @@ def _vertex(values: Tensor, at: int) -> float:
 
 
 def _gauss_newton(
-    pan: Tensor, mask: Tensor, bands: _Bands, ratio: int, phase: tuple[float, float]
+    pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float, float, float] | None:
     """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
-    image, valid = _degraded(pan, mask, ratio, phase)
+    image, valid = degraded(pan, mask, ratio, phase)
     used = _erode(valid, 2) & bands.valid
     count = int(used.sum())
     if count < LEAST_PIXELS:

@@ -1,0 +1,60 @@
+"""Pairs that are none are refused unless forced; real ones, noise and plain ground never are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pairs import landscape, write_pair
+
+import anypan
+from anypan.pair.wrong import likeness
+
+
+def _other(pan: np.ndarray, way: str, ratio: int) -> np.ndarray:
+    if way == "turned":
+        return np.rot90(pan).copy()
+    if way == "upside down":
+        return pan[::-1].copy()
+    if way == "mirrored":
+        return pan[:, ::-1].copy()
+    return landscape(*pan.shape, ratio=ratio, seed=99)[0]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("ratio", [2, 4])
+@pytest.mark.parametrize("way", ["turned", "upside down", "mirrored", "another place"])
+def test_a_wrong_pair_is_refused_and_can_be_forced(tmp_path: Path, way: str, ratio: int, dtype: str) -> None:
+    pan, ms = landscape(96 * ratio, 96 * ratio, ratio=ratio, seed=3)
+    if dtype == "uint8":
+        pan, ms = (((image - 300) * 0.5).clip(0, 255) for image in (pan, ms))
+    files = write_pair(tmp_path, _other(pan, way, ratio).astype(dtype), ms.astype(dtype))
+    with pytest.raises(anypan.UserError, match=r"do not show the same.*--force"):
+        anypan.fuse(*files, tmp_path / "out.tif")
+    assert not (tmp_path / "out.tif").exists()
+    done = anypan.fuse(*files, tmp_path / "out.tif", "EXP", force=True)
+    assert any("believe nothing" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (21, -17), (-30, 30)])
+def test_a_pair_that_is_off_by_less_than_the_reach_is_one(shift: tuple[int, int]) -> None:
+    pan, ms = landscape(384, 384, seed=3)
+    assert anypan.fuse(np.roll(pan, shift, (0, 1)), ms, method="EXP").shape == (3, 384, 384)
+
+
+def test_noise_and_plain_ground_are_not_judged() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(500, 20, (384, 384)).astype("f4"), rng.normal(500, 20, (3, 96, 96)).astype("f4")
+    plain = np.full((384, 384), 500, "f4"), np.full((3, 96, 96), 300, "f4")
+    plain[0][:2] = 501
+    for pan, ms in (noise, plain):
+        anypan.fuse(pan, ms, method="EXP")
+
+
+def test_real_pairs_are_pairs_and_turned_ones_are_not(shared: Path) -> None:
+    for folder in sorted(shared.glob("scenes*/*/")):
+        if not (folder / "pan.tif").exists():
+            continue
+        with anypan.open_pair(folder / "pan.tif", folder / "ms.tif", register=False) as pair:
+            assert likeness(pair.scene).explained > 0.5, folder.name
