@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from anypan import raster
 from anypan.fusing import WHOLE, Share, fused_tiles, tile_size
+from anypan.methods.account import Account
 from anypan.methods.base import Fuser
 from anypan.methods.guard import guarded
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
+from anypan.optics.sensors import GENERIC, SENSORS
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
+from anypan.pair.explained import detail_notes, explained
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
@@ -115,9 +118,15 @@ def written(
         drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
         writers = [stack.enter_context(draft) for draft in drafts]
         _collect(writers, parts)
-        sizes = [writer.finish(pair.covers_all) for writer in reversed(writers)]
-    pair = replace(pair, notes=(*pair.notes, *notes))
-    return Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, sizes[-1])
+        account = Account(pair, chosen.name, chosen.weights_sha256)
+        for writer in writers[1:]:
+            writer.finish(pair.covers_all)
+        size = writers[0].finish(pair.covers_all, account)
+    shares = explained(pair.scene)
+    said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
+    pair = replace(pair, notes=(*pair.notes, *notes, *said))
+    report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
+    return replace(report, explained=shares, r_ergas=account.r_ergas)
 
 
 def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Part]) -> None:

@@ -70,7 +70,10 @@ class Options(Opening):
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: ``shift`` (dy, dx) in PAN pixels, ``seconds`` of wall time, ``size`` of the output in bytes."""
+    """What was done: ``shift`` (dy, dx) in PAN pixels, ``seconds`` of wall time, ``size`` of the output in bytes.
+
+    ``explained``: of each band's detail the share that the PAN explains; ``r_ergas`` of the output against its MS.
+    """
 
     output: str
     method: str
@@ -84,6 +87,8 @@ class Report:
     size: int
     notes: tuple[str, ...]
     uncertainty: str | None = None
+    explained: tuple[float, ...] = ()
+    r_ergas: float | None = None
 
     @classmethod
     def of(cls, pair: Pair, outputs: Sequence[str], method: str, seconds: float, size: int) -> Report:

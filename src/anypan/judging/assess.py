@@ -18,6 +18,7 @@ from anypan.metrics.strips import block_of, strip_height
 from anypan.pair.crop import covered
 from anypan.pair.opening import OpeningWords
 from anypan.pair.pair import Pair, open_pair
+from anypan.pair.rows import Rows
 from anypan.pair.scene import Patch, Source
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
@@ -47,7 +48,7 @@ def assess(
         seen = _opened(fused, pair)
         try:
             scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
-            values = _some(judge(_Rows(seen, *window), scene, _names("fr")), fused)
+            values = _some(judge(Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
                 against = _against(_opened(reference, pair), seen, window, view.ratio)
                 values = _some(against, reference) | values
@@ -87,7 +88,7 @@ def _some(values: dict[str, float], path: File) -> dict[str, float]:
 
 def _against(truth: Raster, seen: Raster, window: tuple[int, ...], ratio: int) -> dict[str, float]:
     try:
-        reference, image = _Rows(truth, *window), _Rows(seen, *window)
+        reference, image = Rows(truth, *window), Rows(seen, *window)
         step = strip_height(len(truth.bands), image.shape[2], 1)
         starts = range(0, image.shape[1], step)
         peak = max(float(torch.nan_to_num(reference[:, a : a + step]).max()) for a in starts)
@@ -110,25 +111,12 @@ def _facts(pair: Pair, sensor: str | None) -> dict[str, Any]:
     }
 
 
-class _Rows:
-    """A window of a raster as an image that is read when its rows are asked for; NaN where invalid."""
-
-    def __init__(self, source: Raster, row: int, col: int, height: int, width: int) -> None:
-        self._source, self._corner = source, (row, col)
-        self.shape = (len(source.bands), height, width)
-
-    def __getitem__(self, key: tuple[slice, slice], /) -> Tensor:
-        start, stop, _ = key[1].indices(self.shape[1])
-        image, valid = self._source.read(self._corner[0] + start, self._corner[1], stop - start, self.shape[2])
-        return torch.from_numpy(image).masked_fill(~torch.from_numpy(valid), math.nan)
-
-
 @dataclass(frozen=True)
 class _Valid:
     """Rows of the mask of where two images are both valid."""
 
-    one: _Rows
-    two: _Rows
+    one: Rows
+    two: Rows
 
     def __getitem__(self, rows: slice) -> Tensor:
         everything = slice(None)

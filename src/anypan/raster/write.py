@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from rasterio.drivers import raster_driver_extensions
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from anypan.geometry.grid import IDENTITY
+from anypan.geometry.grid import IDENTITY, Grid
 from anypan.raster.format import Format
-from anypan.raster.read import Raster
+from anypan.raster.read import Raster, Sheet
 from anypan.runtime.claim import Claim, put_in_place, real_place
 from anypan.runtime.errors import UserError
 
@@ -116,7 +116,7 @@ class Writer:
         self._options = _creation_options(form, options)
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
-        self._masked, self._invalid = masked and form.nodata is None, False
+        self._masked, self._invalid, self._valid = masked and form.nodata is None, False, 0
         with _writing(path):
             self._claim = Claim(self._path)
         self._draft = self._claim.folder / "draft.tif"
@@ -148,21 +148,23 @@ class Writer:
             if self._masked and not self._form.floating:
                 self._dataset.write_mask(valid, window=window)
         self._invalid |= not valid.all()
+        self._valid += int(valid.sum())
 
-    def finish(self, complete: bool) -> int:
+    def finish(self, complete: bool, account: Callable[[Raster, float], Mapping[str, str]] | None = None) -> int:
         """Close the draft, make the final file of it and rename that into place; bytes written.
 
-        ``complete`` says whether the windows covered the whole grid.
+        ``complete`` says whether the windows covered the whole grid. ``account`` makes tags of the image and of the
+        share of its pixels that are invalid.
         """
         final = self._claim.folder / "final.tif"
+        self._close(complete)
+        if account:
+            masked = 1 - self._valid / (self._dataset.width * self._dataset.height)
+            with rasterio.open(self._draft, "r+") as dataset:
+                bands = tuple((0, index) for index in dataset.indexes)
+                image = Raster(str(self._path), Grid(dataset.shape, dataset.transform), ((Sheet(dataset),),), bands)
+                dataset.update_tags(**account(image, masked))
         with _writing(self._path):
-            if self._masked and self._form.floating and complete and not self._invalid:
-                self._dataset.nodata = None
-            self._dataset.close()
-            if self._draft.stat().st_size < self._size:
-                raise OSError("the draft is short")
-            if complete and not self._invalid:
-                self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
             options = dict(self._options)
             with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
                 rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
@@ -171,6 +173,17 @@ class Writer:
                 os.unlink(side)
             put_in_place(final, self._path, self._overwrite)
         return self._path.stat().st_size
+
+    def _close(self, complete: bool) -> None:
+        """Close the draft, without a mask if nothing of it is invalid."""
+        with _writing(self._path):
+            if self._masked and self._form.floating and complete and not self._invalid:
+                self._dataset.nodata = None
+            self._dataset.close()
+            if self._draft.stat().st_size < self._size:
+                raise OSError("the draft is short")
+            if complete and not self._invalid:
+                self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
 
     def _profile(self, like: Raster) -> dict[str, Any]:
         form = self._form

@@ -1,0 +1,43 @@
+"""R-ERGAS of an image of any size, in bounded memory: what a written file says of itself."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from anypan.metrics.strips import Image, strips
+from anypan.pair.crop import covered
+from anypan.pair.pair import Pair
+from anypan.pair.rows import Rows
+from anypan.pair.scene import Scene
+from anypan.raster import Raster
+from anypan.runtime.errors import UserError
+
+
+def r_ergas_of(image: Raster, pair: Pair) -> float | None:
+    """R-ERGAS of an image on the grid of a pair's PAN against the pair's MS; None where no whole MS pixel is shared."""
+    try:
+        scene, corner = covered(pair)
+    except UserError:
+        return None
+    size = tuple(n * scene.ratio for n in scene.shape)
+    value = consistency(Rows(image, *corner, *size), scene)
+    return value if math.isfinite(value) else None
+
+
+def consistency(fused: Image, scene: Scene) -> float:
+    """R-ERGAS of ``fused`` (B, H, W), strip by strip: 0 is best, NaN without any valid MS pixel.
+
+    100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), of the fused image seen through the bands' MTF.
+    """
+    count, squares, sums = 0, torch.zeros(len(scene.bands)).double(), torch.zeros(len(scene.bands)).double()
+    for strip in strips(fused, scene, scene.sampling.reach):
+        valid = strip.core(strip.mask_lr)
+        seen, lrms = strip.core(scene.sampling.degrade(strip.fused, scene.gnyq)), strip.core(strip.lrms)
+        squares += (seen - lrms)[:, valid].square().sum(1)
+        sums += lrms[:, valid].sum(1)
+        count += int(valid.sum())
+    if not count:
+        return math.nan
+    return 100 / scene.ratio * float((count * squares / sums.square()).mean().sqrt())

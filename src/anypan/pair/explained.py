@@ -1,0 +1,46 @@
+"""How much of each band's detail the PAN explains, at the MS's scale: what the fused detail rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from anypan.optics.normalise import box_mean, pan_at_ms_scale
+from anypan.optics.sensors import GENERIC, Sensor, match
+from anypan.pair.scene import Scene
+
+HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+HARDLY = 0.1  # of a band's detail
+
+
+def explained(scene: Scene) -> tuple[float, ...]:
+    """Of each band the share, 0 to 1, of its detail that regression on the PAN's at MS scale explains."""
+    count = len(scene.bands)
+    products, powers, power = torch.zeros(count).double(), torch.zeros(count).double(), 0.0
+    for patch in scene.blocks():
+        pan = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)
+        stack = torch.cat([pan, patch.lrms])
+        detail = patch.core(stack - box_mean(stack, HIGH_PASS)).double()
+        inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
+        values = detail[:, inside]
+        products += values[1:] @ values[0]
+        powers += values[1:].square().sum(1)
+        power += float(values[0].square().sum())
+    shares = products.square() / (powers * power).clamp(min=1e-30)
+    return tuple(float(share) for share in shares.clamp(0, 1))
+
+
+def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:
+    """Which bands the PAN hardly explains, and which lie outside of its range where the sensor is known."""
+    blind = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, shares, strict=True) if share < HARDLY]
+    notes = [f"The PAN explains hardly any of the detail of {', '.join(blind)}: it is a guess there."] if blind else []
+    if sensor is not GENERIC:
+        low, high = sensor.pan.low_nm, sensor.pan.high_nm
+        known = zip(names, match(sensor, tuple(names)), strict=True)
+        outside = [name for name, band in known if band and not low <= band.centre_nm <= high]
+        said = (
+            f"Outside of the PAN's range ({low:g} to {high:g} nm): {', '.join(outside)}; their detail is not measured."
+        )
+        notes += [said] if outside else []
+    return tuple(notes)

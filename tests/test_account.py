@@ -1,0 +1,66 @@
+"""What an output says of itself, in its tags and on the screen, is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+from pairs import landscape, write_pair
+
+import anypan
+from anypan.cli import cli
+from anypan.judging import assess
+from anypan.methods.resolve import resolve
+from anypan.optics.sensors import SENSORS
+from anypan.pair.explained import detail_notes
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.parametrize("ratio", [2, 3, 4])
+@pytest.mark.parametrize("method", ["anypan-s", "GSA", "EXP"])
+def test_tags_say_how_the_file_was_made(tmp_path: Path, method: str, ratio: int, dtype: str) -> None:
+    pan, ms = landscape(64 * ratio, 60 * ratio, ratio=ratio, seed=2)
+    ms[:, :5] = 0
+    files = write_pair(tmp_path, pan.astype(dtype), ms.astype(dtype), nodata=0)
+    done = anypan.fuse(*files, tmp_path / "out.tif", method)
+    with rasterio.open(tmp_path / "out.tif") as out:
+        tags, valid = out.tags(), out.dataset_mask() > 0
+    assert tags["ANYPAN_VERSION"] == anypan.__version__ and tags["ANYPAN_METHOD"] == method
+    assert tags.get("ANYPAN_WEIGHTS_SHA256") == resolve(method).weights_sha256
+    assert "PAN pixels" in tags["ANYPAN_SHIFT"] and len(tags["ANYPAN_GAINS"].split()) == 3
+    assert float(tags["ANYPAN_MASKED"].split()[0]) == pytest.approx(100 * (1 - valid.mean()), abs=0.01)
+    measured = assess(*files, tmp_path / "out.tif")["R-ERGAS"]
+    assert float(tags["ANYPAN_R_ERGAS"]) == pytest.approx(measured, rel=2e-3) == pytest.approx(done.r_ergas, rel=2e-3)
+    assert "estimate" in tags["ANYPAN_USE"]
+
+
+def test_the_detail_that_the_pan_explains_is_said_band_by_band(tmp_path: Path) -> None:
+    pan, ms = landscape(256, 256, seed=2)
+    ms[1] = np.random.default_rng(0).normal(500, 20, ms.shape[1:])
+    files = write_pair(tmp_path, pan, ms)
+    run = CliRunner().invoke(cli, ["fuse", *map(str, files), str(tmp_path / "out.tif"), "-m", "EXP"])
+    assert run.exit_code == 0 and "R-ERGAS" in run.output and "explained by the PAN: band 1" in run.output
+    done = anypan.fuse(*files, tmp_path / "two.tif", "EXP")
+    assert done.explained[0] > 0.5 and done.explained[2] > 0.5 and done.explained[1] < 0.1
+    assert any("hardly any of the detail of band 2" in note for note in done.notes)
+
+
+def test_bands_outside_of_the_range_of_a_known_pan_are_named() -> None:
+    sensor = SENSORS["S2"] if "S2" in SENSORS else next(iter(SENSORS.values()))
+    names = tuple(band.name for band in sensor.bands)
+    low, high = sensor.pan.low_nm, sensor.pan.high_nm
+    outside = [band.name for band in sensor.bands if not low <= band.centre_nm <= high]
+    notes = detail_notes([0.9] * len(names), names, sensor)
+    assert bool(notes) == bool(outside) and all(name in notes[0] for name in outside)
+
+
+def test_the_tags_do_not_depend_on_the_tile(tmp_path: Path) -> None:
+    pan, ms = landscape(192, 256, seed=2)
+    files, found = write_pair(tmp_path, pan.astype("u2"), ms.astype("u2")), []
+    for tile in (32, 64, 1024):
+        anypan.fuse(*files, tmp_path / f"{tile}.tif", "GSA", tile=tile)
+        found.append((tmp_path / f"{tile}.tif").read_bytes())
+    assert found[0] == found[1] == found[2]
