@@ -35,7 +35,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if "<!-- help -->" in markdown:
         markdown = markdown.replace("<!-- help -->", "\n".join(helped(cli, "anypan")))
     if "<!-- plot:frontier -->" in markdown:
-        markdown = markdown.replace("<!-- plot:frontier -->", plot(ROOT / "results" / "benchmark.jsonl"))
+        markdown = markdown.replace("<!-- plot:frontier -->", plot([ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")]))
     return markdown
 
 
@@ -90,12 +90,12 @@ def helped(command: click.Command, name: str) -> Iterator[str]:
         yield from helped(below, f"{name} {verb}")
 
 
-def plot(rows: Path) -> str:
+def plot(rows: list[Path]) -> str:
     """Each method's means over the development scenes, and the script that draws them; Markdown with HTML."""
     methods = [
         {"name": method, "ratio": ratio, "own": method not in FORMULAS, **values}
         for ratio in (4, 2)
-        for method, values in means(latest(read([rows])), ratio).items()
+        for method, values in means(latest(read(rows)), ratio).items()
     ]
     data = json.dumps({"methods": methods, "axes": SHOWN}).replace("<", "\\u003c")
     said = "".join(f"<option value='{key}'>{html.escape(text)}</option>" for key, text in list(SHOWN.items())[1:])

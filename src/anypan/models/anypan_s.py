@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anypan.models.cells import CELL, film, half, pointwise, resized, shuffled, smooth, stacked
-from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, followed, sharpened, towards
+from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 from anypan.optics.sampling import Sampling
@@ -169,11 +169,11 @@ class AnypanS(nn.Module):
         exp, pan_lr = sampling.expand(lrms), pan_at_ms_scale(pan, gnyq, sampling)
         pan_lp = sampling.expand(pan_lr)
         local = described(lrms, pan_lr, scale, (pan.shape[-2] // CELL, pan.shape[-1] // CELL))
-        bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, seen)
-        belief = believed(scale)
-        shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[..., None])
+        belief = believed(scale, local[-1])
+        bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, belief, seen)
+        shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[:, :, None])
         gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])
-        fused = _inject(exp, smooth(gains), pan - pan_lp, own, belief * followed(scale))
+        fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
         fused = self._correct(fused, lrms, bands, belief, seen)
         fused = _pull(fused, shares[:, :, 2].clamp(0, 1) * gains, seen)
@@ -186,10 +186,17 @@ class AnypanS(nn.Module):
         residual = seen.sampling.expand(seen.residual(lrms, fused))
         left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
         change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left)
-        return (fused + residual).addcmul_(belief, shuffled(change, len(fused)))
+        change = change * belief.flatten(0, 1)[:, None]
+        return (fused + residual).add_(shuffled(change, len(fused)))
 
     def _look(
-        self, detail: Tensor, pan_lp: Tensor, exp: Tensor, local: tuple[Tensor, ...], seen: Sight
+        self,
+        detail: Tensor,
+        pan_lp: Tensor,
+        exp: Tensor,
+        local: tuple[Tensor, ...],
+        belief: Tensor,
+        seen: Sight,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Features of the bands (N * B, C, h, w), learned detail (N, B, H, W), shares (N, B, 4 + TRUSTS, h, w)."""
         misfit, count = pan_lp - seen.intensity(exp), len(exp)
@@ -203,20 +210,20 @@ class AnypanS(nn.Module):
             trunk, bands = film(trunk, t), film(bands, b)
         bands = F.relu(bands)
         shares = pointwise(self.shares, bands).to(exp.dtype).unflatten(0, (count, -1))
-        return bands, self._detail(F.relu(trunk), bands).to(exp.dtype), shares
+        return bands, self._detail(F.relu(trunk), bands, belief).to(exp.dtype), shares
 
-    def _detail(self, trunk: Tensor, bands: Tensor) -> Tensor:
+    def _detail(self, trunk: Tensor, bands: Tensor, belief: Tensor) -> Tensor:
         """Learned detail (N, B, H, W): over the bases a gain per band and cell times the basis, plus the band's own."""
         said = self.gains(bands).unflatten(0, (len(trunk), -1))
         gains, own = said.split([self.config.bases, CELL**2], 2)
         bases = pointwise(self.bases, trunk).unflatten(1, (self.config.bases, CELL**2))
-        detail = torch.einsum("nbkhw,nkphw->nbphw", gains, bases).add_(own)
+        detail = (torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own) * belief[:, :, None]
         return shuffled(detail.flatten(0, 1), len(trunk))
 
 
-def _inject(exp: Tensor, gains: Tensor, detail: Tensor, own: Tensor, trust: Tensor) -> Tensor:
-    """exp (N, B, H, W) with the PAN's detail (N, 1, H, W) times ``gains``, and each band's own times ``trust``."""
-    return torch.addcmul(exp, gains, detail).addcmul_(trust, own)
+def _inject(exp: Tensor, gains: Tensor, detail: Tensor, own: Tensor) -> Tensor:
+    """exp (N, B, H, W) with the PAN's detail (N, 1, H, W) times ``gains``, and each band's own."""
+    return torch.addcmul(exp, gains, detail).add_(own)
 
 
 def _pull(fused: Tensor, shares: Tensor, seen: Sight) -> Tensor:

@@ -21,7 +21,7 @@ LEAST = 0.1  # of a band's root mean square, at which denominators are held, as 
 STEEPEST = 4.0  # bound of a modulation's gain
 LEARNT = 0.5  # the sharpness at which the network decides
 HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
-FOLLOWING = 0.3  # correlation with the PAN from which on a band follows it
+FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
 FACTS = 9  # entries of ``facts``
 
 
@@ -96,17 +96,16 @@ def towards(share: Tensor, wish: float) -> Tensor:
     return share * (wish / LEARNT) if wish <= LEARNT else torch.lerp(share, torch.ones_like(share), wish / LEARNT - 1)
 
 
-def believed(scale: Scale) -> Tensor:
-    """How far what was learnt is believed on a scene, (N, 1, 1, 1): where bands hardly explain the PAN, not at all.
+def believed(scale: Scale, contrast: Tensor) -> Tensor:
+    """How far what was learnt is believed, (N, B, h, w), of local ``contrast`` as ``described`` gives it.
 
-    Where they explain little, noise or light of its own is most of the PAN's detail, and networks turn away from it.
+    Not at all where the bands hardly explain the PAN's detail: noise or light of its own is most of it there, and
+    networks turn away from it. Nor where a band has next to no contrast, as on water: nothing was learnt of detail so
+    far below that of the scene, and what is added there is a texture that is not there.
     """
-    return ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
-
-
-def followed(scale: Scale) -> Tensor:
-    """How far learnt detail is believed, (N, B, 1, 1): not at all in bands that do not rise with the PAN."""
-    return (scale.slope / FOLLOWING).clamp(0, 1)[..., None, None]
+    whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
+    variance = torch.exp(4 * contrast)
+    return whole * variance / (variance + FAINT**2)
 
 
 def sharpened(scale: Scale) -> Tensor:
