@@ -29,6 +29,17 @@ def test_nothing_learnt_is_believed_where_the_bands_do_not_explain_the_pan(ratio
     assert apart(0.7) < 1e-5 < 1e-2 < apart(0.95)
 
 
+def test_nothing_learnt_is_believed_where_a_band_has_no_contrast():
+    pan, lrms, scale, gnyq, sampling = inputs_of(4, 4, (40, 40))
+    lrms[..., 20:] = lrms[..., 20:].mean((-2, -1), keepdim=True)  # water
+    torch.manual_seed(0)
+    trained, untrained = load("anypan-s"), AnypanS().eval()
+    with torch.inference_mode():
+        images = [network(pan, lrms, scale, gnyq, sampling) for network in (trained, untrained)]
+    learnt = (images[0] - images[1]).abs()
+    assert float(learnt[..., 120:].mean()) < 0.05 * float(learnt[..., :60].mean())
+
+
 @pytest.mark.parametrize("name", ["scenes-2/s2-01", "scenes/landsat7-03"])
 def test_the_flattest_ground_of_real_scenes_stays_flat(shared: Path, name: str) -> None:
     """Standard deviation in each band's five flattest blocks of 20 x 20 MS pixels, against MS and MTF-GLP-HPM-R."""
