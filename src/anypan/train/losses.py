@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 0.4
+TEXTURE_WEIGHT = 0.7
 TRANSFER_WEIGHT = 0.1
 CONSISTENCY_WEIGHT = 0.15
-ANGLE_WEIGHT = 0.15
+ANGLE_WEIGHT = 0.25
 NORMAL = 0.8  # L1 over L2 of a normal distribution
 WINDOW = 4  # pixels along a side of the windows of local correlation
 CONTRAST_FLOOR = 0.1  # of the scene's standard deviation
