@@ -13,7 +13,7 @@ from pathlib import Path
 from rows import marked, say
 
 from anypan.judging import find_scenes, run, write_rows
-from anypan.judging.contenders import Own
+from anypan.judging.contenders import PackageMethod
 from anypan.methods.resolve import resolve
 
 ROWS = Path(__file__).resolve().parents[2] / "results" / "sharpness.jsonl"
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--method", default="anypan-s")
     wanted = parser.parse_args()
     network = resolve(wanted.method)
-    methods = {f"{network.name}, sharpness {s:g}": Own(network.sharpened(s)) for s in SETTINGS}
+    methods = {f"{network.name}, sharpness {s:g}": PackageMethod(network.sharpened(s)) for s in SETTINGS}
     ROWS.unlink(missing_ok=True)
     for folder in wanted.scenes:
         write_rows(marked(run(find_scenes(folder), methods)), ROWS, say)
