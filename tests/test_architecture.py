@@ -25,6 +25,7 @@ LAYERS = (
     {"train"},
     {"judging"},
     {"batch", "xarray"},
+    {"serve"},
     {"cli"},
     {"__init__", "__main__"},
 )

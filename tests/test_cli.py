@@ -20,7 +20,7 @@ from rasterio.transform import from_origin
 from anypan.cli import cli
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"}
-_OTHERS = ("models", "methods", "sensors", "export", "pretrain", "simulate", "demo")
+_OTHERS = ("models", "methods", "sensors", "export", "serve", "pretrain", "simulate", "demo")
 VERBS = ("fuse", "batch", "adapt", "assess", "benchmark", "generalise", "compare", "report", *_OTHERS)
 MS_SIZE = 20
 
