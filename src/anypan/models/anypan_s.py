@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.models.cells import CELL, film, half, pointwise, resized, shuffled, smooth, stacked
+from anypan.models.cells import CELL, film, half, pointwise, resized, shared, shuffled, smooth, stacked, summed
 from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
@@ -57,12 +56,11 @@ class Block(nn.Module):
 
     def forward(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
         """trunk (N, T, h, w), bands (N * B, C, h, w)."""
-        count = len(bands) // len(trunk)
-        pooled = reduce(torch.add, bands.unflatten(0, (-1, count)).unbind(1)) / count
+        count = bands.shape[0] // trunk.shape[0]
+        pooled = summed(bands.unflatten(0, (-1, count))) / count
         hidden = self.first(trunk).add_(self.pooled(pooled)).relu_()
         trunk = self.second(hidden).add_(trunk)
-        own = self.own(bands)
-        own.unflatten(0, (-1, count)).add_(self.shared(F.relu(trunk))[:, None])
+        own = shared(self.own(bands), self.shared(F.relu(trunk)))
         return trunk, pointwise(self.out, own.relu_()).add_(bands)
 
 
@@ -99,10 +97,10 @@ class Correction(nn.Module):
     def forward(self, features: Tensor, residual: Tensor, texture: Tensor) -> Tensor:
         """features (N * B, C, h, w), residual (N * B, 4, h, w), texture (N, 16, h, w), which all bands share."""
         # One convolution for each input: numbers of channels that are no multiple of 8 take twice as long.
-        of_bands, of_residual, shared = self.look.weight.split([features.shape[1], 4, CELL**2], 1)
+        of_bands, of_residual, of_texture = self.look.weight.split([features.shape[1], 4, CELL**2], 1)
         looked = F.conv2d(features, of_bands, self.look.bias, padding=1)
         looked += F.conv2d(residual, of_residual, padding=1)
-        looked.unflatten(0, (len(texture), -1)).add_(F.conv2d(texture, shared, padding=1)[:, None])
+        looked = shared(looked, F.conv2d(texture, of_texture, padding=1))
         return self.change(looked.relu_())
 
 

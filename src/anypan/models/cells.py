@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,13 +41,30 @@ def shuffled(cells: Tensor, count: int) -> Tensor:
 
 def pointwise(layer: nn.Conv2d, image: Tensor) -> Tensor:
     """A 1 x 1 convolution of (N, C, H, W) as a matrix product, which on one thread is faster."""
+    if torch.onnx.is_in_onnx_export():  # which knows no movedim of images of any rank
+        return layer(image)
     return F.linear(image.movedim(1, -1), layer.weight[:, :, 0, 0], layer.bias).movedim(-1, 1)
+
+
+def summed(bands: Tensor) -> Tensor:
+    """The sum over the second dimension, one after another; at once in a graph, which knows no number of bands."""
+    return bands.sum(1) if torch.onnx.is_in_onnx_export() else reduce(torch.add, bands.unbind(1))
+
+
+def shared(own: Tensor, whole: Tensor) -> Tensor:
+    """Features of the bands (N * B, C, h, w) plus those that all bands of an image share (N, C, h, w), in place."""
+    if torch.onnx.is_in_onnx_export():  # for export, where views are copies
+        return (own.unflatten(0, (whole.shape[0], -1)) + whole[:, None]).flatten(0, 1)
+    own.unflatten(0, (len(whole), -1)).add_(whole[:, None])
+    return own
 
 
 def stacked(*images: Tensor) -> Tensor:
     """Channels of images (N, C, H, W) one after another, in the order of memory of convolutions: faster than cat."""
+    if torch.onnx.is_in_onnx_export():
+        return torch.cat(images, 1)
     first, end = images[0], 0
-    shape = (len(first), sum(image.shape[1] for image in images), *first.shape[2:])
+    shape = (first.shape[0], sum(image.shape[1] for image in images), *first.shape[2:])
     out = torch.empty(shape, dtype=first.dtype, device=first.device, memory_format=torch.channels_last)
     for image in images:
         begin, end = end, end + image.shape[1]
