@@ -98,11 +98,11 @@ class Bench:
             report = fuse(pan, ms, self._folder / RESULT, method, **step)  # type: ignore[arg-type]
             self._say(said="measuring and drawing")
             _draw(pan, ms, report, self._folder / PAGE)
-            told = f"{report.grid.shape[1]} x {report.grid.shape[0]} pixels, {len(report.bands)} bands"
-            self._say(phase="done", said=f"{told}, by {report.method} in {report.seconds:.1f} s")
+            size = f"{report.grid.shape[1]} x {report.grid.shape[0]} pixels, {len(report.bands)} bands"
+            self._say(phase="done", said=f"{size}, by {report.method} in {report.seconds:.1f} s")
         except UserError as problem:
             self._say(phase="failed", said=str(problem).replace(f"{self._folder}/", ""))
-        except Exception as problem:  # a page that waits has to be told
+        except Exception as problem:  # a page that waits has to learn of it
             self._say(phase="failed", said=f"{type(problem).__name__}: {problem}")
 
     def _say(self, **changes: Any) -> None:

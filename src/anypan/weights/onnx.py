@@ -21,7 +21,7 @@ ARCHITECTURE = "anypan-s"
 OPSET = 18
 STATISTICS = tuple(field.name for field in fields(Scale))  # of the scene, see optics/normalise.py
 INPUTS = ("pan", "lrms", "gnyq", *STATISTICS)
-SCALARS = ("pan_mean", "pan_std", "lighter", "explained")  # one number a scene; of the others, one a band
+SCALARS = ("pan_mean", "pan_std", "log_gain_ratio", "explained")  # one number a scene; of the others, one a band
 OUTPUT = "fused"
 
 
