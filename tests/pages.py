@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import products
 import pytest
 import rasterio
 from PIL import Image
@@ -90,6 +91,11 @@ def inputs(folder: Path) -> None:
     write(folder / "pan.png", np.clip(pan / 4, 0, 255).astype(np.uint8), 0, "PNG")
     Image.fromarray(np.moveaxis(np.clip(ms[:3] / 4, 0, 255).astype(np.uint8), 0, -1)).save(folder / "colours.png")
     Image.fromarray(np.moveaxis(np.clip(truth[:3] / 4, 0, 255).astype(np.uint8), 0, -1)).save(folder / "photo.png")
+    shipped = folder / "shipped"
+    shipped.mkdir()
+    products.tarred(products.landsat(shipped)).rename(folder / "LC09_product.tar")
+    products.dimap(shipped).rename(folder / "PHR_bundle")
+    products.zipped(products.maxar(shipped)).rename(folder / "WV02_order.zip")
     for name in ("one", "two"):
         place = folder / "scenes" / name
         place.mkdir(parents=True)

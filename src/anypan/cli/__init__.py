@@ -18,6 +18,7 @@ from anypan.cli import (
     export,
     fuse,
     generalise,
+    inspect,
     judge,
     lists,
     pretrain,
@@ -64,7 +65,15 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _verb in (fuse.fuse, batch.batch, adapt.adapt, judge.assess, benchmark.benchmark, generalise.generalise):
+for _verb in (
+    inspect.inspect,
+    fuse.fuse,
+    batch.batch,
+    adapt.adapt,
+    judge.assess,
+    benchmark.benchmark,
+    generalise.generalise,
+):
     cli.add_command(_verb)
 for _verb in (compare.compare, judge.report):
     cli.add_command(_verb)

@@ -22,7 +22,7 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
 
 
 _BANDS = "MS bands to use, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
-_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors'."
+_SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
 _NODATA = "The value of fill in MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (

@@ -38,7 +38,7 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     For each candidate gain the PAN is filtered, sampled at the MS pixels and regressed on the bands, both high-passed;
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
-    moments = torch.stack([_moments(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]).sum(0)
+    moments = torch.stack([moments_of(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]).sum(0)
     gnyq, explained, alone = _best(moments, len(scene.bands))
     return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()))
 
@@ -63,7 +63,7 @@ def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
     mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-20)
     ridge = 1e-6 * mean[..., None, None] * torch.eye(bands, dtype=between.dtype, device=between.device)
     explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2) / power
-    return _refined(explained), explained.amax(-1), _alone(moments, bands, explained.argmax(-1))
+    return candidates_of(explained), explained.amax(-1), _alone(moments, bands, explained.argmax(-1))
 
 
 def _alone(moments: Tensor, bands: int, best: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[flo
     return (measured.gnyq,) * len(gnyq)
 
 
-def _moments(patch: Patch, sampling: Sampling) -> Tensor:
+def moments_of(patch: Patch, sampling: Sampling) -> Tensor:
     """(B + G, B + G): products of the high-passed bands and of the PAN degraded with each of the G candidates."""
     degraded = [sampling.degrade(patch.pan, [gnyq]) for gnyq in CANDIDATES]
     stack = torch.cat([patch.lrms, *degraded])
@@ -105,7 +105,7 @@ def _moments(patch: Patch, sampling: Sampling) -> Tensor:
     return values @ values.T
 
 
-def _refined(explained: Tensor) -> Tensor:
+def candidates_of(explained: Tensor) -> Tensor:
     """The gain at the top of a parabola through the best of (..., G) and its neighbours; the end itself at an end."""
     best = explained.argmax(-1, keepdim=True)
     middle = best.clamp(1, len(CANDIDATES) - 2)

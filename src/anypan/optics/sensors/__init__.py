@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any
 
 from anypan.runtime.errors import UserError
-from anypan.runtime.foreign import toml_of
+from anypan.runtime.foreign import MOST_TOML, text_of, toml_of
 
 GNYQ, GNYQ_PAN = 0.30, 0.15
 _SHORT = {"c": "coastal", "b": "blue", "g": "green", "y": "yellow", "r": "red", "re": "rededge", "n": "nir"}
@@ -84,8 +84,8 @@ def _band(table: dict[str, Any]) -> Band:
     return Band(**{**table, "aliases": tuple(table.get("aliases", ()))})
 
 
-def _sensor(text: str) -> Sensor:
-    table = toml_of(text, "A sensor", "correct its file")
+def _sensor(text: str, where: str = "A sensor", remedy: str = "correct its file") -> Sensor:
+    table = toml_of(text, where, remedy)
     table |= {"bands": tuple(map(_band, table["bands"])), "pan": _band(table["pan"]), "source": table["source"].strip()}
     table |= {"aliases": tuple(table["aliases"]), "four": tuple(table.get("four", ()))}
     return Sensor(**table)
@@ -105,13 +105,31 @@ _BY_ALIAS = {_key(n): sensor for sensor in (*SENSORS.values(), GENERIC) for n in
 def find(name: str) -> Sensor:
     """The sensor of that name or alias, whatever the case and punctuation (``WorldView-3``, ``worldview3``, ``WV3``).
 
-    Raises UserError that lists the names.
+    A name that ends in .toml is a sensor file. Raises UserError that lists the names, or for a file that is none.
     """
+    if name.lower().endswith(".toml"):
+        return read_sensor(name)
     sensor = _BY_ALIAS.get(_key(name))
     if sensor is None:
         known = ", ".join([*SENSORS, GENERIC.name])
-        raise UserError(f"No sensor is called {name!r}: choose one of {known}.")
+        raise UserError(f"No sensor is called {name!r}: choose one of {known}, or name a sensor file (.toml).")
     return sensor
+
+
+def read_sensor(path: str) -> Sensor:
+    """The sensor of a file in the form of those here. Its name is the path, by which it is found again.
+
+    Raises UserError if it is none: not there, no TOML, keys missing or unknown, or gains that cannot be.
+    """
+    remedy = "write one with anypan inspect --save"
+    try:
+        sensor = _sensor(text_of(path, remedy, MOST_TOML), f"{path} is no sensor file: it", remedy)
+        wrong = [b.name for b in (*sensor.bands, sensor.pan) if not (0 < b.gnyq < 1 and 0 < b.low_nm < b.high_nm)]
+        if wrong or not sensor.bands:
+            raise ValueError(f"the gain or the limits of {', '.join(wrong) or 'its bands'} cannot be")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is no sensor file ({error}): {remedy}.") from error
+    return replace(sensor, name=path)
 
 
 def match(sensor: Sensor, bands: int | Sequence[str]) -> tuple[Band | None, ...]:
