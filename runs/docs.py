@@ -22,6 +22,7 @@ from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest, mean, oracle
+from anypan.runtime.columns import HIGH, LOW
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS
 from anypan.simulate.effects.base import what
@@ -29,7 +30,7 @@ from anypan.train import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
-DETAIL = ("detail transfer (low)", "detail transfer (high)", "D_rho", "R-ERGAS")
+DETAIL = (LOW, HIGH, "D_rho", "R-ERGAS")
 COLUMNS = {"rr": ("Q2n", "SAM", "ERGAS", "SCC"), "fr": (*DETAIL, "D_lambda_K", "D_s", "HQNR")}
 MAIN = ("Q2n", "SAM", "ERGAS", *DETAIL)
 SHORT = ("EXP", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R", "MTF-GLP-FS + consistency")  # of the formulas in the main table
@@ -37,7 +38,7 @@ MODE = "physical"
 JUDGES = ("Q2n", "SAM", "ERGAS")
 PLAIN = {
     "ERGAS": "Error against the truth ↓",
-    "detail transfer (low)": "Sharpness → 1",
+    LOW: "Sharpness → 1",
     "R-ERGAS": "Faithfulness: distance from the MS ↓",
 }
 SHORTEST, RATIO = ("MTF-GLP-FS + consistency", "anypan-s untrained", "anypan-s"), 4

@@ -18,9 +18,10 @@ from anypan.cli import cli
 from anypan.methods import FORMULAS
 from anypan.report import read
 from anypan.report.rows import groups, latest, mean
+from anypan.runtime.columns import LOW
 
 ROOT = Path(__file__).resolve().parents[1]
-SHOWN = {"detail transfer (low)": "sharpness", "R-ERGAS": "distance from the MS", "ERGAS": "error against the truth"}
+SHOWN = {LOW: "sharpness", "R-ERGAS": "distance from the MS", "ERGAS": "error against the truth"}
 MORE = "More"
 
 

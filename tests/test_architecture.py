@@ -236,6 +236,7 @@ GONE = {
         "ask the convention (optics/sampling.py)",
     ),
     r"getattr\((self|draw)\.settings|EFFECTS\[[^]]*\]\.share": ("", "an effect holds its settings (simulate/effects)"),
+    r"case\.facts\[": ("", "rows alone look at a case's facts (judging/cases.py)"),
     r"notes\.(append|extend)\(|notes: list": ("pair/", "notes are returned (pair/notes.py words them)"),
 }
 """Patterns of what was ended -> the room, and what there is instead."""

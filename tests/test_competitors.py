@@ -153,8 +153,8 @@ def test_images_fused_elsewhere_are_judged_as_our_own(folder: Path) -> None:
             case = prepare(scene, protocol)
             image = fuse_scene(case.scene, METHODS["GSA"](case.scene)).numpy()
             if scene.name == "one":
-                whole = np.full((BANDS, *case.facts["pan_size"]), -1, np.float32)
-                (top, left), (height, width) = case.facts["corner"], case.size
+                whole = np.full((BANDS, *case.origin.pan_size), -1, np.float32)
+                (top, left), (height, width) = case.origin.corner, case.size
                 whole[:, top : top + height, left : left + width] = image
                 image = whole
             write(images / protocol / f"{scene.name}.tif", image)

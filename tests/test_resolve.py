@@ -112,3 +112,9 @@ def test_a_thing_is_spelt_where_it_is_known(text, homes):
     package = Path(anypan.__file__).parent
     found = {f.relative_to(package).as_posix() for f in package.rglob("*.py") if text in f.read_text(encoding="utf-8")}
     assert found == homes
+
+
+def test_a_column_of_rows_is_spelt_once_in_the_scripts_too():
+    root = Path(anypan.__file__).parents[2]
+    scripts = [file for room in ("runs", "speed") for file in (root / room).rglob("*.py")]
+    assert scripts and not [f.name for f in scripts if '"detail transfer (' in f.read_text(encoding="utf-8")]

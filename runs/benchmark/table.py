@@ -12,8 +12,8 @@ from statistics import fmean
 from anypan.methods import FORMULAS
 from anypan.metrics import METRICS
 from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, wins
+from anypan.runtime.columns import HIGH, LOW
 
-LOW, HIGH = "detail transfer (low)", "detail transfer (high)"
 JUDGES = ("Q2n", "ERGAS", "SAM")
 EXPLAINED = 0.8  # R2 from which on a scene's PAN counts as explained by its bands
 TARGETS = {

@@ -12,11 +12,12 @@ from cells import SOURCES, Cell, Study, cells
 
 from anypan.methods import CLASSICAL
 from anypan.report.rows import mean
+from anypan.runtime.columns import LOW
 from anypan.train.adapt import TUNINGS
 
 Row = Mapping[str, Any]
-COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", "detail transfer (low)": "→1", "D_rho": "↓", "R-ERGAS": "↓"}
-DIGITS = {"Q2n": 4, "detail transfer (low)": 3, "D_rho": 3, "steps": 0}
+COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", LOW: "→1", "D_rho": "↓", "R-ERGAS": "↓"}
+DIGITS = {"Q2n": 4, LOW: 3, "D_rho": 3, "steps": 0}
 TOLERANCE = 0.01  # by which D_rho and the distance of detail transfer from 1 may grow and still be called kept
 SAME = {"Q2n": 0.002, "ERGAS": 0.01}  # smaller changes, of ERGAS relative, are none
 NOTHING = "*No rows yet: run the study.*\n"
@@ -273,7 +274,7 @@ def _asked(results: Results, kind: str, cell: Cell, name: str) -> dict[int, floa
 def verdict(means: Mapping[str, tuple[float, float]]) -> str:
     """Better only if Q2n and ERGAS gain and detail transfer and D_rho are kept: one without the other does not win."""
     quality, error = means["Q2n"][1] - means["Q2n"][0], means["ERGAS"][1] / means["ERGAS"][0] - 1
-    detail = [abs(1 - value) for value in means["detail transfer (low)"]]
+    detail = [abs(1 - value) for value in means[LOW]]
     kept = detail[1] - detail[0] <= TOLERANCE and means["D_rho"][1] - means["D_rho"][0] <= TOLERANCE
     if abs(quality) < SAME["Q2n"] and abs(error) < SAME["ERGAS"]:
         return "no difference" if kept else "loses at full resolution"

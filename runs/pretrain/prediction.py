@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from anypan.report import read
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
+from anypan.runtime.columns import LOW
 from anypan.train import read_config
 from anypan.weights import load
 
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS, PAGE = ROOT / "results" / "prediction" / "study.jsonl", ROOT / "docs" / "pretraining.md"
 RECIPE = Path(__file__).with_name("anypan-s.toml")
 RATIOS = (4, 2)
-AGAINST = {"error": "ERGAS", "D_rho": "D_rho", "residual": "R-ERGAS", "detail transfer": "detail transfer (low)"}
+AGAINST = {"error": "ERGAS", "D_rho": "D_rho", "residual": "R-ERGAS", "detail transfer": LOW}
 LEFT_OUT = "*/pan-mamba/*"  # too slow on a CPU
 
 

@@ -123,7 +123,7 @@ def _export(scenes: Sequence[Any], protocols: Sequence[Any], mode: Any, root: Pa
     for scene in scenes:
         for protocol in scene.offers(protocols):
             case = prepare(scene, protocol, mode)
-            folder = root / protocol / case.facts["scene"]
+            folder = root / protocol / case.name
             folder.mkdir(parents=True, exist_ok=True)
             for path in write_inputs(case, folder):
                 click.echo(path)

@@ -33,11 +33,26 @@ UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched 
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a case lies in its files, so that images which others fused can be read for it.
+
+    ``pan_size``: rows and columns of the PAN file; ``corner``: row and column there of the case's first pixel;
+    ``unit``: what DN were multiplied by; ``reduced``: the case has other pixels than the files.
+    """
+
+    pan_size: tuple[int, int]
+    corner: tuple[int, int]
+    unit: float
+    reduced: bool
+
+
+@dataclass(frozen=True)
 class Case:
     """A scene under one protocol and mode, in memory: methods fuse ``scene``, rr against ``reference`` (B, H, W).
 
     ``mask`` (H, W) says where the reference is valid, ``peak`` is its full scale, ``cut`` the pixels that the toolbox
-    mode leaves out at each border. ``facts`` are the row's entries that do not depend on the method.
+    mode leaves out at each border. ``mode``: of MODES; ``origin``: where it lies in its files. ``facts`` are the row's
+    entries that do not depend on the method; nothing but rows looks at them.
     """
 
     scene: Scene
@@ -46,7 +61,19 @@ class Case:
     mask: Tensor | None
     peak: float
     cut: int
+    mode: str
+    origin: Origin
     facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The scene's name."""
+        return self.facts["scene"]
+
+    @property
+    def sensor(self) -> str:
+        """The sensor's name, as rows have it."""
+        return self.facts["sensor"]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -100,16 +127,22 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
         mask = inside.whole().mask
     peak = _peak(images.about, unit, reference)
     inside, start = middle(inside, entry.side, CELL) if entry.side else (inside, (0, 0))
-    facts |= {"corner": [a + inside.ratio * n for a, n in zip(corner, start, strict=True)]}
-    facts |= {"pan_size": list(pair.grid.shape)}
+    row, col = (a + inside.ratio * n for a, n in zip(corner, start, strict=True))
+    origin = Origin(pair.grid.shape, (row, col), unit, protocol == "rr" and not facts["degraded"])
+    facts |= {"corner": list(origin.corner), "pan_size": list(origin.pan_size)}
     fine = [slice(inside.ratio * n, inside.ratio * (n + size)) for n, size in zip(start, inside.shape, strict=True)]
     reference, mask = (None if image is None else image[..., *fine] for image in (reference, mask))
-    return _case(inside, protocol, reference, mask, peak, facts)
+    return _case(inside, protocol, (reference, mask, peak), origin, facts)
 
 
 def _case(
-    scene: Scene, protocol: Protocol, reference: Tensor | None, mask: Tensor | None, peak: float, facts: dict[str, Any]
+    scene: Scene,
+    protocol: Protocol,
+    against: tuple[Tensor | None, Tensor | None, float],
+    origin: Origin,
+    facts: dict[str, Any],
 ) -> Case:
+    reference, mask, peak = against
     cut = MODES[facts["mode"]].cut if protocol == "rr" else 0
     valid = scene.whole().mask if mask is None else mask
     if cut and min(valid.shape) < 2 * cut + FR_BLOCK:
@@ -125,7 +158,7 @@ def _case(
         "peak": peak,
         "masked": 1 - float(valid.double().mean()),
     }
-    return Case(scene, protocol, reference, mask, peak, cut, facts)
+    return Case(scene, protocol, reference, mask, peak, cut, facts["mode"], origin, facts)
 
 
 @contextmanager

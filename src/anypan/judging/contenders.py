@@ -116,21 +116,21 @@ class Images:
 
     def fuse(self, case: Case, device: str) -> Outcome:
         """Read the case's image; UserError if there is none that fits."""
-        path = self._path(case.facts)
+        path = self._path(case.name, case.protocol, case.origin.reduced)
         if path is None:
-            name = f"{case.protocol}/{case.facts['scene']}.tif"
+            name = f"{case.protocol}/{case.name}.tif"
             raise UserError(f"{self.folder} has no {name}: fuse what 'anypan benchmark --export' wrote.")
         return Outcome(read_fused(path, case))
 
-    def image(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        """The hash of the image that is there for a row or the facts of a case; nothing if there is none."""
-        path = self._path(known)
+    def image(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The hash of the image that is there for a row; nothing if there is none."""
+        reduced = row["protocol"] == "rr" and not row.get("degraded")
+        path = self._path(row["scene"], row["protocol"], reduced)
         return {} if path is None else {"image_sha256": sha256(path)}
 
-    def _path(self, known: Mapping[str, Any]) -> Path | None:
-        name = f"{known['scene']}.tif"
-        places = [self.folder / known["protocol"] / name]
-        places += [self.folder / name] if known["protocol"] == "fr" or known.get("degraded") else []
+    def _path(self, scene: str, protocol: str, reduced: bool) -> Path | None:
+        name = f"{scene}.tif"
+        places = [self.folder / protocol / name] + ([] if reduced else [self.folder / name])
         return next((each for each in places if each.is_file()), None)
 
 
@@ -158,7 +158,7 @@ class Command:
             folder = Path(name)
             pan, ms = write_inputs(case, folder)
             out, (dy, dx) = folder / "out.tif", case.scene.sampling.offset
-            values = (pan, ms, out, case.scene.ratio, case.facts["sensor"], dy, dx, self.seed)
+            values = (pan, ms, out, case.scene.ratio, case.sensor, dy, dx, self.seed)
             known: dict[str, str] = dict(zip(FIELDS, map(str, values), strict=True))
             words = [_FIELD.sub(lambda found: known[found[1]], word) for word in shlex.split(self.template)]
             spent = _metered(words, self.timeout, folder)

@@ -23,7 +23,7 @@ def write_inputs(case: Case, folder: Path) -> tuple[Path, Path]:
     float32, uncompressed, no nodata (invalid pixels are filled as for every method). Both cover the same extent; the
     PAN has pixels of 1 m. How far the MS lies from there, a fraction of a PAN pixel, is the row's ``phase``.
     """
-    patch, unit = case.scene.whole(), case.facts["unit"]
+    patch, unit = case.scene.whole(), case.origin.unit
     paths = []
     for name, image, step in (("pan", patch.pan, 1), ("ms", patch.lrms, case.scene.ratio)):
         grid = Grid((image.shape[1], image.shape[2]), Affine(step, 0, LEFT, 0, -step, TOP), CRS)
@@ -53,14 +53,13 @@ def read_fused(path: Path, case: Case) -> Tensor:
     holes = int((judged & ~known).sum())
     if holes:
         raise UserError(f"{path.name} holds no value in {holes} of the pixels to be judged.")
-    return image.masked_fill(~known, math.nan) * case.facts["unit"]
+    return image.masked_fill(~known, math.nan) * case.origin.unit
 
 
 def _corner(shape: tuple[int, int], case: Case, path: Path) -> tuple[int, int]:
     if shape == case.size:
         return 0, 0
-    own = tuple(case.facts["pan_size"])
-    if shape == own and (case.protocol == "fr" or case.facts["degraded"]):
-        return case.facts["corner"][0], case.facts["corner"][1]
+    if shape == case.origin.pan_size and not case.origin.reduced:
+        return case.origin.corner
     wanted = " x ".join(map(str, case.size))
     raise UserError(f"{path.name} has {shape[0]} x {shape[1]} pixels, not the PAN's {wanted}.")

@@ -123,7 +123,7 @@ def judge_case(case: Case, name: str, method: Contender | Method, device: str = 
 
 def _values(case: Case, fused: Tensor) -> dict[str, float]:
     """The metrics of the case's mode by name."""
-    variant = MODES[case.facts["mode"]].variant
+    variant = MODES[case.mode].variant
     if variant == "unipan":
         return unipan(fused, case.scene, case.peak)
     values = judge(case.inner(fused), case.against, case.metrics)
