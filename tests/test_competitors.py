@@ -300,7 +300,7 @@ def test_images_that_were_fused_anew_are_judged_anew(folder: Path) -> None:
 
 def test_one_writer(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    with opened(out), pytest.raises(UserError, match="another run"), opened(out):
+    with opened(out), pytest.raises(UserError, match="another process"), opened(out):
         pass
 
 
