@@ -36,7 +36,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if "<!-- help -->" in markdown:
         markdown = markdown.replace("<!-- help -->", "\n".join(helped(cli, "anypan")))
     if "<!-- plot:frontier -->" in markdown:
-        markdown = markdown.replace("<!-- plot:frontier -->", plot([ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")]))
+        markdown = markdown.replace(
+            "<!-- plot:frontier -->", plot([ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")])
+        )
     return markdown
 
 
