@@ -153,7 +153,7 @@ def _pair(
     form = raster.filled_as(raster.format_of(ms), ms, pan)
     if sensor is not GENERIC:
         form = replace(form, names=names)
-    aligned = align(pan, ms)
+    aligned = align(pan, raster.thinned(ms))
     spot, scene = _scene(pan, aligned, names, sensor)
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)

@@ -8,6 +8,7 @@ from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
+from anypan.raster.thinned import thinned
 from anypan.raster.unmarked import without_unmarked
 from anypan.raster.validity import Rules
 from anypan.raster.warp import resampled
@@ -39,6 +40,7 @@ __all__ = [
     "resampled",
     "same_crs",
     "sweep",
+    "thinned",
     "unplaced",
     "without_unmarked",
     "write_array",
