@@ -33,6 +33,8 @@ def on_config(config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Put the help of the commands and the plot in their places."""
+    if "<!-- options -->" in markdown:
+        markdown = markdown.replace("<!-- options -->", "\n".join(glossary()))
     if "<!-- help -->" in markdown:
         markdown = markdown.replace("<!-- help -->", "\n".join(helped(cli, "anypan")))
     if "<!-- plot:frontier -->" in markdown:
@@ -83,6 +85,22 @@ def pages(entries: list[Any]) -> Iterator[str]:
     for entry in entries:
         value = next(iter(entry.values())) if isinstance(entry, dict) else entry
         yield from pages(value) if isinstance(value, list) else [value]
+
+
+def glossary() -> Iterator[str]:
+    """The options that several commands have, with what they mean where they mean one thing, as a table."""
+    uses: dict[str, dict[str, list[str]]] = {}
+    for name, command in cli.commands.items():
+        for option in command.params:
+            flag = next((one for one in option.opts if one.startswith("--")), None)
+            if flag and isinstance(option, click.Option):
+                uses.setdefault(flag, {}).setdefault(option.help or "", []).append(name)
+    yield "| option | means | commands |\n| --- | --- | --- |"
+    for flag, meanings in sorted(uses.items()):
+        commands = [name for names in meanings.values() for name in names]
+        if len(commands) > 1:
+            said = next(iter(meanings)) if len(meanings) == 1 else max(meanings, key=lambda one: len(meanings[one]))
+            yield f"| `{flag}` | {html.escape(said)} | {', '.join(commands)} |"
 
 
 def helped(command: click.Command, name: str) -> Iterator[str]:
