@@ -23,6 +23,7 @@ from anypan.runtime.columns import LOW
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = {LOW: "sharpness", "R-ERGAS": "distance from the MS", "ERGAS": "error against the truth"}
 MORE = "More"
+ROWS = [ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")]  # the latter may not be made yet
 
 
 def on_config(config: Any) -> Any:
@@ -38,9 +39,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if "<!-- help -->" in markdown:
         markdown = markdown.replace("<!-- help -->", "\n".join(helped(cli, "anypan")))
     if "<!-- plot:frontier -->" in markdown:
-        markdown = markdown.replace(
-            "<!-- plot:frontier -->", plot([ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")])
-        )
+        markdown = markdown.replace("<!-- plot:frontier -->", plot([path for path in ROWS if path.is_file()]))
     return markdown
 
 
