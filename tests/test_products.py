@@ -150,6 +150,20 @@ def test_pleiades_neo_keeps_its_bands_in_two_sets_of_files(tmp_path):
         np.testing.assert_array_equal(pair.scene.whole().lrms[0].numpy(), ms[3])
 
 
+def test_a_folder_of_products_and_rows_that_name_them_go_through_batch(tmp_path):
+    (shipped := tmp_path / "shipped").mkdir()
+    archive = made.tarred(made.landsat(tmp_path)).rename(shipped / "LC09.tar")
+    bundle, order = made.dimap(shipped), made.maxar(shipped)
+    next(order.rglob("*_R1C2.TIF")).unlink()
+    done = run("batch", shipped, "-o", tmp_path / "out", "-m", "GSA")
+    assert done.exit_code != 0 and "_R1C2.TIF" in done.output
+    assert sorted(p.name for p in (tmp_path / "out").glob("*.tif")) == ["BUNDLE.tif", "LC09.tif"]
+    (tmp_path / "rows.csv").write_text(f'name,pan,ms,bands\nrgb,{archive},,"red,green,blue"\nall,{bundle},,\n')
+    assert run("batch", tmp_path / "rows.csv", "-o", tmp_path / "two", "-m", "GSA").exit_code == 0
+    with rasterio.open(tmp_path / "two" / "rgb.tif") as out:
+        assert out.descriptions == ("B4", "B3", "B2")
+
+
 # What is wrong with a product
 
 

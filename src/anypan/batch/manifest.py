@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anypan.batch.jobs import Fault, Job
+from anypan.products import holds_product
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import number_or_name
 
@@ -18,6 +19,7 @@ COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata", "date
 MOST = 1_000_000  # scenes of a manifest
 _PLAIN = re.compile(r"[^\s./\\][^/\\\0]*")
 _RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 _PAIR = re.compile(r"(?:(.+)[_.-])?(pan|ms|mul)", re.IGNORECASE)
 
 
@@ -100,7 +102,7 @@ def _job(path: Path, line: int, row: dict[str, str | None]) -> Job | Fault:
     if None in row:
         return Fault(name, f"{where} has more fields than there are columns: quote what holds a comma.")
     files = [part.strip() for part in cells.get("ms", "").split(";") if part.strip()]
-    if "pan" not in cells or not files:
+    if "pan" not in cells or not (files or holds_product(_beside(path, cells["pan"]))):
         return Fault(name, f"{where} names no {'ms' if 'pan' in cells else 'pan'}: fill the field in.")
     try:
         options = _options(cells)
@@ -130,10 +132,14 @@ def _beside(manifest: Path, path: str) -> str:
 
 
 def _of_folder(folder: Path) -> Iterator[Job | Fault]:
-    """Pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side."""
+    """Products; and pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side."""
     folder = folder.absolute()
-    for place in (folder, *sorted(each for each in folder.iterdir() if each.is_dir() and each.name[0] != ".")):
-        yield from _pairs_of(place)
+    yield from _pairs_of(folder)
+    for place in sorted(each for each in folder.iterdir() if each.name[0] != "."):
+        pairs = list(_pairs_of(place)) if place.is_dir() else []
+        if not pairs and (place.is_dir() or _ARCHIVE.search(place.name)) and holds_product(place):
+            pairs = [Job(_ARCHIVE.sub("", place.name), str(place), (), {}, place.name, None)]
+        yield from pairs
 
 
 def _pairs_of(folder: Path) -> Iterator[Job | Fault]:

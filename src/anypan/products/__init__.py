@@ -11,7 +11,7 @@ from anypan.products.product import Group, Product
 from anypan.products.shelf import Shelf, open_shelf
 from anypan.runtime.errors import UserError
 
-__all__ = ["FAMILIES", "Family", "Group", "Product", "find_product"]
+__all__ = ["FAMILIES", "Family", "Group", "Product", "find_product", "holds_product"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,15 @@ FAMILIES: dict[str, Family] = {
     "KOMPSAT-3": Family(bands.KOMPSAT.read, "K3*_L1G_P.tif"),
     "Sentinel-2": Family(sentinel2.read, "MTD_MSIL*.xml"),
 }
+
+
+def holds_product(path: str | os.PathLike[str]) -> bool:
+    """True for a folder or an archive that a family takes for its own, be it incomplete or broken."""
+    try:
+        shelf = open_shelf(path)
+        return shelf is not None and any(family.read(shelf) is not None for family in FAMILIES.values())
+    except UserError:
+        return True
 
 
 def find_product(path: str | os.PathLike[str]) -> Product:
