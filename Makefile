@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo test quick check docs release bench study study-smoke format clean
+.PHONY: help demo test quick check torture docs release bench study study-smoke format clean
 
 help:
 	@echo "make demo    install into .venv, render a scene, fuse it, write demo/report.html"
@@ -11,6 +11,7 @@ help:
 	@echo "make check   formatting, lint, types, and that the tables in the docs are up to date"
 	@echo "make docs    build the site into site/; open site/index.html"
 	@echo "make release build a release, try it in empty environments, into dist/ (docs/releasing.md)"
+	@echo "make torture try hostile inputs, mutated files, kills and full disks (docs/trust.md), going on where it was stopped"
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
 	@echo "make format  put the code into the form that make check wants"
@@ -43,12 +44,16 @@ check: $(INSTALLED)
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
+	$(BIN)/python tests/torture/page.py --check
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 release: $(INSTALLED)
 	$(BIN)/python runs/release.py $(if $(PYTHONS),--python $(PYTHONS))
+
+torture: $(INSTALLED)
+	OMP_NUM_THREADS=1 nice $(BIN)/python tests/torture/run.py && $(BIN)/python tests/torture/page.py
 
 bench: $(INSTALLED)
 	@mkdir -p work

@@ -2,6 +2,8 @@
 
     python speed/memory.py [--sizes 4096 8192] [--method MTF-GLP-FS] [--folder DIR]
 
+Beside it stands what plan() foretells, which has to be the peak within 20 % or more.
+
 Makes a PAN of each size with 4 bands of uint16 at ratio 4, fuses it in a process of its own and prints one JSON line a
 size. ``--sizes 20000`` is the scene that has to stay below 3 GiB; it needs 8 GB of disk. Linux only.
 """
@@ -26,11 +28,13 @@ _RUN = """
 import json, re, sys, torch
 from pathlib import Path
 torch.set_num_threads(1)
-from anypan.api import fuse
+from anypan.api import fuse, plan
 folder, method = sys.argv[1:]
 # of this process alone, unlike getrusage, which starts from the peak of the process that forked
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 told = {"imported_mib": peak()}
+planned = plan(f"{folder}/pan.tif", f"{folder}/ms.tif", method=method)
+told |= {"planned_mib": planned.memory // 2**20, "tiles": planned.tiles}
 report = fuse(f"{folder}/pan.tif", f"{folder}/ms.tif", f"{folder}/out.tif", method, creation={"NUM_THREADS": "1"})
 told |= {"peak_mib": peak(), "seconds": round(report.seconds, 1), "output_mib": round(report.size / 2**20)}
 print(json.dumps(told | {"shift": report.shift}))
@@ -81,9 +85,14 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[4096, 8192])
     parser.add_argument("--method", default="MTF-GLP-FS")
     parser.add_argument("--folder", help="where to put the scenes; needs room for them")
+    parser.add_argument("--out", help="a file of rows to append to")
     args = parser.parse_args()
     for size in args.sizes:
-        print(json.dumps(measure(size, args.method, args.folder)), flush=True)
+        line = json.dumps(measure(size, args.method, args.folder))
+        print(line, flush=True)
+        if args.out:
+            with open(args.out, "a", encoding="utf-8") as rows:
+                rows.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import click
 from anypan.runtime.errors import UserError
 
 EXIT_USER, EXIT_MEMORY, EXIT_UNEXPECTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 70, 130, 143
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+SYSTEM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+SYSTEM |= {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # of the file, not of the program
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # as torch and GDAL put it
 _asked: list[bool] = []
 
@@ -50,8 +51,8 @@ def reported() -> Iterator[None]:
             traceback.print_exc()
         if any(words in str(error).lower() for words in _NO_MEMORY):
             _no_memory()
-        if isinstance(error, OSError) and error.errno in DISK:
-            _fail(f"error: {_place(error)} cannot be used ({error.strerror}): free some space, or name another.", 2)
+        if isinstance(error, OSError) and error.errno in SYSTEM:
+            _fail(f"error: {_place(error)} cannot be used ({error.strerror}): check the path and the free space.", 2)
         _fail(f"unexpected: {_summary(error)}; run with --traceback and report it.", EXIT_UNEXPECTED)
 
 

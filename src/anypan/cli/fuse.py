@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from anypan.cli.device import working_options
 from anypan.cli.names import method_option
 from anypan.cli.opening import OPENING, opening_options
 from anypan.cli.stac import check_item, stac_options, write_item
+from anypan.runtime.claim import real_place
 from anypan.runtime.errors import UserError
 
 
@@ -93,7 +95,8 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     with progress("fusing", show["quiet"] or show["as_json"]) as step:
         done = run(pan, ms, out, progress=step, **options)
     if page:
-        _write_page(pan, ms, done, page, options)
+        with _both(done):
+            _write_page(pan, ms, done, page, options)
     if stac:
         write_item(done, (pan, *ms), acquired)
     _tell(done, **show)
@@ -105,10 +108,22 @@ def _check_page(page: str, images: Sequence[str], overwrite: bool) -> None:
         raise UserError(f"The folder of the report {page} does not exist: create it first.")
     if os.path.isdir(page):
         raise UserError(f"The report {page} is a folder: name a file in it.")
+    real_place(page)
     if os.path.realpath(page) in map(os.path.realpath, images):
         raise UserError(f"The report {page} is one of the images, too: name another file for it.")
     if os.path.exists(page) and not overwrite:
         raise UserError(f"The report {page} exists already: name another file, or pass --overwrite.")
+
+
+@contextmanager
+def _both(done: Any) -> Iterator[None]:
+    """Take the images back where their page fails: there are both or neither."""
+    try:
+        yield
+    except BaseException:
+        for file in filter(None, (done.output, done.uncertainty)):
+            os.unlink(file)
+        raise
 
 
 def _write_page(pan: str, ms: Sequence[str], done: Any, page: str, options: dict[str, Any]) -> None:

@@ -1,0 +1,38 @@
+"""The table of docs/trust.md, from results/torture.jsonl: ``python tests/torture/page.py``, or --check."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from anypan.report.documents import filled, main
+from anypan.report.rows import Row, read
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE, ROWS = ROOT / "docs" / "trust.md", ROOT / "results" / "torture.jsonl"
+COUNTS = ("of", "tried", "right", "refused", "wrong")
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """docs/trust.md, and what it should hold."""
+    rows = read([ROWS], ("kind", "what", "of"), "make torture")
+    yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "torture", lambda _: table(rows))
+
+
+def table(rows: list[Row]) -> str:
+    """A line for each kind, and their sum."""
+    lines = [
+        "| what is tried | cases | tried | right result | refused rightly | wrong |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    lines += [_line(row["what"], [row[name] for name in COUNTS]) for row in rows]
+    return "\n".join([*lines, _line("**all**", [sum(row[name] for row in rows) for name in COUNTS])]) + "\n"
+
+
+def _line(what: str, counts: list[int]) -> str:
+    return f"| {what} | {' | '.join(f'{count:,}' for count in counts)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main(__doc__, pages, "tests/torture/page.py"))
