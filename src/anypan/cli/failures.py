@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -96,5 +97,6 @@ def _no_memory() -> NoReturn:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    click.echo(sentence, err=True)
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], sentence)  # a name may hold anything
+    click.echo(line, err=True)
     sys.exit(code)

@@ -85,6 +85,17 @@ def measure_shift(
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
     valid_lr = window.whole(mask, ratio)
     bands = Bands.of(lrms, valid_lr)
+    found = _measured(pan, mask, bands, ratio, phase)
+    if found[2] > 0 or bool(valid_lr.all()):
+        return found
+    valid = _erode(valid_lr, LOWPASS)  # between gaps that leave no whole box: of each box what is valid
+    bands = Bands(_highpass(lrms.double(), valid), valid, gaps=True)
+    return _measured(pan, mask, bands, ratio, phase)
+
+
+def _measured(
+    pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
+) -> tuple[float, float, float]:
     lag = _whole_lag(pan, mask, bands, ratio, phase)
     if lag is None:
         return 0.0, 0.0, 0.0
@@ -104,10 +115,11 @@ def measure_shift(
 
 @dataclass(frozen=True)
 class Bands:
-    """High-passed MS (B, h, w) in float64 and where it is valid (h, w)."""
+    """High-passed MS (B, h, w) in float64 and where it is valid (h, w); with ``gaps``, high-passed between gaps."""
 
     image: Tensor
     valid: Tensor
+    gaps: bool = False
 
     @classmethod
     def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
@@ -133,7 +145,9 @@ def _spread(count: int) -> list[int]:
     return sorted({int((k + 0.5) * count / BLOCKS) for k in range(BLOCKS)})
 
 
-def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
+def degraded(
+    pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float], gaps: bool = False
+) -> tuple[Tensor, Tensor]:
     """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
     base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
     height, width = pan.shape[-2:]
@@ -142,6 +156,9 @@ def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) 
     rest = (phase[0] - base[0], phase[1] - base[1])
     image = Physical(ratio, rest).degrade(moved, [GNYQ]).double()
     valid = window.whole(inside, ratio)
+    if gaps:
+        near = _erode(valid, LOWPASS)
+        return _highpass(image, near)[0], near
     return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
 
 
@@ -149,7 +166,7 @@ def _whole_lag(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float] | None:
     """The shift in PAN pixels at the peak of the explained share over whole MS pixels, refined by parabolas."""
-    image, valid = degraded(pan, mask, ratio, phase)
+    image, valid = degraded(pan, mask, ratio, phase, bands.gaps)
     share = lag_shares(image, valid, bands)
     if share is None:
         return None
@@ -185,7 +202,7 @@ def _gauss_newton(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float, float, float] | None:
     """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
-    image, valid = degraded(pan, mask, ratio, phase)
+    image, valid = degraded(pan, mask, ratio, phase, bands.gaps)
     used = _erode(valid, 2) & bands.valid
     count = int(used.sum())
     if count < LEAST_PIXELS:
@@ -215,10 +232,17 @@ def _solve(rows: Tensor, values: Tensor) -> Tensor:
     return torch.linalg.pinv(rows @ rows.T, hermitian=True) @ (rows @ values)
 
 
-def _highpass(image: Tensor) -> Tensor:
-    """Image (C, h, w) minus its box mean."""
+def _highpass(image: Tensor, valid: Tensor | None = None) -> Tensor:
+    """Image (C, h, w) minus its box mean; with ``valid`` (h, w), minus that of the valid pixels of the box."""
+    if valid is None:
+        return image - _box_mean(image)
+    inside = valid.to(image)[None]
+    return image - _box_mean(image * inside) / _box_mean(inside).clamp(min=1e-6)
+
+
+def _box_mean(image: Tensor) -> Tensor:
     padded, width = F.pad(image[None], (HIGHPASS,) * 4, mode="replicate"), 2 * HIGHPASS + 1
-    return image - F.avg_pool2d(F.avg_pool2d(padded, (1, width), 1), (width, 1), 1)[0]
+    return F.avg_pool2d(F.avg_pool2d(padded, (1, width), 1), (width, 1), 1)[0]
 
 
 def _erode(valid: Tensor, radius: int) -> Tensor:

@@ -142,7 +142,7 @@ def check(o: Optimisation) -> Optimisation:
 def _source(values: dict[str, Any], file: Path) -> Source:
     values = dict(values)
     kind = values.pop("kind", None)
-    if kind not in SOURCES:
+    if not isinstance(kind, str) or kind not in SOURCES:
         raise UserError(f"{file} has a source of kind '{kind}': choose {', '.join(SOURCES)}.")
     if isinstance(values.get("path"), str) and "://" not in values["path"]:
         values["path"] = from_folder_of(file, values["path"])

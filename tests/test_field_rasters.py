@@ -1,0 +1,260 @@
+"""Conditions that real deliveries came in: bits, lattices, tiles, datums, longitudes, types, tags, names."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from click.testing import CliRunner
+from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
+
+from anypan.api import fuse, plan
+from anypan.cli import cli
+from anypan.cli.opening import OPENING
+from anypan.runtime.errors import UserError
+
+PAN, MS = (image.astype("u2") for image in landscape(96, 128))
+COARSE = NORTH_UP * Affine.scale(4)
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    return write_pair(tmp_path, PAN, MS)
+
+
+def expanded(pan: Path, *ms: Path, **options: object) -> np.ndarray:
+    return fuse(pan, list(ms), pan.with_name("out.tif"), "EXP", overwrite=True, **options) and read(
+        pan.with_name("out.tif")
+    )
+
+
+@pytest.mark.parametrize("bits", [9, 10, 11, 12, 13, 14, 15])
+@pytest.mark.parametrize("driver", ["COG", "GTiff"])
+def test_samples_of_any_bits_are_written_and_kept(tmp_path: Path, bits: int, driver: str) -> None:
+    pan, ms = (np.minimum(image, 2**bits - 1) for image in (PAN, MS))
+    files = write_pair(tmp_path, pan, ms, nbits=bits)
+    fused = expanded(*files, creation={"DRIVER": driver})
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert out.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == str(bits)
+    assert fused.max() < 2**bits and np.abs(fused[:, 2::4, 2::4].astype(float) - ms).mean() < 30
+
+
+def test_nodata_beyond_the_bits_stays_a_mask(tmp_path: Path) -> None:
+    ms = MS.copy()
+    ms[:, 5:9, 5:9] = 65535
+    pan, _ = write_pair(tmp_path, np.minimum(PAN, 4095), MS, nbits=12)
+    write(tmp_path / "ms.tif", ms, COARSE, crs=UTM, nodata=65535)
+    expanded(pan, tmp_path / "ms.tif")
+    with rasterio.open(tmp_path / "out.tif") as out:
+        assert not out.dataset_mask()[24:32, 24:32].any() and out.dataset_mask()[60:].all()
+
+
+def bands(folder: Path, *places: Affine, cuts: tuple[int, ...] = (0, 0, 0)) -> list[Path]:
+    """The MS's bands, a file each, at these places; ``cuts``: columns that are missing at the right."""
+    return [
+        write(folder / f"b{n}.tif", MS[n, :, : MS.shape[2] - cut], place, crs=UTM)
+        for n, (place, cut) in enumerate(zip(places, cuts, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("drift", [1e-9, -1e-9, 1e-7])
+def test_origins_a_hair_apart_are_one_lattice(pair: tuple[Path, Path], drift: float) -> None:
+    files = bands(pair[0].parent, COARSE, Affine.translation(drift, 0) * COARSE, Affine.translation(0, drift) * COARSE)
+    assert np.array_equal(expanded(pair[0], *files, register=False), expanded(*pair, register=False))
+
+
+def test_of_extents_a_pixel_apart_the_common_part_is_taken_and_said(pair: tuple[Path, Path]) -> None:
+    files = bands(pair[0].parent, COARSE, COARSE, COARSE, cuts=(0, 1, 2))
+    report = fuse(pair[0], files, pair[0].with_name("out.tif"), "EXP")
+    assert any("common part" in note for note in report.notes) and any("covers" in note for note in report.notes)
+    with rasterio.open(report.output) as out:
+        assert not out.dataset_mask()[:, -8:].any() and out.dataset_mask()[:, :-8].all()
+
+
+def test_tiles_of_a_delivery_are_one_image(pair: tuple[Path, Path]) -> None:
+    rows, cols = MS.shape[1] // 2, MS.shape[2] // 2
+    tiles = [
+        write(
+            pair[0].with_name(f"R{r + 1}C{c + 1}.tif"),
+            MS[:, r * rows : (r + 1) * rows, c * cols : (c + 1) * cols],
+            COARSE * Affine.translation(c * cols, r * rows),
+            crs=UTM,
+        )
+        for r in range(2)
+        for c in range(2)
+    ]
+    assert np.array_equal(expanded(pair[0], *tiles), expanded(*pair))
+
+
+@pytest.mark.parametrize("crs", ["EPSG:25833", "EPSG:32633+5773"])
+def test_another_name_of_the_same_lattice_is_not_resampled(pair: tuple[Path, Path], crs: str) -> None:
+    write(pair[1], MS, COARSE, crs=crs)
+    report = fuse(*pair, pair[0].with_name("out.tif"), "EXP")
+    assert not any("resampled" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("turns", [-360, 0, 360])
+def test_longitudes_that_wrap_are_one_place(tmp_path: Path, turns: int) -> None:
+    fine = Affine(0.001, 0, 179.95, 0, -0.001, 10)
+    pan = write(tmp_path / "pan.tif", PAN, fine, crs="EPSG:4326")
+    ms = write(tmp_path / "ms.tif", MS, Affine.translation(turns, 0) * fine * Affine.scale(4), crs="EPSG:4326")
+    assert plan(pan, ms, method="EXP").ratio == 4
+    fused = expanded(pan, ms)
+    assert np.abs(fused[:, 2::4, 2::4].astype(float) - MS).mean() < 30
+
+
+def test_assess_opens_what_fuse_opens() -> None:
+    known = {verb: {each.name for each in cli.commands[verb].params} for verb in ("fuse", "assess", "adapt")}
+    assert all(set(OPENING) <= names for names in known.values())
+
+
+def test_reflectance_beside_temperature_is_of_a_type_that_holds_both_and_said(pair: tuple[Path, Path]) -> None:
+    """Landsat Level 2: uint16 and float32 in one call."""
+    warm = write(pair[0].with_name("st.tif"), MS[0].astype("f4") / 7 + 0.25, COARSE, crs=UTM)
+    report = fuse(pair[0], [pair[1], warm], pair[0].with_name("out.tif"), "EXP", register=False)
+    assert any("float32" in note and "uint16" in note for note in report.notes)
+    with rasterio.open(report.output) as out:
+        assert set(out.dtypes) == {"float32"} and out.count == 4
+        fused = out.read()
+    alone = fuse(pair[0], warm, method="EXP", register=False)
+    assert np.abs(fused[3] - alone[0]).max() < 1e-2 and np.abs(np.diff(fused[3] % 1)).max() > 0
+
+
+def test_the_shift_is_measured_between_stripes_of_gaps(tmp_path: Path) -> None:
+    """As of a scan-line corrector that failed, at the edge of a scene: 14 of every 33 rows, slanted."""
+    pan, ms = (image.astype("u2") for image in landscape(512, 512, seed=3))
+    moved = np.roll(pan, (2, -1), (0, 1))
+    rows, cols = np.mgrid[:128, :128]
+    gaps = (rows + cols // 8) % 33 < 14
+    whole = plan(*write_pair(tmp_path, moved, ms, nodata=0), method="EXP")
+    files = write_pair(tmp_path, moved, np.where(gaps, 0, ms).astype("u2"), nodata=0)
+    striped = plan(*files, method="EXP")
+    assert whole.registered and striped.registered
+    assert np.abs(np.subtract(whole.shift, striped.shift)).max() < 0.15
+    assert np.abs(np.abs(whole.shift) - (2, 1)).max() < 0.2
+
+
+@pytest.mark.parametrize("driver", ["GTiff", "NITF", "PNG", "JP2OpenJPEG", "HFA"])
+def test_a_header_beside_a_file_with_a_signature_is_not_asked(tmp_path: Path, driver: str) -> None:
+    pan, ms = write_pair(tmp_path, (PAN // 8).astype("u1"), (MS // 8).astype("u1"))
+    place = tmp_path / "other.img"
+    with rasterio.open(pan) as source:
+        rasterio.shutil.copy(source, place, driver=driver, **({"REVERSIBLE": "YES"} if driver[0] == "J" else {}))
+    (tmp_path / "other.hdr").write_text(
+        "ENVI\nsamples = 4\nlines = 3\nbands = 1\ndata type = 1\nheader offset = 0\ninterleave = bsq\nbyte order = 0\n"
+    )
+    assert plan(place, ms, method="EXP").grid.shape == PAN.shape
+
+
+def test_what_described_the_ms_itself_is_not_copied(pair: tuple[Path, Path]) -> None:
+    with rasterio.open(pair[1], "r+") as file:
+        file.update_tags(TIFFTAG_IMAGEDESCRIPTION='{"shape": [3, 24, 32]}', METADATATYPE="IKONOS", MINE="kept")
+        file.update_tags(1, STATISTICS_MEAN="1", OWN="kept")
+    expanded(*pair)
+    with rasterio.open(pair[0].with_name("out.tif")) as out:
+        assert out.tags()["MINE"] == "kept" and out.tags(1)["OWN"] == "kept"
+        assert not {"METADATATYPE", "TIFFTAG_IMAGEDESCRIPTION"} & set(out.tags()) and "STATISTICS_MEAN" not in out.tags(
+            1
+        )
+
+
+def test_bands_are_called_as_their_files_are(pair: tuple[Path, Path]) -> None:
+    files = [write(pair[0].with_name(f"LC09_X_T1_B{n}.TIF"), MS[i], COARSE, crs=UTM) for i, n in enumerate((4, 3, 2))]
+    expanded(pair[0], *files)
+    with rasterio.open(pair[0].with_name("out.tif")) as out:
+        assert out.descriptions == ("B4", "B3", "B2")
+
+
+# --- ways in ---
+
+VRT = '<VRTDataset rasterXSize="32" rasterYSize="24"></VRTDataset>'
+POINTER = '<PAMDataset><Metadata domain="OVERVIEWS"><MDI key="OVERVIEW_FILE">{}</MDI></Metadata></PAMDataset>'
+
+
+@pytest.mark.parametrize("suffix", [".ovr", ".msk", ".aux", ".rrd", ".aux.xml"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_sidecar_that_points_elsewhere_is_refused_unless_allowed(
+    pair: tuple[Path, Path], suffix: str, which: int
+) -> None:
+    text = POINTER.format("/vsicurl/http://127.0.0.1:9/a.tif") if suffix == ".aux.xml" else VRT
+    Path(f"{pair[which]}{suffix}").write_text(text)
+    with pytest.raises(UserError, match=r"points at other files: remove it, or pass --allow-vrt"):
+        fuse(*pair, pair[0].with_name("out.tif"), "EXP")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_pipe_is_never_an_output(pair: tuple[Path, Path], overwrite: bool) -> None:
+    os.mkfifo(pair[0].with_name("out.tif"))
+    with pytest.raises(UserError, match="pipe or a device"):
+        fuse(*pair, pair[0].with_name("out.tif"), "EXP", overwrite=overwrite)
+    assert pair[0].with_name("out.tif").is_fifo()
+
+
+def test_a_link_is_followed_and_stays(pair: tuple[Path, Path]) -> None:
+    (pair[0].parent / "real").mkdir()
+    link, real = pair[0].with_name("out.tif"), pair[0].parent / "real" / "image.tif"
+    link.symlink_to(real)
+    fuse(*pair, link, "EXP")
+    assert link.is_symlink() and read(real).shape == (3, *PAN.shape)
+
+
+@pytest.mark.parametrize("size", ["0", "x", "-16", "17", "1e9", "9999999999", "²", ""])
+@pytest.mark.parametrize("key", ["BLOCKSIZE", "BLOCKXSIZE", "blockysize"])
+def test_a_block_that_is_none_is_refused_at_once(pair: tuple[Path, Path], key: str, size: str) -> None:
+    with pytest.raises(UserError, match="is no size of a block"):
+        fuse(*pair, pair[0].with_name("out.tif"), "EXP", creation={key: size})
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jp2", "out.vrt", "out.img", "-", "out.JPG"])
+def test_a_name_of_another_format_is_refused(pair: tuple[Path, Path], name: str) -> None:
+    with pytest.raises(UserError, match=r"name a file that ends in \.tif"):
+        fuse(*pair, pair[0].with_name(name), "EXP")
+    assert not pair[0].with_name(name).exists()
+
+
+# --- many bands ---
+
+
+def test_time_and_memory_grow_with_the_bands_and_no_faster(tmp_path: Path) -> None:
+    pan, ms = landscape(48, 48)
+    spent, planned = [], []
+    for count in (100, 400):
+        (tmp_path / str(count)).mkdir()
+        files = write_pair(tmp_path / str(count), pan.astype("u2"), np.repeat(ms[:1].astype("u2"), count, 0))
+        begun = time.process_time()
+        planned.append(plan(*files, method="EXP").memory)
+        spent.append(time.process_time() - begun)
+    assert spent[1] < 8 * spent[0] + 1 and planned[1] < 5 * planned[0]
+
+
+# --- both or neither ---
+
+
+def test_a_page_that_fails_takes_the_images_back(pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UserError("The page cannot be written: free some space.")
+
+    monkeypatch.setattr("anypan.judging.gallery.page", fail)
+    line = ["fuse", *map(str, pair), str(pair[0].with_name("out.tif")), "-m", "EXP", "-q"]
+    found = CliRunner().invoke(cli, [*line, "--report", str(pair[0].with_name("page.html"))])
+    assert found.exit_code == 2 and re.fullmatch(r"error: The page[^\n]+\.\n", found.stderr)
+    assert {file.name for file in pair[0].parent.iterdir()} == {"pan.tif", "ms.tif"}
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_run(pair: tuple[Path, Path]) -> None:
+    from anypan.runtime.claim import Claim
+
+    out = pair[0].with_name("out.tif")
+    claim = Claim(out)
+    (claim.folder / "draft.tif").write_bytes(b"half")
+    with pytest.raises(UserError, match="is being written by another process"):
+        fuse(*pair, out, "EXP")
+    claim._lock.release()  # as when its process ends without a word
+    fuse(*pair, out, "EXP")
+    assert {file.name for file in pair[0].parent.iterdir()} == {"pan.tif", "ms.tif", "out.tif"}
