@@ -117,7 +117,10 @@ def _spoilt_header(rng: random.Random, header: dict | bytes) -> dict | bytes:
     elif way == 1 and "config" in meta:
         meta["config"] = rng.choice(["", "[1", "[]", "7", "null", "[" * 5000, '{"a": ' * 5000, '{"trunk": 1e400}'])
     elif way == 2 and meta.get("config", "").startswith("{"):
-        config = json.loads(meta["config"])
+        try:
+            config = json.loads(meta["config"])
+        except (ValueError, RecursionError):  # spoilt already
+            return header
         config[rng.choice([*config, "other"])] = rng.choice([0, -1, 1.5, 10**4, 10**9, 10**30, "4", None, [], True, 3])
         meta["config"] = json.dumps(config)
     elif way == 3:

@@ -1,4 +1,4 @@
-"""The table of docs/trust.md, from results/torture.jsonl: ``python tests/torture/page.py``, or --check."""
+"""The table of docs/trust.md, from results/trust/torture.jsonl: ``python tests/torture/page.py``, or --check."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from anypan.report.documents import filled, main
 from anypan.report.rows import Row, read
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE, ROWS = ROOT / "docs" / "trust.md", ROOT / "results" / "torture.jsonl"
+PAGE, ROWS = ROOT / "docs" / "trust.md", ROOT / "results" / "trust" / "torture.jsonl"
+MEMORY = ROOT / "results" / "trust" / "memory.jsonl"
 COUNTS = ("of", "tried", "right", "refused", "wrong")
 
 
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/trust.md, and what it should hold."""
     rows = read([ROWS], ("kind", "what", "of"), "make torture")
-    yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "torture", lambda _: table(rows))
+    sizes = read([MEMORY], ("size", "method"), "speed/memory.py")
+    made = {"kinds": table(rows), "memory": memory(sizes)}
+    yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "torture", made.__getitem__)
 
 
 def table(rows: list[Row]) -> str:
@@ -28,6 +31,13 @@ def table(rows: list[Row]) -> str:
     ]
     lines += [_line(row["what"], [row[name] for name in COUNTS]) for row in rows]
     return "\n".join([*lines, _line("**all**", [sum(row[name] for row in rows) for name in COUNTS])]) + "\n"
+
+
+def memory(rows: list[Row]) -> str:
+    """A line for each size: what plan() foretells beside the peak."""
+    lines = ["| PAN | method | planned, MiB | peak, MiB |", "|---:|---|---:|---:|"]
+    made = [f"| {r['size']} x {r['size']} | {r['method']} | {r['planned_mib']} | {r['peak_mib']} |" for r in rows]
+    return "\n".join([*lines, *made]) + "\n"
 
 
 def _line(what: str, counts: list[int]) -> str:

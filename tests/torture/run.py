@@ -1,6 +1,6 @@
 """Torture: hostile and odd inputs, random geometries, mutated files, kills, full disks; a table of what went wrong.
 
-    python tests/torture/run.py                  all of it, going on where it was stopped; writes results/torture.jsonl
+    python tests/torture/run.py                  all, going on where it was stopped; writes results/trust/torture.jsonl
     python tests/torture/run.py --slice 150      so many seconds of it, evenly over the kinds; writes nothing
     python tests/torture/run.py --only tiff --number 17     one case again, with what it says
 
@@ -33,7 +33,7 @@ import odd
 from verdict import forked
 
 ROOT = Path(__file__).resolve().parents[2]
-STATE, RESULTS = ROOT / "work" / "torture.jsonl", ROOT / "results" / "torture.jsonl"
+STATE, RESULTS = ROOT / "work" / "torture.jsonl", ROOT / "results" / "trust" / "torture.jsonl"
 SEED = 20261128
 MOMENTS, SIZES, TWICE = 20, (0, 1000, 4000, 10_000, 20_000, 40_000, 60_000, 80_000, 120_000, 200_000), 10
 
