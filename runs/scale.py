@@ -49,7 +49,8 @@ def measure(scenes: int, workers: int, broken: int, method: str) -> dict[str, ob
         cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
         with cluster:
             settings = Settings(method=method, scheduler=cluster.scheduler_address)
-            warm = read_manifest(make(Path(kept), workers, 0))
+            (Path(kept) / "few").mkdir()
+            warm = read_manifest(make(Path(kept) / "few", workers, 0))
             run(warm, Path(kept) / "warm", settings)  # the workers import what they need
             start = time.perf_counter()
             summary = run(manifest, Path(kept) / "out", settings)
