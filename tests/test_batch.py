@@ -259,7 +259,7 @@ def test_a_batch_that_was_cut_off_goes_on(tmp_path: Path) -> None:
 def test_two_batches_never_work_in_one_folder(tmp_path: Path) -> None:
     where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
     out.mkdir()
-    with opened(out / "batch.jsonl", frozenset(("scene",))), pytest.raises(UserError, match="another run"):
+    with opened(out / "batch.jsonl", frozenset(("scene",))), pytest.raises(UserError, match="being written by another"):
         fused(where, out)
 
 
