@@ -22,6 +22,7 @@ from anypan.cli import (
     judge,
     lists,
     pretrain,
+    serve,
     simulate,
 )
 from anypan.cli.failures import TRACEBACK, reported, terminate
@@ -82,6 +83,7 @@ for _verb in (
     lists.methods,
     lists.sensors,
     export.export,
+    serve.serve,
     pretrain.pretrain,
     simulate.simulate,
     demo.demo,
