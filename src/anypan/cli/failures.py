@@ -52,7 +52,7 @@ def reported() -> Iterator[None]:
             traceback.print_exc()
         if any(words in str(error).lower() for words in _NO_MEMORY):
             _no_memory()
-        if isinstance(error, OSError) and error.errno in SYSTEM:
+        if isinstance(error, OSError) and (error.errno in SYSTEM or "temporary directory" in str(error)):
             _fail(f"error: {_place(error)} cannot be used ({error.strerror}): check the path and the free space.", 2)
         _fail(f"unexpected: {_summary(error)}; run with --traceback and report it.", EXIT_UNEXPECTED)
 
