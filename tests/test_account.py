@@ -64,3 +64,14 @@ def test_the_tags_do_not_depend_on_the_tile(tmp_path: Path) -> None:
         anypan.fuse(*files, tmp_path / f"{tile}.tif", "GSA", tile=tile)
         found.append((tmp_path / f"{tile}.tif").read_bytes())
     assert found[0] == found[1] == found[2]
+
+
+def test_an_output_farther_from_its_ms_than_allowed_is_kept_under_another_name(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, *landscape(128, 128, seed=2))
+    words = ["fuse", *map(str, files), str(tmp_path / "out.tif"), "-m", "EXP", "--verify"]
+    run = CliRunner().invoke(cli, [*words, "0.001"])
+    assert run.exit_code == 3 and "out.unverified.tif" in run.output
+    assert not (tmp_path / "out.tif").exists()
+    with rasterio.open(tmp_path / "out.unverified.tif") as kept:
+        assert float(kept.tags()["ANYPAN_R_ERGAS"]) > 0.001
+    assert CliRunner().invoke(cli, [*words, "50"]).exit_code == 0 and (tmp_path / "out.tif").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,7 +28,7 @@ from anypan.pair.explained import detail_notes, explained
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import Unverified, UserError
 from anypan.runtime.keywords import options_of
 
 File = str | PathLike[str]
@@ -122,11 +123,26 @@ def written(
         for writer in writers[1:]:
             writer.finish(pair.covers_all)
         size = writers[0].finish(pair.covers_all, account)
+    _verify(outputs, account.r_ergas, settings.verify)
     shares = explained(pair.scene)
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
     pair = replace(pair, notes=(*pair.notes, *notes, *said))
     report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
     return replace(report, explained=shares, r_ergas=account.r_ergas)
+
+
+def _verify(outputs: Iterable[Path], r_ergas: float | None, most: float | None) -> None:
+    """Move files that are farther from the MS than ``most``, an R-ERGAS, out of the way, and raise Unverified."""
+    if most is None or (r_ergas is not None and r_ergas <= most):
+        return
+    kept = [path.with_name(f"{path.stem}.unverified{path.suffix}") for path in outputs]
+    for path, other in zip(outputs, kept, strict=True):
+        os.replace(path, other)
+    found = "cannot be measured" if r_ergas is None else f"is {r_ergas:.3g}"
+    raise Unverified(
+        f"The result's distance from its MS {found} (R-ERGAS), and {most:g} is the most that --verify allows: look at"
+        f" {kept[0]}, where it is kept, or try --sharpness 0 or another method."
+    )
 
 
 def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Part]) -> None:

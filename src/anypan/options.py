@@ -32,6 +32,7 @@ class FuseOptions(OpeningWords, total=False):
     best: bool
     sharpness: float | None
     uncertainty: str | PathLike[str] | None
+    verify: float | None
     overwrite: bool
     creation: Mapping[str, str]
     progress: Callable[[int, int], None] | None
@@ -47,6 +48,8 @@ class Options(Opening):
     ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
     given they take what the truth's should be, which is 0.5 of it.
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
+    ``verify``: the R-ERGAS against its own MS that the written file may have at most; beyond it, or where it cannot be
+    measured, the file is kept under another name and fuse() raises Unverified.
     ``creation``: GDAL creation options. ``progress``: called with (steps done, steps), 100 steps a
     tile; of formulas with whole tiles only.
     """
@@ -56,6 +59,7 @@ class Options(Opening):
     best: bool = False
     sharpness: float | None = None
     uncertainty: str | PathLike[str] | None = None
+    verify: float | None = None
     overwrite: bool = False
     creation: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
@@ -66,6 +70,8 @@ class Options(Opening):
             Bounds(16).check("tile", self.tile)
         if self.sharpness is not None:
             Bounds(0, 1).check("sharpness", self.sharpness)
+        if self.verify is not None:
+            Bounds(0).check("verify", self.verify)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 
 import click
 
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import Unverified, UserError
 
-EXIT_USER, EXIT_MEMORY, EXIT_UNEXPECTED, EXIT_INTERRUPTED, EXIT_TERMINATED = 2, 1, 70, 130, 143
+EXIT_USER, EXIT_UNVERIFIED, EXIT_MEMORY, EXIT_UNEXPECTED = 2, 3, 1, 70
+EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 SYSTEM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
 SYSTEM |= {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO}  # of the file, not of the program
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # as torch and GDAL put it
@@ -40,7 +41,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        _fail(f"error: {error}", EXIT_USER)
+        _fail(f"error: {error}", EXIT_UNVERIFIED if isinstance(error, Unverified) else EXIT_USER)
     except click.ClickException as error:
         _fail(f"error: {_usage(error)}", EXIT_USER)
     except (click.Abort, KeyboardInterrupt):

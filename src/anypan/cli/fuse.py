@@ -32,6 +32,7 @@ _SHARPNESS = "0: most faithful to the MS, 1: all of the PAN's texture.  [default
 _UNCERTAINTY = "Also write how far each pixel may be off: half-widths that held 68 % of this scene's errors, reduced."
 _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
+_VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 tile_option = click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
@@ -52,6 +53,7 @@ creation_option = click.option(
 @working_options
 @tile_option
 @creation_option
+@click.option("--verify", type=click.FloatRange(0), metavar="N", help=_VERIFY)
 @click.option("--overwrite", is_flag=True, help=_OVERWRITE)
 @click.option("--report", "page", metavar="HTML", help="Also write a page on which to see and judge the result.")
 @stac_options
