@@ -23,7 +23,7 @@ from anypan.runtime.columns import LOW
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = {LOW: "sharpness", "R-ERGAS": "distance from the MS", "ERGAS": "error against the truth"}
 MORE = "More"
-ROWS = [ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness.jsonl")]  # the latter may not be made yet
+ROWS = [ROOT / "results" / name for name in ("benchmark.jsonl", "sharpness/scenes.jsonl")]
 
 
 def on_config(config: Any) -> Any:

@@ -2,7 +2,7 @@
 
 python runs/benchmark/sharpness.py ../shared/data/scenes ../shared/data/scenes-2 [--method anypan-s]
 
-Writes results/sharpness.jsonl anew; at .5, as the network decides, the rows are those of results/benchmark.jsonl.
+Writes results/sharpness/scenes.jsonl anew; at .5, as the network decides, the rows are those of results/benchmark.jsonl.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from anypan.judging import find_scenes, run, write_rows
 from anypan.judging.contenders import PackageMethod
 from anypan.methods.resolve import resolve
 
-ROWS = Path(__file__).resolve().parents[2] / "results" / "sharpness.jsonl"
+ROWS = Path(__file__).resolve().parents[2] / "results" / "sharpness" / "scenes.jsonl"
 SETTINGS = (0.0, 0.25, 0.75, 1.0)
 
 
