@@ -2,7 +2,7 @@
 
 python runs/benchmark/sharpness.py ../shared/data/scenes ../shared/data/scenes-2 [--method anypan-s]
 
-Writes results/sharpness/scenes.jsonl anew; at .5, as the network decides, the rows are those of results/benchmark.jsonl.
+Writes results/sharpness/scenes.jsonl anew. The rows at .5, as the network decides, are in results/benchmark.jsonl.
 """
 
 from __future__ import annotations
