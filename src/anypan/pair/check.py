@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from anypan.geometry.grid import Placement
+from anypan.pair.limits import BEYOND, Limits
 from anypan.pair.scene import Scene
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
@@ -11,6 +14,8 @@ MIN_RATIO, MAX_RATIO = 1.5, 10.0
 SLACK = 0.01  # by which a ratio may fall outside of its limits
 SLIVER = 4  # MS pixels along a side that PAN and MS have to share, at least
 CHECK_TILE = 1024  # PAN pixels
+WIDE = {"int32", "uint32", "int64", "uint64", "float64"}  # pixel types finer than the 32-bit floats of the work
+COARSE = 2**12  # times its spread that a value may lie from zero: 32-bit floats then tell 4,096 levels of it
 
 
 def check_pan(pan: Raster, ms: Raster) -> None:
@@ -59,3 +64,20 @@ def check_content(scene: Scene, pan: Raster) -> None:
     if first is None:
         raise UserError(f"{pan.name} and its MS have no pixel that is valid in both: check nodata values and masks.")
     raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
+
+
+def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:
+    """What varies little far from zero would be rounded by the 32-bit floats of the work: none of it is fused."""
+    if not WIDE & {*pan.dtypes, *ms.dtypes}:
+        return
+    limits = Limits.of(scene)
+    names = [pan.name, *(f"band {name} of {ms.name}" for name in scene.bands)]
+    kinds = [pan.dtypes, *[ms.dtypes] * len(scene.bands)]
+    most = torch.cat([limits.pan_high - BEYOND * limits.pan_spread, limits.high - BEYOND * limits.spread]).abs()
+    spread = torch.cat([limits.pan_spread, limits.spread])
+    for name, kind, far, wide in zip(names, kinds, most.tolist(), spread.tolist(), strict=True):
+        if WIDE & {*kind} and 0 < COARSE * wide < far:
+            raise UserError(
+                f"The values of {name} lie around {far:.3g} and differ by {wide:.3g} only, which 32-bit floats cannot "
+                "tell apart: subtract a constant from them first, for example with gdal_calc.py, and add it afterwards."
+            )

@@ -16,7 +16,7 @@ from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GENERIC, Sensor, find, gains
 from anypan.pair.align import Aligned, align
 from anypan.pair.bands import pick_bands
-from anypan.pair.check import check_content, check_pan, check_share
+from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
 from anypan.pair.notes import cover_notes, registration_note, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
@@ -157,6 +157,7 @@ def _pair(
     spot, scene = _scene(pan, aligned, names, sensor)
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
+    check_precision(scene, pan, aligned.ms)
     found = register_scene(scene)
     doubts = check_likeness(scene, found, force)
     corrected = register and found.confident
