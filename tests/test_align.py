@@ -219,3 +219,12 @@ def test_estimates_agree_with_every_scene_of_quality_a(shared: Path) -> None:
         with open_pair(folder / "pan.tif", folder / "ms.tif") as pair:
             assert pair.shift == pytest.approx(told, abs=0.25), folder.name
             assert pair.registered, folder.name
+
+
+@pytest.mark.parametrize("bands", [[3, 2, 1], [2], [1, 3]])
+def test_which_bands_are_fused_does_not_move_the_measured_shift(tmp_path, bands):
+    pan, ms = landscape(256, 256, seed=2)
+    files = write_pair(tmp_path, np.roll(pan, (2, -3), (0, 1)), ms)
+    with open_pair(*files) as every, open_pair(*files, bands=bands) as some:
+        assert some.shift == every.shift != (0.0, 0.0)
+        assert some.confidence == every.confidence and len(some.scene.bands) == len(bands)

@@ -149,7 +149,7 @@ def _pair(
         reason = raster.unplaced(each)
         if reason:
             raise UserError(f"{reason}: orthorectify PAN and MS first, for example with gdalwarp -rpc or -tps.")
-    ms, names = pick_bands(ms, bands, sensor)
+    every, (ms, names) = ms, pick_bands(ms, bands, sensor)
     form = raster.filled_as(raster.format_of(ms), ms, pan)
     if sensor is not GENERIC:
         form = replace(form, names=names)
@@ -158,7 +158,7 @@ def _pair(
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
     check_precision(scene, pan, aligned.ms)
-    found = register_scene(scene)
+    found = register_scene(scene if bands is None else _of_all_bands(pan, every, sensor))
     doubts = check_likeness(scene, found, force)
     corrected = register and found.confident
     if corrected:
@@ -167,6 +167,11 @@ def _pair(
     notes += (*sensor_notes(sensor, names, bool(sensor_name)), *cover_notes(spot, pan))
     rasters = pan, aligned.ms
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, notes, form, rasters)
+
+
+def _of_all_bands(pan: Raster, ms: Raster, sensor: Sensor) -> Scene:
+    """The scene of all bands, on which the shift is measured: which of them are fused does not move it."""
+    return _scene(pan, align(pan, raster.thinned(ms)), pick_bands(ms, None, sensor)[1], sensor)[1]
 
 
 def _scene(
