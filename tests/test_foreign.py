@@ -65,7 +65,7 @@ def test_a_hostile_text_is_one_short_sentence_at_once(kind: str, number: int) ->
     begun = time.process_time()
     with pytest.raises(UserError, match=r"^FILE [^\n]{1,200}: give another\.$"):
         PARSERS[kind](HOSTILE[kind][number], "FILE", "give another")
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 60  # what is unbounded takes minutes
 
 
 VALUES = st.recursive(
