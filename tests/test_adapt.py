@@ -231,7 +231,7 @@ def test_an_interruption_leaves_no_file_and_the_old_one_as_it_was(tmp_path, monk
         raise KeyboardInterrupt
 
     if moment == "while writing":
-        monkeypatch.setattr("anypan.weights.os.replace", interrupt)
+        monkeypatch.setattr("anypan.runtime.claim.os.replace", interrupt)
     progress = interrupt if moment == "while learning" else None
     with pytest.raises(KeyboardInterrupt):
         anypan.adapt(*pair, path, weights=small["PNN"], steps=1, overwrite=True, progress=progress)

@@ -160,7 +160,7 @@ def refused(path):
         (("--preview", path / "file"), "folder"),
         (("--preview", path / "new", "--sensor", "WV3"), "IMAGE"),
         (("--preview", path / "new", "--config", path / "none.toml"), "none.toml"),
-        (("--preview", path / "new", "--config", path / "bad.toml"), "striped"),
+        (("--preview", path / "new", "--config", path / "bad.toml"), "stripes"),
     ]
 
 
