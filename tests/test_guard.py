@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 import anypan
 from anypan.methods import METHODS
 from anypan.methods.guard import guarded
-from anypan.pair.pair import pair_of_arrays
 from anypan.pair.limits import Limits
+from anypan.pair.pair import pair_of_arrays
 from anypan.pair.scene import from_arrays
 from anypan.weights import FOLDER
 

@@ -18,6 +18,7 @@ from anypan.pair.align import Aligned, align
 from anypan.pair.bands import pick_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
+from anypan.pair.limits import Limits
 from anypan.pair.notes import cover_notes, registration_note, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
@@ -158,8 +159,9 @@ def _pair(
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
     check_precision(scene, pan, aligned.ms)
-    found = register_scene(scene if bands is None else _of_all_bands(pan, every, sensor))
-    doubts = check_likeness(scene, found, force)
+    held = _held(scene)
+    found = register_scene(held if bands is None else _held(_of_all_bands(pan, every, sensor)))
+    doubts = check_likeness(held, found, force)
     corrected = register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
@@ -167,6 +169,11 @@ def _pair(
     notes += (*sensor_notes(sensor, names, bool(sensor_name)), *cover_notes(spot, pan))
     rasters = pan, aligned.ms
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, notes, form, rasters)
+
+
+def _held(scene: Scene) -> Scene:
+    """The scene to measure on: a handful of pixels far beyond all others moves no shift and no likeness."""
+    return Limits.of(scene).hold(scene)
 
 
 def _of_all_bands(pan: Raster, ms: Raster, sensor: Sensor) -> Scene:
