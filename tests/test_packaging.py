@@ -37,7 +37,8 @@ def test_the_source_archive_has_everything_that_is_tracked(unpacked: Path) -> No
 def test_tests_of_the_source_archive_run(unpacked: Path) -> None:
     """All are found and import what they need; some are run."""
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    told = os.environ | {"PYTHONPATH": str(unpacked / "src")}
+    elsewhere = {name: value for name, value in os.environ.items() if name != "CI"}  # without the real scenes
+    told = elsewhere | {"PYTHONPATH": str(unpacked / "src")}
     for chosen in (["--collect-only"], ["tests/test_sensors.py", "tests/test_window.py"]):
         done = subprocess.run([*line, *chosen], cwd=unpacked, env=told, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:]
