@@ -13,6 +13,7 @@ from anypan import __version__
 from anypan.batch.catalogue import library
 from anypan.methods.resolve import resolve
 from anypan.raster import footprint
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.weights import FOLDER, SUFFIX, Card, available
 
@@ -51,15 +52,13 @@ def write_item(output: str | os.PathLike[str], when: str | None, facts: Mapping[
 
     ``facts``: what ``about`` gives.
     """
-    place, draft = item_path(output), item_path(output).with_suffix(f".{os.getpid()}.part")
+    place = item_path(output)
     text = json.dumps(item_of(Path(output), when, facts).to_dict(include_self_link=False), indent=2)
     try:
-        draft.write_text(text + "\n", encoding="utf-8")
-        os.replace(draft, place)
+        with drafted(place) as draft:
+            draft.write_text(text + "\n", encoding="utf-8")
     except OSError as problem:
         raise UserError(f"{place} cannot be written ({problem.strerror}): free some space.") from problem
-    finally:
-        draft.unlink(missing_ok=True)
     return place
 
 

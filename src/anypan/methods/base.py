@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from torch import Tensor
@@ -30,6 +30,37 @@ class Fuser(Protocol):
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         """pan (1, H, W) and lrms (B, H / ratio, W / ratio), in the scene's units, to fused (B, H, W)."""
         ...
+
+
+@dataclass(frozen=True)
+class Around(Fuser):
+    """A fuser around another: it asks for what that one asks for, and lies where that one lies."""
+
+    fuser: Fuser
+
+    @property
+    def halo(self) -> int:
+        """As the fuser's."""
+        return self.fuser.halo
+
+    @property
+    def cell(self) -> int:
+        """As the fuser's."""
+        return self.fuser.cell
+
+    @property
+    def tile(self) -> int | None:
+        """As the fuser's."""
+        return self.fuser.tile
+
+    @property
+    def device(self) -> str:
+        """As the fuser's."""
+        return self.fuser.device
+
+    def to(self, device: str) -> Self:
+        """The same fuser on another device."""
+        return replace(self, fuser=self.fuser.to(device))
 
 
 Method = Callable[[Scene], Fuser]

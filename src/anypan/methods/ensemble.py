@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from anypan.methods.base import Fuser, Method
+from anypan.methods.base import Around, Fuser, Method
 from anypan.methods.neural import NeuralFuser, whole_cells
 from anypan.pair.scene import Scene
 
@@ -35,34 +35,10 @@ def turned_phase(phase: tuple[float, float], turn: int) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class Ensemble(Fuser):
+class Ensemble(Around):
     """A fuser of a network, asked once for each way; what it does not treat alike in all of them averages out."""
 
     fuser: NeuralFuser
-
-    @property
-    def halo(self) -> int:
-        """As the fuser's."""
-        return self.fuser.halo
-
-    @property
-    def cell(self) -> int:
-        """As the fuser's."""
-        return self.fuser.cell
-
-    @property
-    def tile(self) -> int | None:
-        """As the fuser's."""
-        return self.fuser.tile
-
-    @property
-    def device(self) -> str:
-        """As the fuser's."""
-        return self.fuser.device
-
-    def to(self, device: str) -> Ensemble:
-        """The same fuser on another device."""
-        return Ensemble(self.fuser.to(device))
 
     @torch.inference_mode()
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

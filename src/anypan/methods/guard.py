@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.methods.base import Fuser, Method
+from anypan.methods.base import Around, Method
 from anypan.methods.classical.exp import exp
 from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
@@ -27,14 +27,13 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Guarded(Fuser):
+class Guarded(Around):
     """A fuser whose values are held between the extremes of their band, widened by what contrast there is around.
 
     The contrast is the range of the MS and that of the PAN, in the band's units, in windows of 5 x 5 MS pixels. A band
     that is positive in the scene and around a pixel stays positive there. What is no number stays none.
     """
 
-    fuser: Fuser
     limits: Limits
     ratio: int
     said: tuple[str, ...] = ()
@@ -44,25 +43,6 @@ class Guarded(Fuser):
     def halo(self) -> int:
         """As the fuser's, but for the window."""
         return max(self.fuser.halo, AROUND // 2 * self.ratio)
-
-    @property
-    def cell(self) -> int:
-        """As the fuser's."""
-        return self.fuser.cell
-
-    @property
-    def tile(self) -> int | None:
-        """As the fuser's."""
-        return self.fuser.tile
-
-    @property
-    def device(self) -> str:
-        """As the fuser's."""
-        return self.fuser.device
-
-    def to(self, device: str) -> Guarded:
-        """The same fuser on another device."""
-        return replace(self, fuser=self.fuser.to(device))
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         """As the fuser's, between the bounds."""

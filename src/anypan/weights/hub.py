@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from anypan import __version__
+from anypan.runtime.claim import drafted
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import json_of, text_of
@@ -70,18 +71,18 @@ def save_pretrained(name_or_path: str | os.PathLike[str], folder: str | os.PathL
     weights, place = stored(os.fspath(name_or_path)), Path(folder)
     if place.exists() and (not place.is_dir() or any(place.iterdir())):
         raise UserError(f"{folder} is there already: name a new folder.")
-    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        draft.mkdir(parents=True)
-        shutil.copyfile(_file_of(os.fspath(name_or_path)), draft / FILE)
-        text = json.dumps(_described(weights), indent=2)
-        (draft / FACTS).write_text(text + "\n", encoding="utf-8")
-        (draft / CARD).write_text(_card(weights), encoding="utf-8")
-        os.replace(draft, place)
+        place.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if place.is_dir():
+            place.rmdir()  # it is empty
+        with drafted(place) as draft:
+            draft.mkdir()
+            shutil.copyfile(_file_of(os.fspath(name_or_path)), draft / FILE)
+            text = json.dumps(_described(weights), indent=2)
+            (draft / FACTS).write_text(text + "\n", encoding="utf-8")
+            (draft / CARD).write_text(_card(weights), encoding="utf-8")
     except OSError as problem:
         raise UserError(f"{folder} cannot be written ({problem.strerror}): name another folder.") from problem
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return place
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from anypan.optics.graph import GraphSampling
 from anypan.optics.normalise import Scale
 from anypan.runtime.bounds import Bounds
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.weights import stored
 
@@ -58,19 +59,16 @@ def export(name_or_path: str, out: str | os.PathLike[str], ratio: int = 4) -> Pa
     if place.exists():
         raise UserError(f"{out} exists already: name another file.")
     onnx = _library()
-    draft = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        _trace(Graph(weights.network().eval(), ratio).eval(), ratio, draft)
-        model = onnx.load(draft)
-        facts = {"anypan": weights.label, "weights_sha256": weights.sha256, "ratio": str(ratio)}
-        onnx.helper.set_model_props(model, facts)
-        onnx.checker.check_model(model)
-        onnx.save(model, draft)
-        os.replace(draft, place)
+        with drafted(place) as draft:
+            _trace(Graph(weights.network().eval(), ratio).eval(), ratio, draft)
+            model = onnx.load(draft)
+            facts = {"anypan": weights.label, "weights_sha256": weights.sha256, "ratio": str(ratio)}
+            onnx.helper.set_model_props(model, facts)
+            onnx.checker.check_model(model)
+            onnx.save(model, draft)
     except OSError as problem:
         raise UserError(f"{out} cannot be written ({problem.strerror}): name another file.") from problem
-    finally:
-        draft.unlink(missing_ok=True)
     return place
 
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from anypan.methods.base import Fuser, Method
+from anypan.methods.base import Around, Fuser, Method
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
 
 
 @dataclass(frozen=True)
-class Consistent(Fuser):
+class Consistent(Around):
     """fused <- fused + expand(lrms - degrade(fused, gnyq)), ``steps`` times."""
 
-    fuser: Fuser
     sampling: Sampling
     gnyq: tuple[float, ...]
     steps: int
