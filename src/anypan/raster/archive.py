@@ -6,6 +6,7 @@ import os
 import posixpath
 import tarfile
 import zipfile
+import zlib
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,8 @@ from anypan.runtime.errors import UserError
 ZIPS, TARS = (".zip",), (".tar", ".tar.gz", ".tgz")
 PREFIXES = {"/vsizip/": ZIPS, "/vsitar/": TARS}
 MOST_MEMBERS = 100_000
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""What reading an archive raises that is damaged, encrypted or of a kind that is not known."""
 ALONE: dict[str, Any] = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 WITHOUT_NOTES: dict[str, Any] = {"GDAL_PAM_ENABLED": "NO"}
 
@@ -70,7 +73,7 @@ def _listed(archive: str) -> list[str]:
                 return [info.filename for info in opened.infolist() if not info.is_dir()]
         with tarfile.open(archive) as opened:
             return [info.name for info in opened if info.isfile()]
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
+    except BROKEN as error:
         raise UserError(f"{archive} is no archive that can be read, or it is cut off: fetch it again.") from error
 
 
@@ -87,5 +90,5 @@ def read_member(archive: str, member: str, most: int) -> bytes:
         with tarfile.open(archive) as opened:
             file = opened.extractfile(member)
             return file.read(most) if file else b""
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+    except BROKEN as error:
         raise UserError(f"{member} in {archive} cannot be read: it is damaged or encrypted, so unpack it.") from error

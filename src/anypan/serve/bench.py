@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from anypan.api import fuse
 from anypan.batch.manifest import read_manifest
+from anypan.raster.archive import BROKEN
 from anypan.runtime.errors import UserError
 
 INPUTS = {"pan": "pan.tif", "ms": "ms.tif", "zip": "pair.zip"}  # names of this side's choice, whatever was uploaded
@@ -150,7 +151,7 @@ def unpack(archive: Path, folder: Path, limit: int) -> None:
                         if left < 0:
                             raise UserError(f"The zip unpacks to more than {limit:,} bytes: use anypan fuse.")
                         file.write(piece)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError) as problem:
+    except BROKEN as problem:
         raise UserError(f"The zip cannot be unpacked ({problem}): make it anew.") from problem
 
 
