@@ -51,7 +51,6 @@ def read(shelf: Shelf) -> Product | None:
         bits=int(bits) if bits else None,
         acquired=f"{day}T{hour[:8]}Z" if day and hour else day or None,
         gains=_gains(ms.root),
-        rpc="SENSOR" in word(ms.root, ".//PROCESSING_LEVEL").upper(),
     )
 
 

@@ -25,6 +25,5 @@ def read(shelf: Shelf) -> Product | None:
     said = word(root, ".//CenterTime") if root is not None else ""
     sensor = sensor_of(satellite, satellite[:3])
     group = Group((shelf.path(pan),), (shelf.path(ms),), BANDS)
-    rpc = shelf.look(ms, f"{posixpath.basename(stem)}.rpb") is not None
     time = f"{said[:19].replace(' ', 'T')}Z" if said else None
-    return Product(shelf.name, "Gaofen", sensor.name, (group,), 0.0, sensor.bits, time, rpc=rpc)
+    return Product(shelf.name, "Gaofen", sensor.name, (group,), 0.0, sensor.bits, time)

@@ -67,7 +67,6 @@ def read(shelf: Shelf) -> Product | None:
         bits=int(bits) if bits else None,
         acquired=ms.first("firstLineTime") or None,
         gains={names[key]: gain for key, table in ms.bands.items() if (gain := _gain(table))},
-        rpc=ms.first("productLevel").upper().startswith("LV1"),
     )
 
 

@@ -40,7 +40,6 @@ class Product:
     bits: int | None = None
     acquired: str | None = None
     gains: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    rpc: bool = False
 
     def choose(self, wanted: Sequence[str | int] | None) -> tuple[Group, Sequence[str | int] | None]:
         """The group that has the bands, and the bands to take of it. UserError if none has them all."""
