@@ -81,7 +81,7 @@ class Guarded(Around):
 
 def guarded(method: Method, scene: Scene) -> Guarded:
     """What the method makes of the scene, held; of EXP where there is too little of it to take statistics of."""
-    limits = Limits.of(scene)
+    limits = scene.limits
     if limits.count >= LEAST_PIXELS:
         return Guarded(method(scene), limits, scene.ratio)
     few = f"PAN and MS share {limits.count} whole MS pixels, fewer than the {LEAST_PIXELS} that statistics need"

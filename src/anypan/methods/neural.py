@@ -91,7 +91,7 @@ def neural(name: str | Path, sharpness: float | None = None) -> Method:
 
 def fitted(network: Any, scene: Scene) -> NeuralFuser:
     """The network with the statistics of the scene."""
-    sampling, limits = block_sampling(scene), Limits.of(scene)
+    sampling, limits = block_sampling(scene), scene.limits
     scene = limits.hold(scene)
     measured = measure_gain(replace(scene, sampling=sampling))
     gnyq = effective_gnyq(scene.gnyq, measured)

@@ -33,7 +33,6 @@ from anypan.optics.normalise import (
 )
 from anypan.optics.sampling import Sampling
 from anypan.pair import wald
-from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
 from anypan.runtime.errors import UserError
 
@@ -63,7 +62,7 @@ class Halfwidths:
         sampling = block_sampling(scene)
         gnyq = torch.tensor([scene.gnyq])
         return cls(
-            scale_of(Limits.of(scene).hold(scene), scene.gnyq, sampling), gnyq, sampling, torch.ones(len(scene.bands))
+            scale_of(scene.limits.hold(scene), scene.gnyq, sampling), gnyq, sampling, torch.ones(len(scene.bands))
         )
 
     def to(self, device: str) -> Halfwidths:

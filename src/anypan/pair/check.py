@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from anypan.geometry.grid import Placement
-from anypan.pair.limits import BEYOND, Limits
+from anypan.pair.limits import BEYOND
 from anypan.pair.scene import Scene
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
@@ -70,7 +70,7 @@ def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:
     """What varies little far from zero would be rounded by the 32-bit floats of the work: none of it is fused."""
     if not WIDE & {*pan.dtypes, *ms.dtypes}:
         return
-    limits = Limits.of(scene)
+    limits = scene.limits
     names = [pan.name, *(f"band {name} of {ms.name}" for name in scene.bands)]
     kinds = [pan.dtypes, *[ms.dtypes] * len(scene.bands)]
     most = torch.cat([limits.pan_high - BEYOND * limits.pan_spread, limits.high - BEYOND * limits.spread]).abs()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from anypan.geometry.tiles import Tile
-from anypan.pair.scene import Patch, Scene, Source
+
+if TYPE_CHECKING:  # a scene has limits
+    from anypan.pair.scene import Patch, Scene, Source
 
 HANDFUL, SHARE = 8, 1000  # pixels on each side that move nothing: so many, and one of so many
 FEW = 64  # pixels of which an eighth on each side are a handful

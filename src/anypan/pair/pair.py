@@ -18,7 +18,6 @@ from anypan.pair.align import Aligned, align
 from anypan.pair.bands import pick_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
-from anypan.pair.limits import Limits
 from anypan.pair.notes import cover_notes, registration_note, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
@@ -173,7 +172,7 @@ def _pair(
 
 def _held(scene: Scene) -> Scene:
     """The scene to measure on: a handful of pixels far beyond all others moves no shift and no likeness."""
-    return Limits.of(scene).hold(scene)
+    return scene.limits.hold(scene)
 
 
 def _of_all_bands(pan: Raster, ms: Raster, sensor: Sensor) -> Scene:

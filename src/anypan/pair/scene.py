@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -14,6 +15,7 @@ from anypan.geometry import window
 from anypan.geometry.tiles import Tile, tiles
 from anypan.optics.sampling import Physical, Sampling
 from anypan.optics.sensors import GNYQ, GNYQ_PAN
+from anypan.pair.limits import Limits
 
 FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
 FIT_PIXELS = 2**20  # MS pixels that fitting looks at, at most
@@ -71,6 +73,11 @@ class Scene:
     def ratio(self) -> int:
         """PAN pixels along a side of an MS pixel."""
         return self.sampling.ratio
+
+    @cached_property
+    def limits(self) -> Limits:
+        """Between which values count; measured once, for it reads as much as fitting does."""
+        return Limits.of(self)
 
     def read(self, tile: Tile) -> Patch:
         """The tile's pixels with its halo, float32; finite everywhere."""
