@@ -117,6 +117,9 @@ FILES: dict[str, tuple[Callable[[Path], None], str]] = {
         "broken geo",
     ),
     "pixels of unknown size": (_ms(MS, Affine(np.nan, 0, 5, 0, -2, 5)), r"ms\.tif has a broken geotransform"),
+    "pixels beyond all places": (_ms(MS, Affine(2, 0, 1e300, 0, -2, 5)), r"ms\.tif has a broken geotransform"),
+    "pixels larger than any place": (_ms(MS, Affine(1e308, 0, 0, 0, -1e308, 5)), r"ms\.tif has a broken geotransform"),
+    "pixels finer than coordinates": (_ms(MS, Affine(1e-9, 0, 5e5, 0, -1e-9, 4e6)), r"ms\.tif has a broken geotr"),
     "not on earth": (lambda folder: write(folder / "pan.tif", PAN, NORTH_UP, crs=NO_EARTH) and None, "into one CRS"),
     "other proportions": (_other_proportions, r"ms\.tif has other proportions than"),
 }

@@ -130,7 +130,7 @@ ODD = ([], {}, 7, True, [1], {"a": 1}, [[["a"]]])
 @pytest.mark.parametrize("key", ["scene", "sensor", "protocol", "mode", "method", "ratio", "error"])
 def test_a_row_with_another_kind_of_value_is_a_sentence_of_every_reader(tmp_path: Path, key: str) -> None:
     rows, runner = tmp_path / "rows.jsonl", CliRunner()
-    for odd in ODD if key != "ratio" else ("4", [], {}):
+    for odd in {"ratio": ("4", [], {}), "protocol": (*ODD, "\0", "full", "RR")}.get(key, ODD):
         rows.write_text(json.dumps(GOOD) + "\n" + json.dumps(GOOD | {key: odd}) + "\n")
         with pytest.raises(UserError, match=r"line 2"):
             read([rows])

@@ -30,6 +30,8 @@ DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PCIDSK", "PNG", "JPEG", "ENVI
 MAX_SIDE = 1_000_000  # pixels
 MAX_BANDS = 4096
 MAX_BLOCK = 2**30  # bytes that one read has to decode at least
+FAR = 1e12  # coordinates beyond are no place on Earth in any unit
+FINE = 1e-12  # of its coordinates that a pixel measures at least
 NEAR = 0.01  # pixels that grids taken for one lattice may differ by
 APART = 0.05  # of its pixels that a tile may share with its neighbours
 _REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
@@ -224,13 +226,23 @@ def _check(path: str, dataset: Any) -> None:
     if any(_indexed(dataset, n) for n, c in enumerate(dataset.colorinterp, 1) if c == ColorInterp.palette):
         remedy = "expand it first, for example with gdal_translate -expand"
         raise UserError(f"{path} holds indexes of a colour table, no brightness: {remedy}.")
-    if dataset.transform.is_degenerate or not np.isfinite(dataset.transform).all():
+    if not _places(dataset):
         raise UserError(f"{path} has a broken geotransform, its pixels have no size: mend it, or remove it.")
     block = math.prod(dataset.block_shapes[0]) * np.dtype(dataset.dtypes[0]).itemsize
     if dataset.interleaving is not None and dataset.interleaving.value == "PIXEL":
         block *= dataset.count
     if block > MAX_BLOCK:
         raise UserError(f"{path} is stored in blocks of {block / 2**30:.1f} GiB: rewrite it as a tiled GeoTIFF.")
+
+
+def _places(dataset: Any) -> bool:
+    """True if the geotransform gives pixels a place and a size that 64-bit coordinates can tell apart."""
+    transform, (rows, cols) = dataset.transform, dataset.shape
+    if transform.is_degenerate or not np.isfinite(transform).all():
+        return False
+    corners = np.array([transform * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))])
+    steps = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+    return bool(np.isfinite(corners).all() and np.abs(corners).max() < FAR and min(steps) > FINE * np.abs(corners).max())
 
 
 def _indexed(dataset: Any, band: int) -> bool:

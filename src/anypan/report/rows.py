@@ -84,6 +84,9 @@ def parsed(line: str | bytes, where: str, needed: Sequence[str], what: str) -> d
         for key in keys:
             if not isinstance(row.get(key), kinds):
                 raise UserError(f"{where} has {str(row[key])[:40]!r} as its {key!r}, which is no {called}: {what}.")
+    if row.get("protocol", "rr") not in PROTOCOLS:
+        known = " or ".join(PROTOCOLS)
+        raise UserError(f"{where} has {str(row['protocol'])[:40]!r} as its 'protocol', which is not {known}: {what}.")
     return row
 
 
