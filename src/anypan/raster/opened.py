@@ -242,7 +242,8 @@ def _places(dataset: Any) -> bool:
         return False
     corners = np.array([transform * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))])
     steps = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
-    return bool(np.isfinite(corners).all() and np.abs(corners).max() < FAR and min(steps) > FINE * np.abs(corners).max())
+    farthest = np.abs(corners).max() if np.isfinite(corners).all() else np.inf
+    return bool(farthest < FAR and min(steps) > FINE * farthest)
 
 
 def _indexed(dataset: Any, band: int) -> bool:
