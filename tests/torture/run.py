@@ -59,6 +59,7 @@ def _base() -> bytes:
 def _odd(number: int, folder: Path) -> str:
     shutil.copytree(ROOT / "work" / "torture" / "pair", folder, dirs_exist_ok=True)
     (folder / "w.safetensors").unlink()
+    os.chdir(folder)  # for names that are taken for files of the folder one is in
     return odd.odd(*odd.CASES[number], folder)
 
 
