@@ -255,3 +255,47 @@ def test_what_a_killed_process_left_is_removed_by_the_next_run(pair: tuple[Path,
     claim._lock.release()  # as when its process ends without a word
     fuse(*pair, out, "EXP")
     assert {file.name for file in pair[0].parent.iterdir()} == {"pan.tif", "ms.tif", "out.tif"}
+
+
+@pytest.mark.parametrize("lap", [0.1, 0.4])
+@pytest.mark.parametrize("ends", [False, True])
+def test_tiles_that_overlap_are_one_image(pair: tuple[Path, Path], lap: float, ends: bool) -> None:
+    """Deliveries overlap by some pixels; of two tiles the one that is valid there counts."""
+    half, more = MS.shape[1] // 2, round(lap * MS.shape[1] / 2)
+    upper, lower = MS[:, : half + more].copy(), MS[:, half - more :]
+    if ends:
+        upper[:, half - more :] = 0  # where the strip of the sensor ends
+    files = [
+        write(pair[0].with_name("a.tif"), lower, COARSE * Affine.translation(0, half - more), crs=UTM, nodata=0),
+        write(pair[0].with_name("b.tif"), upper, COARSE, crs=UTM, nodata=0),
+    ]
+    for order in (files, files[::-1]):
+        assert np.array_equal(expanded(pair[0], *order), expanded(*pair))
+
+
+def test_bands_that_share_a_tenth_are_refused(pair: tuple[Path, Path]) -> None:
+    half, place = MS.shape[1] // 2, COARSE * Affine.translation(0, MS.shape[1] // 2 - 1)
+    files = [
+        write(pair[0].with_name("a.tif"), MS[0, : half + 1], COARSE, crs=UTM),
+        write(pair[0].with_name("b.tif"), MS[1, half - 1 :], place, crs=UTM),
+    ]
+    with pytest.raises(UserError, match="a mosaic first"):
+        fuse(pair[0], files, method="EXP")
+
+
+def test_bands_in_tiles_have_one_extent_and_a_file_named_twice_is_said(pair: tuple[Path, Path]) -> None:
+    half = MS.shape[1] // 2
+    files = [
+        write(
+            pair[0].with_name(f"B{b}R{r}.tif"),
+            MS[b, r * half :][:half],
+            COARSE * Affine.translation(0, r * half),
+            crs=UTM,
+        )
+        for r in range(2)
+        for b in range(2)
+    ]
+    report = fuse(pair[0], files, pair[0].with_name("out.tif"), "EXP")
+    assert len(report.bands) == 2 and not any("common part" in note for note in report.notes)
+    report = fuse(pair[0], [pair[1], pair[1]], pair[0].with_name("twice.tif"), "EXP")
+    assert len(report.bands) == 6 and any("named 2 times" in note for note in report.notes)

@@ -77,3 +77,18 @@ def test_what_no_pixel_can_hold_and_nodata_of_arrays_are_one_sentence(pair):
 
 def test_the_command_line_has_an_option_for_every_way_to_open_a_pair():
     assert set(OPENING) == set(OpeningWords.__annotations__)
+
+
+@pytest.mark.parametrize("dark", [0, 1, 37, 400])
+def test_pixels_that_are_nodata_in_some_bands_only_are_counted_with_the_way_out(pair, dark):
+    pan, ms, out, fill = pair
+    with rasterio.open(ms, "r+") as file:
+        image = file.read()
+        places = np.flatnonzero(~fill)[:dark]
+        image[1].reshape(-1)[places] = FILL
+        file.write(image)
+        file.nodata = FILL
+    notes = anypan.fuse(pan, ms, out, "EXP").notes
+    assert any(f"{dark:,} pixels" in note and "--nodata-all-bands" in note for note in notes) == (dark > 0)
+    notes = anypan.fuse(pan, ms, out, "EXP", nodata_all_bands=True, overwrite=True).notes
+    assert not any("--nodata-all-bands" in note for note in notes)

@@ -62,7 +62,10 @@ def check_content(scene: Scene, pan: Raster) -> None:
             if (values != first).any():
                 return
     if first is None:
-        raise UserError(f"{pan.name} and its MS have no pixel that is valid in both: check nodata values and masks.")
+        raise UserError(
+            f"{pan.name} and its MS have no pixel that is valid in both: check nodata values, masks and alpha; where "
+            "one band is nodata throughout, pass --nodata-all-bands, or choose others with --bands."
+        )
     raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
 
 

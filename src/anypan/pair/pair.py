@@ -164,7 +164,8 @@ def _pair(
     corrected = register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    notes = (*pan.notes, *aligned.ms.notes, *aligned.notes, registration_note(found, corrected), *doubts)
+    partly = raster.partly_fill(ms)
+    notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
     notes += (*sensor_notes(sensor, names, bool(sensor_name)), *cover_notes(spot, pan))
     rasters = pan, aligned.ms
     return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, notes, form, rasters)

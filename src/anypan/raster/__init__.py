@@ -6,6 +6,7 @@ from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
+from anypan.raster.partly import partly_fill
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
 from anypan.raster.thinned import thinned
@@ -36,6 +37,7 @@ __all__ = [
     "in_memory",
     "of_array",
     "open_raster",
+    "partly_fill",
     "plane_in",
     "resampled",
     "same_crs",

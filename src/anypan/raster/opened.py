@@ -19,6 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 from anypan.geometry.grid import Grid
 from anypan.raster import archive
+from anypan.raster.layers import common, layer_notes, layers_of
 from anypan.raster.place import grid_of, same_crs
 from anypan.raster.read import NO_NETWORK, Raster, Sheet
 from anypan.raster.sidecars import check_sidecars
@@ -33,7 +34,6 @@ MAX_BLOCK = 2**30  # bytes that one read has to decode at least
 FAR = 1e12  # coordinates beyond are no place on Earth in any unit
 FINE = 1e-12  # of its coordinates that a pixel measures at least
 NEAR = 0.01  # pixels that grids taken for one lattice may differ by
-APART = 0.05  # of its pixels that a tile may share with its neighbours
 _REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
 
 
@@ -63,15 +63,11 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     alphas = [_alpha(name, dataset, notes) for name, dataset in zip(names, datasets, strict=True)]
     corners = [_corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)]
     sheets = [Sheet(*each) for each in zip(datasets, corners, alphas, strict=True)]
-    layers = _layers(sheets)
-    if any(len(layer) > 1 for layer in layers):
-        count = sum(len(layer) for layer in layers)
-        notes.append(f"{count} files side by side were taken for the tiles of {len(layers)} image(s): a mosaic.")
-    (top, bottom), (left, right) = (_extent(layers, axis) for axis in (0, 1))
+    layers = layers_of(sheets)
+    notes += layer_notes(names[0], layers)
+    (top, bottom), (left, right) = (common(layers, axis) for axis in (0, 1))
     if top >= bottom or left >= right:
         raise UserError(f"{names[-1]} does not lie on the pixel grid of {names[0]}: they share no pixel.")
-    if len(layers) > 1 and len({(corner, d.shape) for corner, d in zip(corners, datasets, strict=True)}) > 1:
-        notes.append(f"The files of {names[0]} and others differ in extent: their common part was taken.")
     grid = Grid((bottom - top, right - left), grids[0].transform * Affine.translation(left, top), grids[0].crs)
     moved = tuple(
         tuple(Sheet(s.dataset, (s.corner[0] - top, s.corner[1] - left), s.alpha) for s in layer) for layer in layers
@@ -112,41 +108,6 @@ def _corner(name: str, first: str, grid: Grid, lattice: Grid) -> tuple[int, int]
     if drift > NEAR or blind or not same_crs(grid, lattice):
         raise UserError(f"{name} does not lie on the pixel grid of {first}: resample it onto that grid first.")
     return round(step.f), round(step.c)
-
-
-def _layers(sheets: Sequence[Sheet]) -> list[list[Sheet]]:
-    """Sheets that lie side by side, together; each other sheet by itself."""
-    layers: list[list[Sheet]] = []
-    for sheet in sheets:
-        fitting = (
-            layer
-            for layer in layers
-            if layer[0].dataset.count == sheet.dataset.count
-            and layer[0].dataset.dtypes == sheet.dataset.dtypes
-            and all(_shared(sheet, other) <= APART * math.prod(sheet.dataset.shape) for other in layer)
-        )
-        home = next(fitting, None)
-        if home is None:
-            layers.append([sheet])
-        else:
-            home.append(sheet)
-    return layers
-
-
-def _shared(one: Sheet, other: Sheet) -> int:
-    """Pixels that two sheets share."""
-    sides = (
-        min(a + n, b + m) - max(a, b)
-        for a, n, b, m in zip(one.corner, one.dataset.shape, other.corner, other.dataset.shape, strict=True)
-    )
-    return math.prod(max(0, side) for side in sides)
-
-
-def _extent(layers: Sequence[Sequence[Sheet]], axis: int) -> tuple[int, int]:
-    """What all layers cover along an axis: first and end."""
-    firsts = [min(s.corner[axis] for s in layer) for layer in layers]
-    ends = [max(s.corner[axis] + s.dataset.shape[axis] for s in layer) for layer in layers]
-    return max(firsts), min(ends)
 
 
 def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:

@@ -103,16 +103,22 @@ class Raster:
             picked = [k for k, (n, _) in enumerate(self.bands) if n == number]
             if not picked:
                 continue
-            covered = np.zeros((height, width), bool)
+            covered, held = np.zeros((height, width), bool), np.zeros((height, width), bool)
             for sheet in layer:
                 found = self._read_sheet(sheet, picked, (row, col, height, width))
                 if found is None:
                     continue
                 window, values, clear, empty = found
-                image[picked, *window], covered[window] = values, clear
+                new = ~held[window]  # what an earlier tile holds stays
+                np.copyto(covered[window], clear, where=new)
+                for k, band in zip(picked, values, strict=True):
+                    np.copyto(image[k][window], band, where=new)
                 if empty is not None:
                     fill = np.zeros(image.shape, bool) if fill is None else fill
-                    fill[picked, *window] = empty
+                    for k, band in zip(picked, empty, strict=True):
+                        np.copyto(fill[k][window], band, where=new)
+                if len(layer) > 1:
+                    held[window] |= clear if empty is None else clear & ~empty.any(0)
             sound &= covered
         return image, sound, fill
 
