@@ -14,7 +14,7 @@ from anypan.methods import CLASSICAL
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import EFFECTS
-from anypan.train.adapt import TUNINGS
+from anypan.train.tunings import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH, "landscapes")

@@ -13,7 +13,7 @@ from cells import SOURCES, Cell, Study, cells
 from anypan.methods import CLASSICAL
 from anypan.report.rows import mean
 from anypan.runtime.columns import LOW
-from anypan.train.adapt import TUNINGS
+from anypan.train.tunings import TUNINGS
 
 Row = Mapping[str, Any]
 COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", LOW: "→1", "D_rho": "↓", "R-ERGAS": "↓"}

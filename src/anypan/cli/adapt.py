@@ -13,7 +13,8 @@ from anypan.cli.opening import opening_options
 
 _OUT = "The weight file to write, for 'anypan fuse --method'."
 _WEIGHTS = "What to begin with: a name from 'anypan models', or a .safetensors file."
-_TUNING = "full: all parameters learn; freeze: the encoder stays as it is."
+_TUNINGS = ("full", "freeze", "lora", "bitfit", "adapter")  # those of train/tunings, which help does not import
+_TUNING = "What learns: all parameters, all but the encoder, low-rank additions, biases, or small networks added."
 _STEPS = "Stop after so many steps.  [default: 100, unless --seconds is given]"
 _SECONDS = "Stop after so many seconds; the steps, and so the weights, then depend on the machine's speed."
 
@@ -23,7 +24,7 @@ _SECONDS = "Stop after so many seconds; the steps, and so the weights, then depe
 @click.argument("ms", metavar="MS [MS ...]", nargs=-1, required=True)
 @click.option("-o", "--out", metavar="WEIGHTS.safetensors", required=True, help=_OUT)
 @click.option("--weights", metavar="NAME", default="anypan-s", show_default=True, help=_WEIGHTS)
-@click.option("--tuning", type=click.Choice(["full", "freeze"]), default="full", show_default=True, help=_TUNING)
+@click.option("--tuning", type=click.Choice(_TUNINGS), default="full", show_default=True, help=_TUNING)
 @click.option("--steps", type=click.IntRange(1), metavar="N", help=_STEPS)
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help=_SECONDS)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the patches that are drawn.")

@@ -14,8 +14,9 @@ from anypan.methods import METHODS
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation
-from anypan.train.adapt import ONE_SHOT, STEPS, TUNINGS
+from anypan.train.adapt import ONE_SHOT, STEPS
 from anypan.train.config import built, check, from_folder_of, table
+from anypan.train.tunings import TUNINGS
 from anypan.weights import available
 
 KINDS = ("zero-shot", "one-shot", "leave-one-out")

@@ -26,9 +26,9 @@ from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
 from anypan.train import Optimisation, Run
 from anypan.train.real import InTurn, Judging, RealPatches, Sample, remembered
+from anypan.train.tunings import TUNINGS, Tuning
 from anypan.weights import SUFFIX, Stored, save, stored
 
-TUNINGS = ("full", "freeze")
 STEPS = 100
 ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, patches=8)
 
@@ -94,8 +94,8 @@ def adapt(
 
     fuse() takes that file as its method. The scene needs no reference: PAN and MS are degraded by Wald's protocol with
     the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
-    file. ``tuning``: "full" trains all parameters, "freeze" leaves the encoder as it is. ``options`` are the fields of
-    ``Options``. Raises UserError: one sentence on what the caller can mend.
+    file. ``tuning``: what learns, of ``TUNINGS``. ``options`` are the fields of ``Options``. Raises UserError: one
+    sentence on what the caller can mend.
     """
     settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)
@@ -121,14 +121,24 @@ def teach(
     Weights that are not random remember what they made of the scenes at full resolution.
     Returns the finished run and the mean loss of the averaged weights on the scenes before and after. Raises UserError.
     """
-    run = Run(base.network().train(), replace(o, freeze=_frozen(base, tuning)), device)
+    way = _way(tuning)
+    run = tuned_run(base, way, o, device)
     before, after = tune(run, scenes, progress, remember=not base.untrained)
     facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
     for key, values in _seen(scenes).items():
         facts[key] = "; ".join(dict.fromkeys(values))
     facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
-    save(path, run.average, base.architecture, base.config, **facts)
+    save(path, way.merged(run.average), base.architecture, base.config, **facts)
     return run, before, after
+
+
+def tuned_run(base: Stored, way: Tuning, o: Optimisation, device: str = "cpu") -> Run:
+    """A run that begins with weights and trains what the way of tuning trains. UserError if that is nothing."""
+    architecture, network = ARCHITECTURES[base.architecture], base.network().train()
+    with torch.random.fork_rng():
+        torch.manual_seed(o.seed)
+        way.prepare(network, architecture)
+    return Run(network, replace(o, freeze=way.kept(architecture)), device)
 
 
 def _seen(scenes: Sequence[Scene]) -> dict[str, list[str]]:
@@ -180,10 +190,10 @@ def _optimisation(settings: Options) -> Optimisation:
     return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
 
 
-def _frozen(base: Stored, tuning: str) -> tuple[str, ...]:
+def _way(tuning: str) -> Tuning:
     if tuning not in TUNINGS:
-        raise UserError(f"There is no tuning '{tuning}': choose {' or '.join(TUNINGS)}.")
-    return ARCHITECTURES[base.architecture].encoder if tuning == "freeze" else ()
+        raise UserError(f"There is no tuning '{tuning}': choose {', '.join(TUNINGS)}.")
+    return TUNINGS[tuning]
 
 
 def _output(out: File, overwrite: bool) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from anypan.models import ARCHITECTURES
+from anypan.models import ARCHITECTURES, adapters
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
@@ -94,6 +94,8 @@ def begin_from(network: torch.nn.Module, former: torch.nn.Module) -> None:
 
     Raises UserError if there are none.
     """
+    if type(former) is type(network):
+        adapters.insert_as(network, former)
     tensors, own = former.state_dict(), network.state_dict()
     if type(former) is not type(network):
         tensors = {key: tensor for key, tensor in tensors.items() if key in own and tensor.shape == own[key].shape}

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, device, nn
 
-from anypan.models import ARCHITECTURES
+from anypan.models import ARCHITECTURES, adapters
 from anypan.runtime.claim import drafted
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
@@ -96,18 +96,26 @@ class Stored:
 
     def network(self) -> nn.Module:
         """The network with these weights; UserError if they are of another version of it."""
-        config, kind = self.config, ARCHITECTURES[self.architecture].network
+        config = self.config
         try:
             with device("meta"):  # sizes are compared before any memory is taken for them
-                wanted = _shapes(kind(config).state_dict())
+                wanted = _shapes(self._random(config).state_dict())
             if wanted != _shapes(self.tensors):
                 raise ValueError("tensors of other names or sizes")
-            network = kind(config)
+            network = self._random(config)
             network.load_state_dict(dict(self.tensors), strict=True)
         except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
             raise UserError(
                 f"{self.name} holds an {self.architecture} of another version of anypan: train or fetch it anew."
             ) from error
+        return network
+
+    def _random(self, config: Any) -> nn.Module:
+        """The network with random weights, with adapters if its tensors have some."""
+        architecture = ARCHITECTURES[self.architecture]
+        network = architecture.network(config)
+        if narrow := adapters.narrow_of(self.tensors):
+            adapters.insert(network, adapters.places(network, architecture.adapters), narrow)
         return network
 
 
