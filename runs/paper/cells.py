@@ -14,10 +14,10 @@ from anypan.methods import CLASSICAL
 from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import EFFECTS
-from anypan.train.tunings import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH, "landscapes")
+TUNINGS = ("full", "freeze")
 LIGHT = "light-blur"
 RELEASED = "anypan-s"  # the weights in the package, for comparison
 IRRELEVANT = ("folder", "judging", "slow", "seeds", "repeated", "judged", "side")  # to the weights of a cell

@@ -8,12 +8,11 @@ from dataclasses import replace
 from statistics import fmean, median, stdev
 from typing import Any
 
-from cells import SOURCES, Cell, Study, cells
+from cells import SOURCES, TUNINGS, Cell, Study, cells
 
 from anypan.methods import CLASSICAL
 from anypan.report.rows import mean
 from anypan.runtime.columns import LOW
-from anypan.train.tunings import TUNINGS
 
 Row = Mapping[str, Any]
 COLUMNS = {"Q2n": "↑", "ERGAS": "↓", "SAM": "↓", LOW: "→1", "D_rho": "↓", "R-ERGAS": "↓"}
