@@ -17,25 +17,23 @@ from pathlib import Path
 from statistics import fmean
 
 from anypan.methods import CLASSICAL, FORMULAS
-from anypan.metrics import METRICS
+from anypan.metrics import described
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
 from anypan.report.rows import PROTOCOLS, groups, latest, mean, oracle
-from anypan.runtime.columns import HIGH, LOW
+from anypan.runtime.columns import HEADLINES, LOW
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS
 from anypan.simulate.effects.base import what
 from anypan.train import read_config
 
 ROOT = Path(__file__).resolve().parents[1]
-KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
-DETAIL = (LOW, HIGH, "D_rho", "R-ERGAS")
-COLUMNS = {"rr": ("Q2n", "SAM", "ERGAS", "SCC"), "fr": (*DETAIL, "D_lambda_K", "D_s", "HQNR")}
-MAIN = ("Q2n", "SAM", "ERGAS", *DETAIL)
+KNOWN = described()
+COLUMNS = {"rr": (*HEADLINES["rr"], "SCC"), "fr": (*HEADLINES["fr"], "D_lambda_K", "D_s", "HQNR")}
+MAIN = (*HEADLINES["rr"], *HEADLINES["fr"])
 SHORT = ("EXP", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R", "MTF-GLP-FS + consistency")  # of the formulas in the main table
 MODE = "physical"
-JUDGES = ("Q2n", "SAM", "ERGAS")
 PLAIN = {
     "ERGAS": "Error against the truth ↓",
     LOW: "Sharpness → 1",
@@ -108,7 +106,9 @@ def _of(rows: Sequence[Row], method: str) -> list[Row]:
 
 
 def _means(name: str, rows: Sequence[Row]) -> str:
-    return f"{name} " + " / ".join(f"{fmean(row[key] for row in rows):.{3 if key != 'Q2n' else 4}f}" for key in JUDGES)
+    return f"{name} " + " / ".join(
+        f"{fmean(row[key] for row in rows):.{3 if key != 'Q2n' else 4}f}" for key in HEADLINES["rr"]
+    )
 
 
 def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) -> list[Row]:

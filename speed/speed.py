@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from anypan.report import plots, read
+from anypan.report import plots, records
 from anypan.report.documents import filled, main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,7 +150,7 @@ def plot(rows: Sequence[Row]) -> str:
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     """Every file that depends on the rows, and what it should hold."""
     place, page = root / "results" / "cost" / "speed.jsonl", root / "docs" / "speed.md"
-    rows = [dict(row) for row in read([place], ("figure", "machine"), "bench")] if place.is_file() else []
+    rows = [dict(row) for row in records([place], ("figure", "machine"), "bench")] if place.is_file() else []
     yield page, filled(page.read_text(encoding="utf-8"), "speed", {"table": table(rows)}.__getitem__)
     if drawn := plot(rows):
         yield root / "docs" / "images" / "roofline.svg", plots.standalone(drawn)

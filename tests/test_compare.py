@@ -19,15 +19,15 @@ from anypan.methods import METHODS
 from anypan.metrics import METRICS
 from anypan.metrics.unipan import unipan, whole_q
 from anypan.pair.scene import from_arrays
-from anypan.report import comparable, compare, published
+from anypan.report import Row, comparable, compare, published
 from anypan.report.compare import holm, interval, mean_ranks, quantile, sign_flip
 from anypan.runtime.errors import UserError
 
 KNOWN = {"ERGAS": (0.0, "lower", ""), "Q2n": (1.0, "higher", ""), "gain": (1.0, "nearest", "")}
 
 
-def row(scene: object, method: str, **values: float) -> dict:
-    return {"scene": str(scene), "method": method, "protocol": "rr", "sensor": "A", "ratio": 4, **values}
+def row(scene: object, method: str, **values: float) -> Row:
+    return Row.of({"scene": str(scene), "method": method, "protocol": "rr", "sensor": "A", "ratio": 4, **values})
 
 
 # Student's t, two-sided 95 %, as printed in every table of it
@@ -104,7 +104,7 @@ def rows(tmp_path: Path) -> Path:
     made = [
         row(s, m, ERGAS=v + s / 10, Q2n=0.9, SAM=1.0) for s in range(4) for m, v in (("EXP", 2.0), ("a_b & c", 1.0))
     ]
-    path.write_text("".join(json.dumps(one) + "\n" for one in made))
+    path.write_text("".join(json.dumps(dict(one)) + "\n" for one in made))
     return path
 
 
@@ -168,11 +168,11 @@ def test_products_of_published_tables_are_products() -> None:
 
 def test_rows_stand_beside_a_table_of_the_same_set_and_rules_only() -> None:
     table = published()["pancollection-wv3-rr"]
-    right = [{"scene": str(n), "method": "EXP", **table.rules} for n in range(table.images)]
+    right = [Row.of({"scene": str(n), "method": "EXP", **table.rules}) for n in range(table.images)]
     assert comparable(table.name, right) is table
     for key in table.rules:
         with pytest.raises(UserError, match=key):
-            comparable(table.name, [*right[:-1], right[-1] | {key: "another"}])
+            comparable(table.name, [*right[:-1], Row.of({**right[-1], key: "another"})])
     with pytest.raises(UserError, match="19 scenes of 20"):
         comparable(table.name, right[:-1])
 

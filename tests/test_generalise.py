@@ -18,11 +18,12 @@ from anypan.cli import cli
 from anypan.judging import find_scenes, prepare
 from anypan.judging import generalise as run
 from anypan.judging import unseen as sensors
-from anypan.judging.gallery import described
 from anypan.judging.generalise import generalise
 from anypan.judging.protocol import Generalisation, read_protocol
 from anypan.judging.readers import Entry
 from anypan.judging.unseen import cells, sensors_of
+from anypan.metrics import described
+from anypan.report import Row
 from anypan.report.generalisation import card
 from anypan.runtime.errors import UserError
 from anypan.simulate.demo import make
@@ -238,7 +239,7 @@ def test_a_card_of_errors_alone_names_them(place: Path) -> None:
         {key: row[key] for key in (*kept, "scene", "sensor", "protocol", "mode")} for row in rows_of(place / "out")
     ]
     path = place / "card.md"
-    (text,) = card((row | {"error": "It broke."} for row in heads), TOML, path, described()).values()
+    (text,) = card((Row.of(row | {"error": "It broke."}) for row in heads), TOML, path, described()).values()
     assert "gf2-01, rr: It broke. (EXP; PanNet (random), zero-shot;" in text and "| EXP |" not in text
 
 

@@ -32,6 +32,7 @@ from anypan.report import (
     viewer,
     write,
 )
+from anypan.runtime.columns import LOW
 from anypan.runtime.errors import UserError
 
 _FILE = Path(__file__).parents[1] / "runs" / "docs.py"
@@ -45,15 +46,15 @@ METRICS = {
     "ERGAS": (0.0, "lower", "Error."),
     "PSNR": (math.inf, "higher", "Peak over noise."),
     "D_rho": (0.0, "lower", "Correlation lost."),
-    "detail transfer (low)": (1.0, "nearest", "Share of weak texture that arrives."),
+    LOW: (1.0, "nearest", "Share of weak texture that arrives."),
 }
 CLASSICAL = ("EXP", "GSA", "MTF-GLP-FS")
 HOSTILE = "<script>alert('a')</script>\"&"
 
 
 def row(method, scene="a-01", sensor="a", protocol="rr", **values):
-    return {"scene": scene, "sensor": sensor, "protocol": protocol, "mode": "physical", "method": method,
-            "ratio": 4, "seconds": 1.0, **values}  # fmt: skip
+    about = {"scene": scene, "sensor": sensor, "protocol": protocol, "mode": "physical", "method": method}
+    return rows.Row.of({**about, "ratio": 4, "seconds": 1.0, **values})
 
 
 def many_rows():
@@ -69,10 +70,10 @@ def many_rows():
                     scene,
                     sensor,
                     "fr",
-                    **{"D_rho": 0.4 - 0.1 * rank, "detail transfer (low)": 0.8 + 0.09 * rank},
+                    **{"D_rho": 0.4 - 0.1 * rank, LOW: 0.8 + 0.09 * rank},
                 )
             )
-    return [*found, {**row("PCA"), "error": "a-01: the PAN is constant: give another <file>."}]
+    return [*found, row("PCA", error="a-01: the PAN is constant: give another <file>.")]
 
 
 def scene_layers(side=200):
@@ -105,7 +106,7 @@ def test_the_oracle_takes_the_best_classical_value_of_each_scene_and_metric():
     ("Q2n", {"EXP": 0.7, "GSA": 0.9}, {"GSA"}),
     ("SAM", {"EXP": 2.0, "GSA": 3.0}, {"EXP"}),
     ("PSNR", {"EXP": 30.0, "GSA": 33.0}, {"GSA"}),
-    ("detail transfer (low)", {"EXP": 0.96, "GSA": 1.05}, {"EXP"}),
+    (LOW, {"EXP": 0.96, "GSA": 1.05}, {"EXP"}),
     ("SAM", {"EXP": 2.00001, "GSA": 2.00002}, {"EXP", "GSA"}),
 ])  # fmt: skip
 def test_best_follows_the_metric_and_equal_print_is_equal(name, values, winner):
@@ -135,7 +136,7 @@ def test_scenes_that_came_degraded_stand_apart_at_full_resolution_only():
 @pytest.mark.parametrize("text", ["{", "[]", '{"scene": "a"}', "3"])
 def test_a_broken_rows_file_is_named_with_its_line(tmp_path, text):
     path = tmp_path / "rows.jsonl"
-    path.write_text(json.dumps(row("EXP")) + "\n" + text + "\n")
+    path.write_text(json.dumps(dict(row("EXP"))) + "\n" + text + "\n")
     with pytest.raises(UserError, match=r"rows\.jsonl, line 2"):
         read([path])
 
@@ -216,7 +217,7 @@ def test_documents_are_renewed_once_and_then_current(tmp_path, capsys):
     (tmp_path / "results").mkdir()
     (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text("before\n<!-- table:rr-4 -->\nold\n<!-- /table -->\nafter\n")
-    (tmp_path / "results" / "a.jsonl").write_text("\n".join(json.dumps(one) for one in many_rows()))
+    (tmp_path / "results" / "a.jsonl").write_text("\n".join(json.dumps(dict(one)) for one in many_rows()))
     assert [documents.renew(docs.wanted(tmp_path), check, "it") for check in (True, False, True)] == [1, 0, 0]
     said = capsys.readouterr().out.splitlines()
     assert said == [f"{tmp_path / 'README.md'}: out of date, run it", f"{tmp_path / 'README.md'}: rewritten"]

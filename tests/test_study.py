@@ -14,6 +14,7 @@ import torch
 from anypan.judging.readers.entry import Entry
 from anypan.report import documents
 from anypan.report.plots import standalone
+from anypan.runtime.columns import LOW
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import EFFECTS
 from anypan.train import Optimisation
@@ -169,7 +170,7 @@ def results() -> tables.Results:
     for cell, quality in (("A/pannet/gf2/seed1", 0.8), ("B/pannet/both/seed1", 0.9), ("B/pannet/both/seed2", 0.92)):
         facts = {"stage": cell[0], "seed": int(cell[-1]), "scene": "wv2-01", "sensor": "WV2"}
         rows.append(row(cell, **facts, Q2n=quality, ERGAS=10 - 10 * quality, SAM=1.0))
-        full = {"detail transfer (low)": quality, "D_rho": 1 - quality, "R-ERGAS": 1.0}
+        full = {LOW: quality, "D_rho": 1 - quality, "R-ERGAS": 1.0}
         rows.append(row(cell, **facts, **full) | {"protocol": "fr"})
     return tables.Results(rows, STUDY)
 
@@ -178,9 +179,9 @@ def test_a_claim_compares_the_seeds_that_both_have_and_a_win_at_reduced_resoluti
     said = tables.CLAIMS["pretraining"](results())
     assert "| PanNet | 0.8000 → 0.9000 |" in said and said.rstrip().endswith("better |")
     assert "0.9100 ± 0.0141" in tables.zero_shot(results())
-    means = {"Q2n": (0.8, 0.9), "ERGAS": (2.0, 1.0), "detail transfer (low)": (1.0, 1.0), "D_rho": (0.1, 0.1)}
+    means = {"Q2n": (0.8, 0.9), "ERGAS": (2.0, 1.0), LOW: (1.0, 1.0), "D_rho": (0.1, 0.1)}
     assert tables.verdict(means) == "better"
-    for name, worse in (("detail transfer (low)", (1.0, 0.9)), ("D_rho", (0.1, 0.2))):
+    for name, worse in ((LOW, (1.0, 0.9)), ("D_rho", (0.1, 0.2))):
         assert tables.verdict(means | {name: worse}) == "better at reduced resolution only"
     near = means | {"Q2n": (0.8, 0.801), "ERGAS": (1.0, 1.005)}
     assert tables.verdict(near) == "no difference"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from table import summarise
 
-from anypan.report import read
+from anypan.report import read, records
 from anypan.report.documents import renew
 from anypan.report.plots import scatter, standalone
 from anypan.runtime.errors import UserError
@@ -58,7 +58,7 @@ def measured(rows: list[str], method: str, label: str) -> Iterator[dict]:
 
 def plots() -> Iterator[tuple[Path, str]]:
     """Where each plot lies, and the plot: the last point of a ratio stands out."""
-    points = read([POINTS], ("label", "ratio"), "benchmark")
+    points = records([POINTS], ("label", "ratio"), "benchmark")
     for ratio in sorted({point["ratio"] for point in points}):
         shown = {point["label"]: (point[ACROSS], point[UP]) for point in points if point["ratio"] == ratio}
         yield IMAGES / f"frontier-{ratio}.svg", standalone(scatter(shown, (ACROSS, UP), [list(shown)[-1]], far=False))

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from anypan.methods import FORMULAS
-from anypan.metrics import METRICS
-from anypan.report.rows import Row, by, failed, latest, mean, number, oracle, read, wins
-from anypan.runtime.columns import HIGH, LOW
+from anypan.metrics import described
+from anypan.report.rows import Row, by, latest, mean, number, oracle, read, wins
+from anypan.runtime.columns import HEADLINES, HIGH, LOW
 
-JUDGES = ("Q2n", "ERGAS", "SAM")
 EXPLAINED = 0.8  # R2 from which on a scene's PAN counts as explained by its bands
 TARGETS = {
     4: {"Q2n - oracle": 0.020, "ERGAS / oracle": 0.82, "SAM / oracle": 0.80, "wins": 0.9},
@@ -34,7 +33,7 @@ TARGETS = {
         "R-ERGAS / MTF-GLP-FS": 0.45,
     },
 }  # by ratio; of full resolution below 0
-KNOWN = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
+KNOWN = described()
 
 
 def summarise(rows: Iterable[Row], classical: Sequence[str] = tuple(FORMULAS), mode: str = "physical") -> list[dict]:
@@ -46,7 +45,7 @@ def summarise(rows: Iterable[Row], classical: Sequence[str] = tuple(FORMULAS), m
     the least detail transfer, low or high, of a scene whose PAN its bands explain (R2 above EXPLAINED).
     """
     usable = [
-        row for row in latest(rows) if not failed(row) and not row.get("apart") and (row.get("mode") or mode) == mode
+        row for row in latest(rows) if not row.error and not row.get("apart") and (row.get("mode") or mode) == mode
     ]
     found = []
     for ratio in sorted({round(row["ratio"]) for row in usable}, reverse=True):
@@ -67,7 +66,7 @@ def _value(rows: Sequence[Row], name: str) -> float:
 def _reduced(ratio: int, method: str, own: Sequence[Row], bars: Sequence[Row]) -> dict:
     bars = _same_scenes(bars, own)
     own = _same_scenes(own, bars)
-    won, of = wins(own, bars, KNOWN, JUDGES)
+    won, of = wins(own, bars, KNOWN, HEADLINES["rr"])
     return {
         "protocol": "rr",
         "ratio": ratio,
@@ -143,7 +142,7 @@ def main() -> None:
     for protocol, ratio in dict.fromkeys((entry["protocol"], entry["ratio"]) for entry in entries):
         shown = [e for e in entries if (e["protocol"], e["ratio"]) == (protocol, ratio)]
         print(_markdown([e for e in shown if not wanted.method or e["method"] in wanted.method], protocol, ratio))
-    failures = [row for row in latest(rows) if failed(row)]
+    failures = [row for row in latest(rows) if row.error]
     rr = fmean(row["masked"] for row in rows if "masked" in row) if any("masked" in row for row in rows) else 0.0
     print(f"{len(failures)} rows without a result; {rr:.2%} of the pixels masked.")
 

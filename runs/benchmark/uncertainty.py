@@ -26,7 +26,7 @@ from anypan.fusing import fuse_with_halfwidths
 from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
 from anypan.methods.uncertainty import halfwidths
-from anypan.report import read
+from anypan.report import records
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
 from anypan.runtime.errors import UserError
@@ -85,7 +85,7 @@ def _figures(fused: torch.Tensor, widths: torch.Tensor, case: Any) -> Row:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/uncertainty.md, and what it should hold."""
-    rows = read([ROWS], ("scene", "method"), "benchmark")
+    rows = records([ROWS], ("scene", "method"), "benchmark")
     yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "uncertainty", lambda method: table(rows, method))
 
 

@@ -16,7 +16,7 @@ from cells import read as read_study
 from figures import PLOTS
 from tables import TABLES, Results, Row
 
-from anypan.report import read
+from anypan.report import records
 from anypan.report.documents import filled, main
 from anypan.report.plots import standalone
 
@@ -46,7 +46,7 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _rows(path: Path) -> Sequence[Row]:
-    return read([path], ("cell",), "study") if path.is_file() else []
+    return records([path], ("cell",), "study") if path.is_file() else []
 
 
 if __name__ == "__main__":

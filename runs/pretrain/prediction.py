@@ -21,7 +21,7 @@ import numpy as np
 from held_out import COLUMNS, held_out_tiles, judged, truthful
 from numpy.typing import NDArray
 
-from anypan.report import read
+from anypan.report import records
 from anypan.report.documents import filled, renew
 from anypan.report.rows import mean
 from anypan.runtime.columns import LOW
@@ -47,7 +47,7 @@ def main() -> int:
     wanted = parser.parse_args()
     if not wanted.work:
         return renew(pages(), wanted.check, "python runs/pretrain/prediction.py")
-    done = {row["cell"] for row in (read([ROWS], ("cell",), "study") if ROWS.is_file() else [])}
+    done = {row["cell"] for row in (records([ROWS], ("cell",), "study") if ROWS.is_file() else [])}
     for path in sorted(wanted.work.glob("B_*.safetensors")):
         cell = path.stem.rsplit("-", 1)[0].replace("_", "/")
         chosen = any(fnmatch(cell, pattern) for pattern in wanted.cells) and not fnmatch(cell, LEFT_OUT)
@@ -71,9 +71,9 @@ def simulated(weights: str, batches: int) -> dict[str, float]:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/pretraining.md, and what it should hold."""
-    told = {row["cell"]: row for row in read([ROWS], ("cell",), "study")}
+    told = {row["cell"]: row for row in records([ROWS], ("cell",), "study")}
     scenes: dict[str, list[Row]] = {}
-    for row in read([ROOT / "results" / "paper.jsonl"], ("cell",), "study"):
+    for row in records([ROOT / "results" / "paper.jsonl"], ("cell",), "study"):
         scenes.setdefault(row["cell"], []).append(row)
 
     def made(network: str) -> str:

@@ -29,7 +29,7 @@ from anypan.judging.cases import prepare
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Moments, Scale, box_mean, pan_at_ms_scale
 from anypan.pair.gain import LIGHT, measure_gains
-from anypan.report import read
+from anypan.report import records
 from anypan.report.documents import filled, renew
 from anypan.train import read_config, training_batches
 from anypan.train.losses import finest, local_correlation
@@ -123,7 +123,7 @@ def of_simulation(config: Path, batches: int) -> Iterator[dict[str, Any]]:
 
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/simulation.md, and what it should hold."""
-    rows = read([ROWS], ("of", "kind"), "realism")
+    rows = records([ROWS], ("of", "kind"), "realism")
     yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "realism", lambda kind: table(rows, kind))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from anypan.report.documents import filled, main
-from anypan.report.rows import Row, read
+from anypan.report.rows import Record, records
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, ROWS = ROOT / "docs" / "trust.md", ROOT / "results" / "trust" / "torture.jsonl"
@@ -17,13 +17,13 @@ COUNTS = ("of", "tried", "right", "refused", "wrong")
 
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/trust.md, and what it should hold."""
-    rows = read([ROWS], ("kind", "what", "of"), "make torture")
-    sizes = read([MEMORY], ("size", "method"), "speed/memory.py")
+    rows = records([ROWS], ("kind", "what", "of"), "make torture")
+    sizes = records([MEMORY], ("size", "method"), "speed/memory.py")
     made = {"kinds": table(rows), "memory": memory(sizes)}
     yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "torture", made.__getitem__)
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Record]) -> str:
     """A line for each kind, and their sum."""
     lines = [
         "| what is tried | cases | tried | right result | refused rightly | wrong |",
@@ -33,7 +33,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join([*lines, _line("**all**", [sum(row[name] for row in rows) for name in COUNTS])]) + "\n"
 
 
-def memory(rows: list[Row]) -> str:
+def memory(rows: list[Record]) -> str:
     """A line for each size: what plan() foretells beside the peak."""
     lines = ["| PAN | method | planned, MiB | peak, MiB |", "|---:|---|---:|---:|"]
     made = [f"| {r['size']} x {r['size']} | {r['method']} | {r['planned_mib']} | {r['peak_mib']} |" for r in rows]

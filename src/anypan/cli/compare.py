@@ -67,7 +67,7 @@ def compare(
 
 
 def _tests(found: Any, against: str, names: Sequence[str], form: str | None) -> None:
-    from anypan.judging.gallery import described
+    from anypan.metrics import described
     from anypan.report import compare as tested
 
     known = described()

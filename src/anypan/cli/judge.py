@@ -66,8 +66,9 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
       anypan report rows.jsonl --scenes scenes --tables -o report
       anypan report first second
     """
-    from anypan.judging.gallery import described, fusible, pictures
+    from anypan.judging.gallery import fusible, pictures
     from anypan.methods import FORMULAS
+    from anypan.metrics import described
     from anypan.report import is_run, read, training_page, write
 
     if all(map(is_run, rows)):

@@ -19,7 +19,7 @@ from anypan.judging import PROTOCOLS, find_scenes, prepare
 from anypan.judging.findings import findings
 from anypan.methods import METHODS, Method
 from anypan.methods.resolve import resolve, usable
-from anypan.metrics import METRICS, Reference, judge
+from anypan.metrics import METRICS, Reference, described, judge
 from anypan.metrics.reprojection import reproject
 from anypan.optics.sensors import GENERIC, SENSORS, match
 from anypan.options import Report
@@ -28,7 +28,7 @@ from anypan.pair.notes import registration_words
 from anypan.pair.pair import open_pair
 from anypan.pair.registration import Registration
 from anypan.pair.scene import Scene
-from anypan.report import Agreement, Layer, Look, Metrics, Spectra, fusion_page
+from anypan.report import Agreement, Layer, Look, Spectra, fusion_page
 from anypan.runtime.errors import UserError
 
 COMPANION = "MTF-GLP-HPM-R"  # the classical method that is shown beside the result
@@ -42,11 +42,6 @@ WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
 WITH = "Against the truth"
 WITHOUT = "Without a truth: each result against the PAN and the MS"
 _COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
-
-
-def described() -> Metrics:
-    """The metrics as the report wants them: name to best value, direction and description."""
-    return {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
 
 
 def rgb(names: Sequence[str], sensor: str = "generic") -> tuple[int, int, int]:

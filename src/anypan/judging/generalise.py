@@ -19,10 +19,10 @@ from anypan.judging.readers import Entry
 from anypan.judging.run import inputs_sha256
 from anypan.judging.unseen import Cell, TestSensor, cells, sensors_of
 from anypan.methods.resolve import resolve
-from anypan.metrics import METRICS
+from anypan.metrics import described
 from anypan.report.exports import file_name
 from anypan.report.generalisation import write_card
-from anypan.report.rows import latest
+from anypan.report.rows import Row, latest
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import text_of
@@ -32,7 +32,7 @@ from anypan.weights import save, stored
 
 ROWS, WEIGHTS, CARD = "rows.jsonl", "weights", "card.md"
 
-Row = dict[str, Any]
+Facts = dict[str, Any]
 Say = Callable[[str], None]
 
 
@@ -41,14 +41,14 @@ class Start:
     """Weights to begin with: their name or file, and what identifies them in rows."""
 
     weights: str
-    facts: Row
+    facts: Facts
     random: bool = False
 
 
 class Judged:
     """A cell as a contender of the benchmark; ``weights`` gives the method's name or weight file, and more facts."""
 
-    def __init__(self, cell: Cell, facts: Row, weights: Callable[[], tuple[str, Row]]) -> None:
+    def __init__(self, cell: Cell, facts: Facts, weights: Callable[[], tuple[str, Facts]]) -> None:
         self.cell, self.facts, self._weights = cell, facts, weights
         self._failed = ""
 
@@ -75,7 +75,7 @@ def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: S
     out = _created(Path(folder))
     with opened(out / ROWS) as ledger:
         contenders = _contenders(protocol, sensors, out / WEIGHTS, device, say)
-        rows = list(ledger.rows)
+        rows = [Row.of(row) for row in ledger.rows]
         for sensor in sensors.values():
             judged = {one.cell.name: one for one in contenders if one.cell.judges(sensor)}
             scenes = [replace(scene, side=protocol.side) for scene in sensor.judged]
@@ -84,9 +84,8 @@ def generalise(path: str | Path, folder: str | Path, device: str = "cpu", say: S
                 ledger.append(row)
                 rows.append(row)
             say(f"{sensor.name}: {len(rows) - before} rows made")
-    known = {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
     text = text_of(path, "give the path of a TOML file")
-    return write_card(_current(rows, protocol, sensors, contenders), text, out / CARD, known)
+    return write_card(_current(rows, protocol, sensors, contenders), text, out / CARD, described())
 
 
 def _created(folder: Path) -> Path:
@@ -104,9 +103,9 @@ def _current(
     recipes = {one.facts["recipe_sha256"] for one in contenders}
     scenes = {scene.name for sensor in sensors.values() for scene in sensor.judged}
     return [
-        dict(row)
+        row
         for row in latest(row for row in rows if row.get("recipe_sha256") in recipes)
-        if row["scene"] in scenes and row["protocol"] in protocol.protocols and row["mode"] == protocol.mode
+        if row.scene in scenes and row.protocol in protocol.protocols and row.mode == protocol.mode
     ]
 
 
@@ -147,9 +146,9 @@ def _starts(protocol: Generalisation, folder: Path) -> dict[str, Start]:
     return found
 
 
-def _facts(cell: Cell, start: Start | None, o: Optimisation, device: str) -> Row:
+def _facts(cell: Cell, start: Start | None, o: Optimisation, device: str) -> Facts:
     """What all rows of a cell say of it; ``recipe_sha256`` changes with whatever decides its result."""
-    about: Row = {"cell": cell.name, "kind": cell.kind, "start": cell.start, "seed": o.seed}
+    about: Facts = {"cell": cell.name, "kind": cell.kind, "start": cell.start, "seed": o.seed}
     about |= start.facts if start else {}
     if cell.learnt:
         sensor = "left_out" if cell.kind == "leave-one-out" else "train_sensor"
@@ -169,7 +168,7 @@ def _inputs(scene: Entry) -> str:
     return inputs_sha256(_learnt(scene))
 
 
-def _just(name: str) -> Callable[[], tuple[str, Row]]:
+def _just(name: str) -> Callable[[], tuple[str, Facts]]:
     """A method as it is; of a weight file, not of weights in the package, rows say which."""
     weights = resolve(name).weights
     return lambda: (name, {"trained_sha256": sha256(Path(name))} if weights and Path(weights).suffix else {})
@@ -177,11 +176,11 @@ def _just(name: str) -> Callable[[], tuple[str, Row]]:
 
 def _learning(
     cell: Cell, start: Start, path: Path, o: Optimisation, where: tuple[str, Say]
-) -> Callable[[], tuple[str, Row]]:
+) -> Callable[[], tuple[str, Facts]]:
     """What gives a cell's weight file, trained if it is not there."""
     device, say = where
 
-    def weights() -> tuple[str, Row]:
+    def weights() -> tuple[str, Facts]:
         if not path.is_file():
             say(f"training {cell.name} on {len(cell.learnt)} scene{'s' * (len(cell.learnt) > 1)}")
             scenes = [_learnt(scene).scene for scene in cell.learnt]

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from anypan.report.rows import parsed
+from anypan.report.rows import Record, parsed
 from anypan.runtime.claim import Claim, real_place
 from anypan.runtime.errors import UserError
 
-Row = dict[str, Any]
 ROW = frozenset(("scene", "protocol", "method"))  # what a row of the benchmark has at least
 
 
@@ -24,17 +23,17 @@ class Ledger:
         self._path, self._file, self._needs, self._writer = path, file, needs, writer
         self.rows = self._read()
 
-    def append(self, row: Row) -> None:
+    def append(self, row: Record) -> None:
         """Write a row; when this returns it is on the disk."""
         self.extend([row])
 
-    def extend(self, rows: Iterable[Row]) -> None:
+    def extend(self, rows: Iterable[Record]) -> None:
         """Write rows; when this returns they are on the disk."""
-        self._file.write(b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+        self._file.write(b"".join(json.dumps(dict(row)).encode() + b"\n" for row in rows))
         self._file.flush()
         os.fsync(self._file.fileno())
 
-    def _read(self) -> list[Row]:
+    def _read(self) -> list[dict[str, Any]]:
         """The rows so far; half a row at the end, left by an interruption, is cut off."""
         self._file.seek(0)
         whole, _, rest = (b"\n" + self._file.read()).rpartition(b"\n")
@@ -46,7 +45,7 @@ class Ledger:
         self._file.seek(0, os.SEEK_END)
         return rows
 
-    def _parsed(self, number: int, line: bytes) -> Row:
+    def _parsed(self, number: int, line: bytes) -> dict[str, Any]:
         what = f"give a file that '{self._writer}' wrote"
         return parsed(line, f"{self._path}, line {number}", sorted(self._needs), what)
 
@@ -65,7 +64,7 @@ def opened(path: str | Path, needs: Set[str] = ROW, writer: str = "anypan benchm
         raise UserError(f"{path} cannot be written ({problem.strerror}): name another file.") from problem
 
 
-def write_rows(rows: Iterable[Row], out: str | Path, say: Callable[[Row], None] | None = None) -> int:
+def write_rows(rows: Iterable[Record], out: str | Path, say: Callable[[Record], None] | None = None) -> int:
     """Append each row to ``out`` as a line of JSON as soon as it is known; ``say`` sees it too. Returns their count."""
     count = 0
     with opened(out) as ledger:

@@ -25,9 +25,10 @@ from anypan.judging.side_by_side import side_by_side
 from anypan.methods import Method
 from anypan.metrics import judge
 from anypan.metrics.unipan import unipan
+from anypan.report.rows import Record, Row
 from anypan.runtime.errors import UserError
 
-Row = dict[str, Any]
+Facts = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Unit:
             known = {**self.scene.head, "protocol": self.protocol, "mode": self.mode}
             for name in (each for each in self.methods if each not in self.earlier):
                 facts = self.methods[name].facts | {"device": self.device} | _versions()
-                yield known | {"method": name, "error": _reason(problem)} | facts
+                yield Row.of(known | {"method": name, "error": _reason(problem)} | facts)
             return
         for name, method in self.methods.items():
             if self.earlier.get(name) != given:
@@ -67,7 +68,7 @@ def run(
     mode: str = "physical",
     device: str = "cpu",
     jobs: int = 1,
-    done: Iterable[Row] = (),
+    done: Iterable[Record] = (),
 ) -> Iterator[Row]:
     """One row for each scene, protocol and method; what cannot be judged is a row with ``error``.
 
@@ -90,7 +91,7 @@ def run(
     yield from (row for unit in units for row in unit.rows()) if jobs == 1 else side_by_side(units, jobs)
 
 
-def _key(row: Row) -> str:
+def _key(row: Record) -> str:
     """Rows with one key have one result, as long as they were given the same images."""
     names = ("scene", "protocol", "mode", "method", "device", "seed", "weights_sha256")
     others = ("images", "command", "timeout", "files_sha256", "recipe_sha256")
@@ -98,11 +99,11 @@ def _key(row: Row) -> str:
     return json.dumps([known, row.get("versions", {}).get("anypan")], sort_keys=True)
 
 
-def _stands(row: Row, contender: Contender) -> bool:
+def _stands(row: Record, contender: Contender) -> bool:
     """False where an image that was fused elsewhere is another by now, or there at last."""
     if not isinstance(contender, Images) or "inputs_sha256" not in row:
         return True
-    return contender.image(row).get("image_sha256") == row.get("image_sha256")
+    return contender.image(dict(row)).get("image_sha256") == row.get("image_sha256")
 
 
 def judge_case(case: Case, name: str, method: Contender | Method, device: str = "cpu") -> Row:
@@ -115,10 +116,10 @@ def judge_case(case: Case, name: str, method: Contender | Method, device: str = 
         outcome = contender.fuse(case, device)
         values = _values(case, outcome.fused)
     except Exception as problem:  # whatever is wrong with a method, the other methods are to be judged
-        return row | {"error": _reason(problem)} | tail
+        return Row.of(row | {"error": _reason(problem)} | tail)
     row |= {"seconds": _rounded(outcome.seconds, 4), "peak_mib": _rounded(outcome.peak_mib, 1)}
     row |= {key: value if math.isfinite(value) else None for key, value in values.items()}
-    return row | tail | outcome.facts
+    return Row.of(row | tail | outcome.facts)
 
 
 def _values(case: Case, fused: Tensor) -> dict[str, float]:
@@ -151,7 +152,7 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _head(facts: Row) -> Row:
+def _head(facts: Facts) -> Facts:
     return {key: facts[key] for key in ("scene", "sensor", "protocol", "mode")}
 
 
@@ -159,7 +160,7 @@ def _reason(problem: Exception) -> str:
     return str(problem) if isinstance(problem, UserError) else f"{type(problem).__name__}: {problem}"
 
 
-def _versions() -> Row:
+def _versions() -> Facts:
     found = {"anypan": __version__} | _libraries()
     return {"versions": found, "machine": platform.machine(), "threads": torch.get_num_threads()}
 

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 import torch
 
+from anypan.report.rows import Row
 from anypan.runtime.errors import UserError
-
-Row = dict[str, Any]
 
 
 class Work(Protocol):

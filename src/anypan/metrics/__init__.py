@@ -24,7 +24,7 @@ from anypan.metrics.strips import Image
 from anypan.runtime.columns import HIGH, LOW
 
 __all__ = [
-    "METRICS", "Metric", "Reference", "better", "cc", "d_rho", "detail_transfer", "ergas", "judge",
+    "METRICS", "Metric", "Reference", "better", "cc", "d_rho", "described", "detail_transfer", "ergas", "judge",
     "psnr", "q", "q2n", "qnr", "r_ergas", "reprojection", "sam", "scc", "ssim",
 ]  # fmt: skip
 
@@ -68,6 +68,11 @@ def better(name: str, value: float, other: float) -> bool:
     if metric.direction == "nearest":
         return abs(value - metric.best) < abs(other - metric.best)
     return value > other if metric.direction == "higher" else value < other
+
+
+def described() -> dict[str, tuple[float, str, str]]:
+    """The metrics as tables and reports want them: name to best value, direction and description."""
+    return {name: (metric.best, metric.direction, metric.description) for name, metric in METRICS.items()}
 
 
 def judge(fused: Image, against: Any, names: Iterable[str]) -> dict[str, float]:

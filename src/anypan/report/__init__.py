@@ -9,7 +9,7 @@ from anypan.report.fusion import fusion_page
 from anypan.report.look import Look, Spectra
 from anypan.report.pictures import Layer, Layers
 from anypan.report.published import Published, comparable, published
-from anypan.report.rows import Metrics, Row, read
+from anypan.report.rows import Metrics, Record, Row, read, records
 from anypan.report.tables import markdown_table
 from anypan.report.training import is_run, training_page
 
@@ -22,6 +22,7 @@ __all__ = [
     "Look",
     "Metrics",
     "Published",
+    "Record",
     "Row",
     "Spectra",
     "batch_page",
@@ -32,6 +33,7 @@ __all__ = [
     "markdown_table",
     "published",
     "read",
+    "records",
     "training_page",
     "write",
 ]

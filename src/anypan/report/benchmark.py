@@ -14,10 +14,10 @@ from anypan.report.rows import (
     IDENTITY,
     Group,
     Metrics,
+    Record,
     Row,
     by,
     columns,
-    failed,
     groups,
     latest,
     loss,
@@ -53,7 +53,7 @@ Pictures = Mapping[str, Shown] | Callable[[str], Shown | None]
 
 
 def write(
-    rows: Iterable[Row | str | Path],
+    rows: Iterable[Record | str | Path],
     out_dir: str | Path,
     metrics: Metrics,
     classical: Sequence[str] = (),
@@ -70,7 +70,7 @@ def write(
     export: also write the tables of all scenes and of each sensor into `out_dir/tables`, as CSV and LaTeX.
     UserError if there are no rows or the page cannot be written.
     """
-    parts = (read([one]) if isinstance(one, str | Path) else [one] for one in rows)
+    parts = (read([one]) if isinstance(one, str | Path) else [Row.of(one)] for one in rows)
     known = latest(row for part in parts for row in part)
     if not known:
         raise UserError("there are no result rows to report: run `anypan benchmark` first.")
@@ -90,7 +90,7 @@ class _Report:
         self.rows, self.classical, self.focus = rows, classical, focus
         self.groups = groups(rows)
         self.scenes = by(rows, "scene")
-        found = by((row for row in rows if not failed(row)), "method")
+        found = by((row for row in rows if not row.error), "method")
         self.own = [name for name in found if name not in classical]
         self.order = [*(name for name in classical if name in found), *self.own]
 
@@ -107,7 +107,7 @@ class _Report:
 
     def summary(self) -> Iterator[str]:
         """What the method in focus reaches, beside the best of the classical ones."""
-        sensors, failures = by(self.rows, "sensor"), sum(map(failed, self.rows))
+        sensors, failures = by(self.rows, "sensor"), sum(bool(row.error) for row in self.rows)
         counts = ((self.scenes, "scene"), (sensors, "sensor"), (self.order, "method"))
         said = ", ".join(_count(len(things), thing) for things, thing in counts)
         failed_runs = f"{_count(failures, 'run')} failed: see Errors." if failures else "No run failed."
@@ -119,12 +119,12 @@ class _Report:
 
     def _card(self, group: Group, rows: list[Row]) -> str:
         """The focus against the oracle (reduced resolution) or the best classical method (full resolution)."""
-        mine = [row for row in rows if row["method"] == self.focus]
+        mine = [row for row in rows if row.method == self.focus]
         names = [name for name in HEADLINES.get(group.protocol, ()) if name in self.metrics and mean(mine, name)]
         table = self._table(rows)
         lines = "".join(self._headline(name, table) for name in names)
         wins = table.wins.get(self.focus)
-        tail = f"<p>Better than the oracle in {', '.join(tables.JUDGES)} at once: {wins} scenes.</p>" if wins else ""
+        tail = f"<p>Better than the oracle in {', '.join(HEADLINES['rr'])} at once: {wins} scenes.</p>" if wins else ""
         return f"<div class=card><h3>{escape(group.title)}</h3><dl>{lines}</dl>{tail}</div>" if lines else ""
 
     def _headline(self, name: str, table: Table) -> str:
@@ -196,7 +196,7 @@ class _Report:
         halves = [self.groups.get(Group(protocol, mode, ratio), []) for protocol in ("rr", "fr")]
         found = {}
         for method in self.order:
-            of_both = [[row for row in half if row["method"] == method] for half in halves]
+            of_both = [[row for row in half if row.method == method] for half in halves]
             truth, texture = (mean(of, name) for of, name in zip(of_both, TRADE, strict=True))
             if truth and texture:
                 found[method] = (truth.value, texture.value)
@@ -241,10 +241,10 @@ class _Report:
     def errors(self) -> Iterator[str]:
         """The rows that failed, with their reasons."""
         lines = "".join(
-            f"<tr><th scope=row>{escape(str(row['scene']))}</th><td>{escape(row['protocol'])}</td>"
-            f"<td>{escape(str(row['method']))}</td><td>{escape(str(row['error']))}</td></tr>"
+            f"<tr><th scope=row>{escape(row.scene)}</th><td>{escape(row.protocol)}</td>"
+            f"<td>{escape(row.method)}</td><td>{escape(row.error)}</td></tr>"
             for row in self.rows
-            if failed(row)
+            if row.error
         )
         if lines:
             head = "<tr><th scope=col>Scene</th><td>Protocol</td><td>Method</td><td>What went wrong</td></tr>"

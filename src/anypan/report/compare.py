@@ -62,7 +62,7 @@ def compare(rows: Sequence[Row], names: Sequence[str], metrics: Metrics, against
 
 
 def _by_scene(rows: Sequence[Row], name: str) -> dict[str, float]:
-    found = {str(row["scene"]): number(row, name) for row in rows}
+    found = {row.scene: number(row, name) for row in rows}
     return {scene: value for scene, value in found.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ from anypan.report.agreement import Agreement, agreement
 from anypan.report.findings import Finding, listed
 from anypan.report.look import Look
 from anypan.report.pictures import Layers
-from anypan.report.rows import Metrics
+from anypan.report.rows import Metrics, Row
 
 BUDGET = 7_400_000  # bytes of pictures and spectra: the page stays below 8 MB
 SMALL = 3_000_000  # the same, in a notebook
@@ -76,7 +76,8 @@ def _text(value: object) -> str:
 
 
 def _scores(caption: str, scores: Scores, metrics: Metrics, focus: str) -> str:
-    rows = [{"scene": "this scene", "sensor": "", "method": method, **values} for method, values in scores.items()]
+    about = {"scene": "this scene", "protocol": ""}
+    rows = [Row.of({**about, "method": method, **values}) for method, values in scores.items()]
     table = tables.build(rows, metrics)
     return tables.html(table, caption, focus) + glossary(table.columns, metrics) if table.columns else ""
 

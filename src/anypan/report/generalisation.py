@@ -10,7 +10,7 @@ from statistics import fmean
 
 from anypan.report.page import reporting
 from anypan.report.plots import heat, standalone
-from anypan.report.rows import Mean, Metrics, Row, by, failed, loss, mean
+from anypan.report.rows import Mean, Metrics, Row, by, loss, mean
 from anypan.report.tables import ARROWS
 from anypan.runtime.columns import HIGH, LOW
 
@@ -45,8 +45,8 @@ class Results:
 
     def __init__(self, rows: Iterable[Row], metrics: Metrics) -> None:
         every = list(rows)
-        self.metrics, self.failures = metrics, [row for row in every if failed(row)]
-        self.rows = [row for row in every if not failed(row)]
+        self.metrics, self.failures = metrics, [row for row in every if row.error]
+        self.rows = [row for row in every if not row.error]
         self.sensors = list(by(self.rows, "sensor"))
         self.judged = [row for row in self.rows if row["protocol"] == "rr" or not row.get("degraded")]
         self._means: dict[tuple[int, str, str], Mean | None] = {}

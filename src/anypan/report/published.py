@@ -72,7 +72,7 @@ def comparable(name: str, rows: Sequence[Row]) -> Published:
             said = ", ".join(sorted(map(str, found)))
             raise UserError(f"These rows cannot stand beside {table.title}: {key} is {said}, not {table.rules[key]}.")
     for method, own in by(rows, "method").items():
-        count = len({row["scene"] for row in own})
+        count = len({row.scene for row in own})
         if count != table.images:
             raise UserError(
                 f"These rows cannot stand beside {table.title}: {method} has {count} scenes of {table.images}."

@@ -1,16 +1,18 @@
 """Benchmark rows: read, group and average them. Nothing is measured here."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import json_of, lines_of
 
-Row = Mapping[str, Any]
+Record = Mapping[str, Any]  # a line of a file of rows, whoever wrote it
 Metrics = Mapping[str, tuple[float, str, str]]
 """Name as printed in papers -> (best value, "higher" | "lower" | "nearest", one sentence in plain words)."""
 
@@ -25,7 +27,44 @@ KINDS: tuple[tuple[tuple[str, ...], Any, str], ...] = (
     (("broken", "profile"), list | dict | None, "list"),
 )  # keys of rows, what they may hold, and what that is called
 ORACLE = "Oracle"
+R = TypeVar("R", bound=Record)
 PROTOCOLS = {"rr": "Reduced resolution", "fr": "Full resolution"}
+
+
+@dataclass(frozen=True)
+class Row(Mapping[str, Any]):
+    """What one method reaches on one scene under one protocol, or why it reaches nothing (``error``, else empty).
+
+    ``columns``: the whole row by name, in the order of its line: what the fields say, metrics, costs, what they rest
+    on, and columns that this version does not know. A row is a mapping of them; ``ratio`` 0 is not known.
+    """
+
+    scene: str
+    protocol: str
+    method: str
+    sensor: str
+    mode: str
+    ratio: int
+    error: str
+    degraded: bool
+    columns: Record = field(repr=False)
+
+    @classmethod
+    def of(cls, columns: Record) -> Row:
+        """The row of a line's columns, of which scene, protocol and method must be there."""
+        ratio = round(number(columns, "ratio") or 0)
+        sensor, mode, error = (str(columns.get(name) or "") for name in ("sensor", "mode", "error"))
+        about = (columns["scene"], columns["protocol"], columns["method"])
+        return cls(*about, sensor, mode, ratio, error, bool(columns.get("degraded")), columns)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
 
 @dataclass(frozen=True, order=True)
@@ -57,14 +96,20 @@ class Mean:
     scenes: int
 
 
-def read(
-    paths: Iterable[str | Path], needed: Sequence[str] = ("scene", "method", "protocol"), writer: str = "benchmark"
-) -> list[Row]:
-    """Rows of JSON-lines files, in order, as the verb `writer` writes them.
+def read(paths: Iterable[str | Path]) -> list[Row]:
+    """The rows of JSON-lines files that `anypan benchmark` wrote, in order.
+
+    UserError for a file that cannot be read, or a line that is no JSON object or lacks scene, method or protocol.
+    """
+    return [Row.of(record) for record in records(paths, ("scene", "method", "protocol"), "benchmark")]
+
+
+def records(paths: Iterable[str | Path], needed: Sequence[str], writer: str) -> list[Record]:
+    """The lines of JSON-lines files, in order, as the verb `writer` writes them.
 
     UserError for a file that cannot be read, or a line that is no JSON object or lacks one of the keys `needed`.
     """
-    rows: list[Row] = []
+    rows: list[Record] = []
     what = f"give a file that `anypan {writer}` wrote"
     for path in map(Path, paths):
         rows += [parsed(line, f"{path}, line {number}", needed, what) for number, line in lines_of(path, what)]
@@ -92,16 +137,11 @@ def parsed(line: str | bytes, where: str, needed: Sequence[str], what: str) -> d
 
 def latest(rows: Iterable[Row]) -> list[Row]:
     """One row for each scene, protocol, mode and method: the last one, so that a repeated run replaces the first."""
-    kept = {(row["scene"], row["protocol"], row.get("mode") or "", row["method"]): row for row in rows}
+    kept = {(row.scene, row.protocol, row.mode, row.method): row for row in rows}
     return list(kept.values())
 
 
-def failed(row: Row) -> bool:
-    """True for a row that says why there is no result."""
-    return bool(row.get("error"))
-
-
-def number(row: Row, name: str) -> float | None:
+def number(row: Record, name: str) -> float | None:
     """The finite value of a column, or None."""
     value = row.get(name)
     usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -112,29 +152,28 @@ def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:
     """Judged rows by protocol, mode and ratio: reduced resolution first, large ratios first."""
     found: dict[Group, list[Row]] = {}
     for row in rows:
-        if not failed(row):
-            apart = row["protocol"] == "fr" and bool(row.get("degraded"))
-            group = Group(row["protocol"], row.get("mode") or "", round(number(row, "ratio") or 0), apart)
+        if not row.error:
+            group = Group(row.protocol, row.mode, row.ratio, row.protocol == "fr" and row.degraded)
             found.setdefault(group, []).append(row)
     order = sorted(found, key=lambda group: (group.protocol != "rr", group.degraded, group.mode, -group.ratio))
     return {group: found[group] for group in order}
 
 
-def by(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
+def by(rows: Iterable[R], key: str) -> dict[str, list[R]]:
     """Rows by the value of one column, in order of appearance."""
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[R]] = {}
     for row in rows:
         found.setdefault(str(row.get(key) or "unknown"), []).append(row)
     return found
 
 
-def columns(rows: Sequence[Row], metrics: Metrics) -> tuple[str, ...]:
+def columns(rows: Sequence[Record], metrics: Metrics) -> tuple[str, ...]:
     """The metrics that at least one row has, in the order of `metrics`, then the costs."""
     names = [*metrics, *(name for name in COST if name not in metrics)]
     return tuple(name for name in names if any(number(row, name) is not None for row in rows))
 
 
-def mean(rows: Sequence[Row], name: str) -> Mean | None:
+def mean(rows: Sequence[Record], name: str) -> Mean | None:
     """Mean over sensors of the means over scenes; the spread is over sensors, of a single sensor over its scenes."""
     pairs = [(str(row.get("sensor")), number(row, name)) for row in rows]
     sensors: dict[str, list[float]] = {}
@@ -156,23 +195,23 @@ def loss(value: float, best: float) -> float:
 def oracle(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str]) -> list[Row]:
     """One row a scene judged against a truth: for every metric the best value that any classical method reaches."""
     chosen = []
-    usable = [row for row in rows if row["method"] in classical and row.get("protocol") == "rr"]
+    usable = [row for row in rows if row.method in classical and row.protocol == "rr"]
     for scene, of_scene in by(usable, "scene").items():
-        row = {"scene": scene, "sensor": of_scene[0].get("sensor"), "method": ORACLE}
+        row: dict[str, Any] = {"scene": scene, "sensor": of_scene[0].sensor, "protocol": "rr", "method": ORACLE}
         for name, (best, _, _) in metrics.items():
             values = [value for one in of_scene if (value := number(one, name)) is not None]
             if values:
                 row[name] = min(values, key=lambda value: loss(value, best))
-        chosen.append(row)
+        chosen.append(Row.of(row))
     return chosen
 
 
 def wins(rows: Sequence[Row], oracles: Sequence[Row], metrics: Metrics, names: Sequence[str]) -> tuple[int, int]:
     """(scenes on which the rows of one method are better than the oracle in all of `names`, scenes compared)."""
-    bar = {row["scene"]: row for row in oracles}
+    bar = {row.scene: row for row in oracles}
     won = compared = 0
     for row in rows:
-        pairs = [(number(row, name), number(bar.get(row["scene"], {}), name), metrics[name][0]) for name in names]
+        pairs = [(number(row, name), number(bar.get(row.scene, {}), name), metrics[name][0]) for name in names]
         if pairs and all(value is not None and other is not None for value, other, _ in pairs):
             compared += 1
             won += all(loss(value, best) < loss(other, best) for value, other, best in pairs)  # type: ignore[arg-type]

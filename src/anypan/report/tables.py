@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from html import escape
 
 from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, loss, mean, oracle, wins
+from anypan.runtime.columns import HEADLINES
 from anypan.runtime.errors import UserError
 
-JUDGES = ("Q2n", "SAM", "ERGAS")
 ARROWS = {"higher": "↑", "lower": "↓", "nearest": "→"}
 BEATS, SCENES = "Beats oracle", "Scenes"
 WORDS = {"higher": "higher is better", "lower": "lower is better", "nearest": "nearer is better"}
@@ -67,7 +67,7 @@ def build(rows: Sequence[Row], metrics: Metrics, classical: Sequence[str] = ()) 
     order = [*(name for name in classical if name in found), *(name for name in found if name not in classical)]
     body = {method: _means(found[method], names) for method in order}
     bars = oracle(rows, metrics, classical)
-    judges = [name for name in JUDGES if name in metrics and name in names]
+    judges = [name for name in HEADLINES["rr"] if name in metrics and name in names]
     counts = {method: wins(found[method], bars, metrics, judges) for method in order if method not in classical}
     said = {method: f"{won} of {of}" for method, (won, of) in counts.items() if of}
     return Table(names, body, _means(bars, names), said, known)

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from anypan.report import page, plots
-from anypan.report.rows import Row, number, read
+from anypan.report.rows import Record, number, records
 from anypan.runtime.errors import UserError
 
 LOG = "log.jsonl"
@@ -41,9 +41,9 @@ def training_page(paths: Sequence[str | Path], out_dir: str | Path | None = None
     return page.save(Path(out_dir or logs[0].parent) / "training.html", "Training", LEAD, sections)
 
 
-def _rows(log: Path) -> list[Row]:
+def _rows(log: Path) -> list[Record]:
     """The rows in the order of their steps; of a step that was repeated after a stop, the last."""
-    latest = {int(row["step"]): row for row in read([log], ("step", "loss"), "pretrain")}
+    latest = {int(row["step"]): row for row in records([log], ("step", "loss"), "pretrain")}
     if not latest:
         raise UserError(f"{log} holds no rows of training: give the folder of a run that has begun.")
     return [latest[step] for step in sorted(latest)]
@@ -63,7 +63,7 @@ def _legend(names: Sequence[str]) -> str:
     return f"<ul class=legend>{''.join(items)}</ul>"
 
 
-def _figures(runs: Mapping[str, Sequence[Row]]) -> str:
+def _figures(runs: Mapping[str, Sequence[Record]]) -> str:
     figures = ""
     for key, (title, floor) in CURVES.items():
         lines = {name: _points(rows, key) for name, rows in runs.items()}
@@ -72,11 +72,11 @@ def _figures(runs: Mapping[str, Sequence[Row]]) -> str:
     return f"<div class=plots>{figures}</div>"
 
 
-def _points(rows: Sequence[Row], key: str) -> list[tuple[float, float]]:
+def _points(rows: Sequence[Record], key: str) -> list[tuple[float, float]]:
     return [(float(row["step"]), value) for row in rows if (value := number(row, key)) is not None]
 
 
-def _table(runs: Mapping[str, Sequence[Row]]) -> str:
+def _table(runs: Mapping[str, Sequence[Record]]) -> str:
     heads = ("run", "steps", "minutes", "best validation", "at step", "last validation", "images skipped")
     lines = "".join(f"<th scope=col>{head}</th>" for head in heads)
     body = "".join(
@@ -86,7 +86,7 @@ def _table(runs: Mapping[str, Sequence[Row]]) -> str:
     return f"<div class=scroll><table><thead><tr>{lines}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _facts(rows: Sequence[Row]) -> list[str]:
+def _facts(rows: Sequence[Record]) -> list[str]:
     judged = [(value, step) for step, value in _points(rows, "validation")]
     best = [f"{min(judged)[0]:.5f}", f"{min(judged)[1]:.0f}", f"{judged[-1][0]:.5f}"] if judged else ["&ndash;"] * 3
     seconds = number(rows[-1], "seconds")
