@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pairs import NORTH_UP, UTM, landscape, write, write_pair
 
 from anypan import raster
+from anypan.geometry.fill import fill
 from anypan.geometry.grid import Grid
 from anypan.geometry.tiles import Tile
 from anypan.optics.mtf import sigma_for
@@ -228,3 +229,32 @@ def test_which_bands_are_fused_does_not_move_the_measured_shift(tmp_path, bands)
     with open_pair(*files) as every, open_pair(*files, bands=bands) as some:
         assert some.shift == every.shift != (0.0, 0.0)
         assert some.confidence == every.confidence and len(some.scene.bands) == len(bands)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+@pytest.mark.parametrize(("cycle", "gap"), [(16, 7), (10, 3), (9, 2)])
+@pytest.mark.parametrize("shift", [(2, -1), (-1, 2), (0, 0)])
+def test_the_shift_is_measured_between_stripes_of_gaps(
+    ratio: int, cycle: int, gap: int, shift: tuple[int, int]
+) -> None:
+    """Gaps in PAN and MS (a scan-line corrector that failed) that leave stripes of 7 to 9 MS rows, slanted."""
+    side = 60 * ratio
+    pan, ms = landscape(side, side, ratio=ratio, seed=cycle)
+    moved = np.roll(pan, shift, (0, 1))
+    rows, cols = np.mgrid[:side, :side]
+    valid = (rows + cols // 8) % (cycle * ratio) >= gap * ratio
+    low = valid.reshape(60, ratio, 60, ratio).all((1, 3))
+    filled = fill(moved[None], valid, moved.mean(keepdims=True).reshape(1), 4), fill(ms, low, ms.mean((1, 2)), 3)
+    mask = torch.from_numpy(valid & low.repeat(ratio, 0).repeat(ratio, 1))
+    *found, confidence = measure_shift(*map(torch.from_numpy, filled), ratio, mask)
+    assert found == pytest.approx(shift, abs=0.1) and confidence > 0.8
+
+
+@pytest.mark.parametrize("side", [15, 20, 30])
+def test_small_images_are_registered_and_wrong_ones_are_not(side: int) -> None:
+    for seed in range(4):
+        pan, ms = landscape(4 * side, 4 * side, seed=seed)
+        images = [torch.from_numpy(each.copy()) for each in (np.roll(pan, (1, -2), (0, 1))[None], ms, pan[None, ::-1])]
+        *found, confidence = measure_shift(images[0], images[1], 4)
+        assert found == pytest.approx((1, -2), abs=0.15) and confidence > 0.7
+        assert measure_shift(images[2], images[1], 4)[2] < 0.5

@@ -26,11 +26,13 @@ from anypan.pair.scene import Patch, Scene
 REACH = 8  # MS pixels that PAN and MS may be off in each direction
 HIGHPASS = 5  # MS pixels on each side of the box whose mean is taken off
 LOWPASS = 4  # MS pixels on each side that the degraded PAN depends on
+NEAR_GAPS = (4, 2, 1)  # MS pixels that what is looked at lies off gaps: the degraded PAN hardly depends on the farther
 LEAST_PIXELS = 100  # MS pixels that an estimate needs
 WHOLE = 320  # MS pixels along a side up to which a scene is one block
 BLOCK, BLOCKS = 160, 3  # MS pixels along a side of a block otherwise, and blocks along each axis
 STEPS = 12  # of Gauss-Newton, at most
 DAMPING = 0.9  # of a step: the slopes are a little low
+ROUNDING = 1e-9  # of a value: less is no detail
 CONVERGED = 0.003  # PAN pixels
 CONFIDENT = 0.5
 NOTHING = 0.05  # PAN pixels: a shift below it is none to a person
@@ -86,11 +88,15 @@ def measure_shift(
     valid_lr = window.whole(mask, ratio)
     bands = Bands.of(lrms, valid_lr)
     found = _measured(pan, mask, bands, ratio, phase)
-    if found[2] > 0 or bool(valid_lr.all()):
+    if found[2] >= CONFIDENT or (found[2] > 0 and bool(valid_lr.all())):
         return found
-    valid = _erode(valid_lr, LOWPASS)  # between gaps that leave no whole box: of each box what is valid
-    bands = Bands(_highpass(lrms.double(), valid), valid, gaps=True)
-    return _measured(pan, mask, bands, ratio, phase)
+    for gaps in NEAR_GAPS:  # between gaps or borders that leave no whole box: of each box what is valid
+        valid = _erode(valid_lr, gaps)
+        near = _measured(pan, mask, Bands(lrms.double(), valid, gaps), ratio, phase)
+        found = max(found, near, key=lambda each: each[2])
+        if found[2] >= CONFIDENT:
+            break
+    return found
 
 
 def _measured(
@@ -115,11 +121,14 @@ def _measured(
 
 @dataclass(frozen=True)
 class Bands:
-    """High-passed MS (B, h, w) in float64 and where it is valid (h, w); with ``gaps``, high-passed between gaps."""
+    """High-passed MS (B, h, w) in float64 and where it is valid (h, w).
+
+    With ``gaps`` it is valid so many pixels off them, and high-passed only where PAN and MS are valid alike.
+    """
 
     image: Tensor
     valid: Tensor
-    gaps: bool = False
+    gaps: int = 0
 
     @classmethod
     def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
@@ -145,28 +154,48 @@ def _spread(count: int) -> list[int]:
     return sorted({int((k + 0.5) * count / BLOCKS) for k in range(BLOCKS)})
 
 
-def degraded(
-    pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float], gaps: bool = False
-) -> tuple[Tensor, Tensor]:
+def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
+    image, valid = _sampled(pan, mask, ratio, phase)
+    return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
+
+
+def _sampled(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """PAN (1, h, w) at MS scale and any phase, and the pixels (h, w) that are valid as a whole."""
     base = math.floor(phase[0] + 0.5), math.floor(phase[1] + 0.5)
     height, width = pan.shape[-2:]
     moved = window.read(pan, *base, height, width)
     inside = window.read(mask, *base, height, width) & window.inside_of(mask.shape, *base, height, width)
     rest = (phase[0] - base[0], phase[1] - base[1])
-    image = Physical(ratio, rest).degrade(moved, [GNYQ]).double()
-    valid = window.whole(inside, ratio)
-    if gaps:
-        near = _erode(valid, LOWPASS)
-        return _highpass(image, near)[0], near
-    return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
+    return Physical(ratio, rest).degrade(moved, [GNYQ]).double(), window.whole(inside, ratio)
+
+
+def _details(
+    pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Details of the PAN (h, w) and its slopes (2, h, w) per PAN pixel, of the bands (B, h, w); where all are sound.
+
+    Between gaps all are high-passed over the same pixels, so that no gap that moves along with the PAN draws the
+    shift to itself.
+    """
+    image, valid = _sampled(pan, mask, ratio, phase)
+    slopes = torch.cat([_slope(image, axis) for axis in (-2, -1)]) / ratio
+    if not bands.gaps:
+        used = _erode(valid, HIGHPASS + LOWPASS + 2) & bands.valid
+        return _highpass(image)[0], _highpass(slopes), bands.image, used
+    used = _erode(valid, bands.gaps) & bands.valid
+    return _highpass(image, used)[0], _highpass(slopes, used), _highpass(bands.image, used), used
 
 
 def _whole_lag(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float] | None:
     """The shift in PAN pixels at the peak of the explained share over whole MS pixels, refined by parabolas."""
-    image, valid = degraded(pan, mask, ratio, phase, bands.gaps)
+    if bands.gaps:
+        image, _, stack, valid = _details(pan, mask, bands, ratio, phase)
+        bands = Bands(stack, valid)
+    else:
+        image, valid = degraded(pan, mask, ratio, phase)
     share = lag_shares(image, valid, bands)
     if share is None:
         return None
@@ -202,14 +231,13 @@ def _gauss_newton(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float, float, float] | None:
     """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
-    image, valid = degraded(pan, mask, ratio, phase, bands.gaps)
-    used = _erode(valid, 2) & bands.valid
+    image, gradient, stack, used = _details(pan, mask, bands, ratio, phase)
     count = int(used.sum())
     if count < LEAST_PIXELS:
         return None
-    here, stack = image[used], bands.image[:, used]
+    here, stack = image[used], stack[:, used]
     explained = _solve(stack, here) @ stack
-    slopes = torch.stack([here, _slope(image, -2)[used] / ratio, _slope(image, -1)[used] / ratio])
+    slopes = torch.cat([here[None], gradient[:, used]])
     weights = _solve(slopes, explained)
     gain, *rest = weights.tolist()
     if gain <= 0:
@@ -237,7 +265,8 @@ def _highpass(image: Tensor, valid: Tensor | None = None) -> Tensor:
     if valid is None:
         return image - _box_mean(image)
     inside = valid.to(image)[None]
-    return image - _box_mean(image * inside) / _box_mean(inside).clamp(min=1e-6)
+    detail = image - _box_mean(image * inside) / _box_mean(inside).clamp(min=1e-6)
+    return torch.where(detail.abs() > ROUNDING * image.abs(), detail, 0)
 
 
 def _box_mean(image: Tensor) -> Tensor:
