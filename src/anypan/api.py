@@ -159,13 +159,13 @@ def fused_parts(
 
     ``notes`` takes what there is to say of it once all parts are made.
     """
-    scene, ratio, (top, left) = pair.scene, pair.scene.ratio, pair.origin
+    scene, ratio, (top, left) = pair.reference, pair.reference.ratio, pair.origin
     widths = halfwidths(chosen.fit, scene) if settings.uncertainty is not None else None
     fuser = guarded(chosen.fit, scene)
     size = tile_size(scene, settings.tile, fuser)
     for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress, share):
         place = top + tile.row * ratio, left + tile.col * ratio
-        yield *place, [image.numpy() for image in images], mask.numpy()
+        yield *place, [pair.written(image).numpy() for image in images], mask.numpy()
     if notes is not None:
         notes += fuser.notes
 

@@ -126,7 +126,7 @@ class Plan:
 def plan_of(pair: Pair, method: MethodRef, options: Options) -> Plan:
     """The plan for an aligned pair."""
     network = method.network
-    bands, size = pair.scene.bands, tile_size(pair.scene, options.tile, network or Fuser)
+    bands, size = pair.scene.bands, tile_size(pair.reference, options.tile, network or Fuser)
     halo, planes = FORMULA if network is None else LARGE if network.tile else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     values = math.prod(pair.grid.shape) * len(bands)
@@ -140,7 +140,7 @@ def plan_of(pair: Pair, method: MethodRef, options: Options) -> Plan:
         confidence=pair.confidence,
         registered=pair.registered,
         tiles=math.prod(math.ceil(n / size) for n in pair.scene.shape),
-        memory=BASE + CACHE + 4 * planes * (len(bands) + 1) * side**2,
+        memory=BASE + CACHE + 4 * planes * (len(pair.reference.bands) + 1) * side**2,
         size=values * np.dtype(pair.format.dtype).itemsize,
         halfwidths=0 if options.uncertainty is None else values * np.dtype(np.float32).itemsize,
         notes=pair.notes,

@@ -15,7 +15,7 @@ from anypan.products import holds_product
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import number_or_name
 
-COLUMNS = ("name", "pan", "ms", "sensor", "bands", "nodata", "pan_nodata", "datetime")
+COLUMNS = ("name", "pan", "ms", "sensor", "bands", "reference_bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
 _PLAIN = re.compile(r"[^\s./\\][^/\\\0]*")
 _RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
@@ -114,9 +114,9 @@ def _job(path: Path, line: int, row: dict[str, str | None]) -> Job | Fault:
 
 def _options(cells: dict[str, str]) -> dict[str, object]:
     options: dict[str, object] = {"sensor": cells["sensor"]} if "sensor" in cells else {}
-    if "bands" in cells:
-        listed = [name.strip() for name in re.split("[;,]", cells["bands"]) if name.strip()]
-        options["bands"] = [number_or_name(name) for name in listed]
+    for key in ("bands", "reference_bands"):
+        if key in cells:
+            options[key] = [number_or_name(name.strip()) for name in re.split("[;,]", cells[key]) if name.strip()]
     for key in ("nodata", "pan_nodata"):
         if key in cells:
             try:

@@ -21,12 +21,14 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
     return [number_or_name(name) for name in names]
 
 
-_BANDS = "MS bands to use, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
+_BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
+_REFERENCE = "MS bands that shift and method are fitted to, whichever are written.  [default: all]"
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
 _NODATA = "The value of fill in MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (
     click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS),
+    click.option("--reference-bands", metavar="LIST", callback=_bands, help=_REFERENCE),
     click.option("--sensor", metavar="NAME", help=_SENSOR, shell_complete=complete_sensors),
     click.option("--no-register", "register", is_flag=True, flag_value=False, default=True, help=_NO_REGISTER),
     click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file."),
@@ -40,6 +42,7 @@ _OPTIONS = (
 
 OPENING = (
     "bands",
+    "reference_bands",
     "sensor",
     "register",
     "allow_vrt",

@@ -1,21 +1,41 @@
-"""Which bands of the MS are fused, and what they are called."""
+"""Which bands of the MS methods are fitted to, which of them are written, and what they are called."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from anypan import raster
 from anypan.optics.sensors import Band, Sensor, match
-from anypan.raster import Raster
+from anypan.raster import Format, Raster
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import number_or_name
 
+Wanted = Sequence[str | int] | None
 
-def pick_bands(ms: Raster, wanted: Sequence[str | int] | None, sensor: Sensor) -> tuple[Raster, tuple[str, ...]]:
-    """The raster with the wanted bands only, and their names: the file's, else the sensor's, else "band 1" ...
 
-    ``wanted``: names or numbers from 1, in the order wanted; None: all. Raises UserError for a band that is not there.
+@dataclass(frozen=True)
+class Chosen:
+    """``ms`` with the bands that methods are fitted to, in the file's order, and their ``names``.
+
+    ``written``: which of them are written, in the order wanted.
+    """
+
+    ms: Raster
+    names: tuple[str, ...]
+    written: tuple[int, ...]
+
+    def format(self, named: bool) -> Format:
+        """What the output takes over from the bands that are written; with the names that they go by if ``named``."""
+        form = raster.format_of(replace(self.ms, bands=tuple(self.ms.bands[i] for i in self.written)))
+        return replace(form, names=tuple(self.names[i] for i in self.written)) if named else form
+
+
+def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) -> Chosen:
+    """The bands to fit to, ``reference`` or all, and those to write, ``wanted`` or the same.
+
+    Bands are named by the file, else by the sensor, else "band 1" ...; ``wanted`` and ``reference`` hold names or
+    numbers from 1. Raises UserError for a band that is not there.
     """
     described = tuple(name or f"band {b + 1}" for b, name in enumerate(raster.format_of(ms).names))
     known = match(sensor, described)
@@ -23,10 +43,18 @@ def pick_bands(ms: Raster, wanted: Sequence[str | int] | None, sensor: Sensor) -
         named = match(sensor, len(described))
         described = tuple(band.name if band else name for band, name in zip(named, described, strict=True))
         known = named
-    if wanted is None:
-        return ms, described
-    picked = [_index(each, described, known, sensor, ms.name) for each in wanted]
-    return replace(ms, bands=tuple(ms.bands[i] for i in picked)), tuple(described[i] for i in picked)
+    find = [[_index(each, described, known, sensor, ms.name) for each in some or ()] for some in (reference, wanted)]
+    seen = range(len(described)) if reference is None else sorted({*find[0]})
+    written = seen if wanted is None else find[1]
+    for index in written:
+        if index not in seen:
+            raise UserError(
+                f"Band {described[index]} of {ms.name} is to be written, but is none of the reference bands: name it "
+                "with --reference-bands (reference_bands), too."
+            )
+    fitted = replace(ms, bands=tuple(ms.bands[i] for i in seen))
+    places = {index: place for place, index in enumerate(seen)}
+    return Chosen(fitted, tuple(described[i] for i in seen), tuple(places[i] for i in written))
 
 
 def _index(wanted: str | int, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str) -> int:

@@ -64,7 +64,7 @@ def check_content(scene: Scene, pan: Raster) -> None:
     if first is None:
         raise UserError(
             f"{pan.name} and its MS have no pixel that is valid in both: check nodata values, masks and alpha; where "
-            "one band is nodata throughout, pass --nodata-all-bands, or choose others with --bands."
+            "one band is nodata throughout, pass --nodata-all-bands, or leave it out with --reference-bands."
         )
     raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
 

@@ -29,6 +29,13 @@ def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str
     return (assumed,) if assumed else ()
 
 
+def reference_notes(fitted: int, written: int) -> tuple[str, ...]:
+    """Of how many bands those that are written were chosen, if not of all."""
+    if written >= fitted:
+        return ()
+    return (f"Fitted to {fitted} bands, of which {written} are written: --reference-bands with fewer saves time.",)
+
+
 def cover_notes(spot: Placement, pan: Raster) -> tuple[str, ...]:
     """How much of the PAN the MS covers, if not all."""
     (top, bottom), (left, right) = spot.footprint

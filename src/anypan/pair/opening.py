@@ -15,6 +15,7 @@ class OpeningWords(TypedDict, total=False):
     """The keywords of open_pair(), as ``Opening`` explains them."""
 
     bands: Sequence[str | int] | None
+    reference_bands: Sequence[str | int] | None
     sensor: str | None
     register: bool
     allow_vrt: bool
@@ -29,6 +30,8 @@ class OpeningWords(TypedDict, total=False):
 class Opening:
     """``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
 
+    ``reference_bands``: those that methods are fitted to, which is all unless given; ``bands`` are written of them, so
+    that which ones, and in which order, moves no pixel of the others.
     ``register``: correct a misregistration that was measured with confidence. ``allow_vrt``, ``allow_remote``: read
     files that point at others, and URLs. ``nodata``, ``pan_nodata``: the value of fill in the MS's and the PAN's files,
     whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are. ``force``: take PAN and
@@ -36,6 +39,7 @@ class Opening:
     """
 
     bands: Sequence[str | int] | None = None
+    reference_bands: Sequence[str | int] | None = None
     sensor: str | None = None
     register: bool = True
     allow_vrt: bool = False

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from anypan import raster
 from anypan.geometry.grid import Grid, Placement, place
 from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GENERIC, Sensor, find, gains
 from anypan.pair.align import Aligned, align
-from anypan.pair.bands import pick_bands
+from anypan.pair.bands import Wanted, choose_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
-from anypan.pair.notes import cover_notes, registration_note, sensor_notes
+from anypan.pair.notes import cover_notes, reference_notes, registration_note, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
-from anypan.pair.scene import Scene
+from anypan.pair.scene import Scene, select
 from anypan.pair.wrong import check_likeness
 from anypan.raster import Format, Raster, Rules
 from anypan.runtime.errors import UserError
@@ -35,12 +37,15 @@ Path = str | PathLike[str]
 class Pair:
     """A PAN and an MS that lie on each other.
 
+    ``reference`` is the scene that methods are fitted to and fuse; ``chosen`` says which of its bands are written, in
+    which order, and ``scene`` is the same with these bands only.
     ``grid`` is the PAN's and the output's; ``place`` says which part of it the scene covers. ``shift`` (dy, dx) is
     the misregistration in PAN pixels that was measured on top of the georeferencing, ``registered`` says whether the
     scene is corrected for it, ``notes`` what was found and assumed.
     """
 
-    scene: Scene
+    reference: Scene
+    chosen: tuple[int, ...]
     grid: Grid
     place: Placement
     shift: tuple[float, float]
@@ -56,6 +61,16 @@ class Pair:
     def __exit__(self, *_: object) -> None:
         for each in self.rasters:
             each.close()
+
+    @cached_property
+    def scene(self) -> Scene:
+        """The scene of the bands that are written: what they are judged by."""
+        every = tuple(range(len(self.reference.bands)))
+        return self.reference if self.chosen == every else select(self.reference, self.chosen)
+
+    def written(self, image: Tensor) -> Tensor:
+        """Of an image (B, H, W) of all reference bands those that are written, in their order."""
+        return image if self.scene is self.reference else image[list(self.chosen)]
 
     @property
     def origin(self) -> tuple[int, int]:
@@ -81,7 +96,7 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         if opening.rules != (Rules(), Rules()):
             raise UserError("nodata is for files: mask the pixels of an array that are fill, or make them NaN.")
-        return pair_of_arrays(pan, ms, opening.bands, opening.sensor, opening.register, opening.force)
+        return _of_arrays(pan, ms, opening)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
     for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
@@ -114,13 +129,13 @@ def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
 
 def pair_of_rasters(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     """An aligned pair of open rasters. Raises UserError for what cannot be a pair."""
-    return _pair(pan, ms, opening.bands, opening.sensor, opening.register, opening.force)
+    return _pair(pan, ms, opening)
 
 
 def pair_of_arrays(
     pan: NDArray[Any],
     ms: NDArray[Any],
-    bands: Sequence[str | int] | None = None,
+    bands: Wanted = None,
     sensor: str | None = None,
     register: bool = True,
     force: bool = False,
@@ -129,56 +144,46 @@ def pair_of_arrays(
 
     Masked, NaN and infinite pixels are invalid. Raises UserError for what cannot be a pair.
     """
+    return _of_arrays(pan, ms, Opening(bands=bands, sensor=sensor, register=register, force=force))
+
+
+def _of_arrays(pan: NDArray[Any], ms: NDArray[Any], opening: Opening) -> Pair:
     if pan.ndim != 2 or ms.ndim != 3:
         raise UserError(f"The arrays have {pan.ndim} and {ms.ndim} axes: give a PAN of (H, W) and an MS of (B, h, w).")
     for name, image in (("PAN", pan), ("MS", ms)):
         if not image.size or image.dtype.kind not in "uif":
             raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
     ms_raster = raster.in_memory(ms, "the MS array")
-    pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, bands, sensor, register, force)
+    pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, opening)
     return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
 
 
-def _pair(
-    pan: Raster, ms: Raster, bands: Sequence[str | int] | None, sensor_name: str | None, register: bool, force: bool
-) -> Pair:
-    sensor = find(sensor_name) if sensor_name else GENERIC
+def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
+    sensor = find(opening.sensor) if opening.sensor else GENERIC
     check_pan(pan, ms)
     pan, ms = raster.without_unmarked(pan, "--pan-nodata"), raster.without_unmarked(ms, "--nodata")
     for each in (pan, ms):
         reason = raster.unplaced(each)
         if reason:
             raise UserError(f"{reason}: orthorectify PAN and MS first, for example with gdalwarp -rpc or -tps.")
-    every, (ms, names) = ms, pick_bands(ms, bands, sensor)
-    form = raster.filled_as(raster.format_of(ms), ms, pan)
-    if sensor is not GENERIC:
-        form = replace(form, names=names)
-    aligned = align(pan, raster.thinned(ms))
+    bands = choose_bands(ms, opening.bands, opening.reference_bands, sensor)
+    form = raster.filled_as(bands.format(sensor is not GENERIC), bands.ms, pan)
+    aligned, names = align(pan, raster.thinned(bands.ms)), bands.names
     spot, scene = _scene(pan, aligned, names, sensor)
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
     check_precision(scene, pan, aligned.ms)
-    held = _held(scene)
-    found = register_scene(held if bands is None else _held(_of_all_bands(pan, every, sensor)))
-    doubts = check_likeness(held, found, force)
-    corrected = register and found.confident
+    held = scene.limits.hold(scene)  # a handful of pixels far beyond all others moves no shift and no likeness
+    found = register_scene(held)
+    doubts = check_likeness(held, found, opening.force)
+    corrected = opening.register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    partly = raster.partly_fill(ms)
+    partly = raster.partly_fill(bands.ms)
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
-    notes += (*sensor_notes(sensor, names, bool(sensor_name)), *cover_notes(spot, pan))
-    rasters = pan, aligned.ms
-    return Pair(scene, pan.grid, spot, found.shift, found.confidence, corrected, notes, form, rasters)
-
-
-def _held(scene: Scene) -> Scene:
-    """The scene to measure on: a handful of pixels far beyond all others moves no shift and no likeness."""
-    return scene.limits.hold(scene)
-
-
-def _of_all_bands(pan: Raster, ms: Raster, sensor: Sensor) -> Scene:
-    """The scene of all bands, on which the shift is measured: which of them are fused does not move it."""
-    return _scene(pan, align(pan, raster.thinned(ms)), pick_bands(ms, None, sensor)[1], sensor)[1]
+    notes += (*reference_notes(len(names), len(bands.written)), *sensor_notes(sensor, names, bool(opening.sensor)))
+    found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))
+    return Pair(scene, bands.written, pan.grid, spot, *found_there, form, (pan, aligned.ms))
 
 
 def _scene(

@@ -24,6 +24,7 @@ def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster,
     settled = replace(
         opening,
         bands=bands,
+        reference_bands=opening.reference_bands or _reference(group, bands),
         sensor=opening.sensor or product.sensor,
         nodata=product.nodata if opening.nodata is None else opening.nodata,
         pan_nodata=product.nodata if opening.pan_nodata is None else opening.pan_nodata,
@@ -36,6 +37,12 @@ def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster,
         pan.close()
         raise
     return pan, _named(ms, group, product), settled, product
+
+
+def _reference(group: Group, bands: Sequence[str | int] | None) -> list[str | int] | None:
+    """The bands that are taken if nobody names any, and with them those that somebody names; None for all."""
+    there = [name for name in group.default if name in group.names]
+    return [*there, *(bands or ())] if there else None
 
 
 def _named(ms: Raster, group: Group, product: Product) -> Raster:

@@ -62,7 +62,7 @@ class Anypan:
 def _labelled(pixels: Any, pan: xarray.DataArray, ms: xarray.DataArray, pair: Any) -> xarray.DataArray:
     """The fused pixels with the PAN's places and the MS's bands."""
     band, (_, row, col) = ms.dims[0], pan.dims
-    picked = [index - 1 for _, index in pair.rasters[1].bands]
+    picked = [pair.rasters[1].bands[place][1] - 1 for place in pair.chosen]
     coords = {name: value for name, value in pan.coords.items() if set(value.dims) <= {row, col}}
     coords |= {name: value[picked] for name, value in ms.coords.items() if value.dims == (band,)}
     names = [name for name in pair.format.names if name]

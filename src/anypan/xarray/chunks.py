@@ -14,8 +14,6 @@ from anypan.methods.guard import guarded
 from anypan.methods.resolve import MethodRef
 from anypan.options import Options
 from anypan.pair.pair import Pair
-from anypan.pair.scene import Scene
-from anypan.raster import Format
 
 Span = tuple[int, int, int | None]  # first and end on the output's grid, and which tile it is of, if any
 
@@ -23,8 +21,9 @@ Span = tuple[int, int, int | None]  # first and end on the output's grid, and wh
 class Work:
     """What all tasks of one fusion share; no dataclass, into which Dask would look for arrays of its own."""
 
-    def __init__(self, scene: Scene, method: MethodRef, form: Format, device: str) -> None:
-        self.scene, self.method, self.form, self.device = scene, method, form, device
+    def __init__(self, pair: Pair, method: MethodRef, device: str) -> None:
+        self.pair, self.scene, self.form = pair, pair.reference, pair.format
+        self.method, self.device = method, device
 
     def fitted(self) -> Fuser:
         """The method, fitted to the scene."""
@@ -35,14 +34,14 @@ class Work:
         tile = list(self.scene.tiles(size, fuser.halo))[number]
         _, (image,), mask = fused_tile(self.scene, fuser.to(self.device), tile)
         part = slice(*rows), slice(*cols)
-        return self.form.encode(image.numpy()[:, *part], mask.numpy()[part])
+        return self.form.encode(self.pair.written(image).numpy()[:, *part], mask.numpy()[part])
 
 
 def fused_chunks(pair: Pair, method: MethodRef, settings: Options) -> Any:
     """The fused image (B, H, W) in the pixel type of the MS, on the PAN's grid; nothing is fitted or fused yet."""
-    scene, form, ratio = pair.scene, pair.format, pair.scene.ratio
+    scene, form, ratio = pair.reference, pair.format, pair.reference.ratio
     size = tile_size(scene, settings.tile, method.network or Fuser)
-    work = delayed(Work(scene, method, form, settings.device), pure=False)
+    work = delayed(Work(pair, method, settings.device), pure=False)
     fuser = work.fitted()
     rows, cols = (
         _spans(start, count * ratio, size * ratio, whole)
