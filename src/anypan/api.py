@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,15 +18,19 @@ from anypan import raster
 from anypan.fusing import WHOLE, Share, fused_tiles, tile_size
 from anypan.methods.account import Account
 from anypan.methods.base import Fuser
+from anypan.methods.classical.brovey import weights_without_constant
 from anypan.methods.guard import guarded
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.optics.sensors import GENERIC, SENSORS
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
+from anypan.pair.check import check_holds
 from anypan.pair.explained import detail_notes, explained
+from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
+from anypan.runtime.claim import put_in_place
 from anypan.runtime.errors import Unverified, UserError
 from anypan.runtime.keywords import options_of
 
@@ -82,6 +85,8 @@ def fuse(
             _collect([canvas], fused_parts(pair, chosen, settings))
             masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
             return canvas.masked if masked else canvas.pixels
+        if settings.format == raster.RECIPE:
+            return _recipe(out, pair, chosen, settings, start)
         notes: list[str] = []
         return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings, notes=notes), start, notes)
 
@@ -97,7 +102,16 @@ def opened(
     settings = options_of(Options, options, "fuse()")
     chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
-        yield pair, chosen, settings
+        yield formatted(pair, settings), chosen, settings
+
+
+def formatted(pair: Pair, settings: Options) -> Pair:
+    """The pair with the pixel type and nodata value that are asked for. UserError if these cannot hold the values."""
+    if settings.dtype is None and settings.out_nodata is None:
+        return pair
+    form = raster.asked(pair.format, settings.dtype, settings.out_nodata)
+    check_holds(pair.rasters[1], dict(zip(pair.chosen, pair.scene.bands, strict=True)), form.dtype)
+    return replace(pair, format=form)
 
 
 def written(
@@ -114,7 +128,7 @@ def written(
     ``start``: when the work began; ``notes``: what there is to say of it once all parts are made.
     """
     outputs = _outputs(out, pair, settings)
-    shared = settings.creation, pair.maybe_invalid, settings.overwrite
+    shared = settings.stored, pair.maybe_invalid, settings.overwrite
     with ExitStack() as stack:
         drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
         writers = [stack.enter_context(draft) for draft in drafts]
@@ -123,12 +137,49 @@ def written(
         for writer in writers[1:]:
             writer.finish(pair.covers_all)
         size = writers[0].finish(pair.covers_all, account)
+        clipped = writers[0].clipped if settings.dtype else 0
     _verify(outputs, account.r_ergas, settings.verify)
     shares = explained(pair.scene)
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
+    said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
     pair = replace(pair, notes=(*pair.notes, *notes, *said))
     report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
     return replace(report, explained=shares, r_ergas=account.r_ergas)
+
+
+def _recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options, start: float) -> Report:
+    """Write the VRT with which GDAL itself makes a Brovey transform of the pair; no pixel is made now."""
+    path = _check_recipe(out, pair, chosen, settings)
+    weights = weights_without_constant(pair.reference)
+    if not (weights > 0).any():
+        raise UserError(
+            "No sum of the bands comes near to the PAN, so that no recipe can be given: choose --format COG."
+        )
+    size = raster.write_recipe(path, pair.rasters, weights.tolist(), pair.chosen, pair.format)
+    pair = replace(pair, notes=(*pair.notes, RECIPE_NOTE))
+    report = Report.of(pair, [str(path)], f"{chosen.name} of GDAL", time.perf_counter() - start, size)
+    return replace(report, explained=explained(pair.scene))
+
+
+def _check_recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options) -> Path:
+    if chosen.name != "Brovey":
+        raise UserError(
+            f"{raster.RECIPE} has GDAL make the pixels, which knows the formula Brovey alone: pass --method Brovey, or"
+            f" another --format for {chosen.name}."
+        )
+    asked = {"dtype": settings.dtype, "uncertainty": settings.uncertainty, "verify": settings.verify,
+             "creation": settings.creation or None}  # fmt: skip
+    for name, value in asked.items():
+        if value is not None:
+            raise UserError(f"{name} is of pixels that are written now, and {raster.RECIPE} writes none: leave it out.")
+    if pair.registered and any(pair.shift):
+        raise UserError(
+            f"The MS is off by {pair.shift[0]:+.2f} rows and {pair.shift[1]:+.2f} columns, which {raster.RECIPE} cannot"
+            " correct: pass --no-register to leave it, or choose another --format."
+        )
+    path = raster.check_output(out, pair.rasters, settings.overwrite)
+    raster.check_recipe(path, *pair.rasters)
+    return path
 
 
 def _verify(outputs: Iterable[Path], r_ergas: float | None, most: float | None) -> None:
@@ -137,7 +188,7 @@ def _verify(outputs: Iterable[Path], r_ergas: float | None, most: float | None) 
         return
     kept = [path.with_name(f"{path.stem}.unverified{path.suffix}") for path in outputs]
     for path, other in zip(outputs, kept, strict=True):
-        os.replace(path, other)
+        put_in_place(path, other, overwrite=True)
     found = "cannot be measured" if r_ergas is None else f"is {r_ergas:.3g}"
     raise Unverified(
         f"The result's distance from its MS {found} (R-ERGAS), and {most:g} is the most that --verify allows: look at"
@@ -194,10 +245,13 @@ def plan(
     """
     settings = options_of(Options, options, "plan()")
     chosen = method_of(method, settings.best, settings.sharpness)
-    with raster.environment(), pair_of(pan, ms, settings) as pair:
-        if out is not None:
+    with raster.environment(), pair_of(pan, ms, settings) as found:
+        pair = formatted(found, settings)
+        if out is not None and settings.format == raster.RECIPE:
+            _check_recipe(out, pair, chosen, settings)
+        elif out is not None:
             for path, form in _outputs(out, pair, settings).items():
-                raster.check_creation(path, form, settings.creation)
+                raster.check_creation(path, form, settings.stored, pair.maybe_invalid)
         return plan_of(pair, chosen, settings)
 
 

@@ -15,11 +15,14 @@ from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import Pair
-from anypan.raster import CACHE
+from anypan.raster import CACHE, ENDINGS
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
+from anypan.runtime.errors import UserError
 
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
+DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+FORMATS = tuple(ENDINGS)
 # A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
 FORMULA, NETWORK = (64, 14), (240, 18)  # the latter: of networks that ask for no large tiles
 
@@ -34,6 +37,9 @@ class FuseOptions(OpeningWords, total=False):
     uncertainty: str | PathLike[str] | None
     verify: float | None
     overwrite: bool
+    dtype: str | None
+    out_nodata: float | None
+    format: str | None
     creation: Mapping[str, str]
     progress: Callable[[int, int], None] | None
 
@@ -50,6 +56,9 @@ class Options(Opening):
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
     ``verify``: the R-ERGAS against its own MS that the written file may have at most; beyond it, or where it cannot be
     measured, the file is kept under another name and fuse() raises Unverified.
+    ``dtype``: pixel type of the output, one of ``DTYPES``; unless given the MS's. UserError if it cannot hold the MS's
+    values; what sharpening puts beyond it is clipped, as in the MS's own type, and counted in a note. ``out_nodata``:
+    nodata value of the output; unless given the MS's. ``format``: one of ``FORMATS``; unless given a COG.
     ``creation``: GDAL creation options. ``progress``: called with (steps done, steps), 100 steps a
     tile; of formulas with whole tiles only.
     """
@@ -61,6 +70,9 @@ class Options(Opening):
     uncertainty: str | PathLike[str] | None = None
     verify: float | None = None
     overwrite: bool = False
+    dtype: str | None = None
+    out_nodata: float | None = None
+    format: str | None = None
     creation: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
 
@@ -72,6 +84,22 @@ class Options(Opening):
             Bounds(0, 1).check("sharpness", self.sharpness)
         if self.verify is not None:
             Bounds(0).check("verify", self.verify)
+        _check_one_of("dtype", self.dtype, DTYPES)
+        _check_one_of("format", self.format, FORMATS)
+        driver = next((value for key, value in self.creation.items() if key.upper() == "DRIVER"), self.format)
+        if self.format and str(driver).upper() != self.format.upper():
+            raise UserError(f"The output is asked for as {self.format} and, as its DRIVER, as {driver}: choose one.")
+
+    @property
+    def stored(self) -> dict[str, str]:
+        """GDAL's creation options with the DRIVER that ``format`` names."""
+        given = {key: value for key, value in self.creation.items() if key.upper() != "DRIVER" or not self.format}
+        return given | ({"DRIVER": self.format} if self.format else {})
+
+
+def _check_one_of(name: str, value: str | None, known: Sequence[str]) -> None:
+    if value is not None and value not in known:
+        raise UserError(f"{name} is {value!r}: choose from {', '.join(known)}.")
 
 
 @dataclass(frozen=True)

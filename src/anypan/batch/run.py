@@ -18,6 +18,7 @@ from anypan.batch.pools import Pool, pool_of
 from anypan.batch.queue import Gone, Queue
 from anypan.batch.work import Row, Unit
 from anypan.judging.ledger import Ledger, opened
+from anypan.raster import ENDINGS
 from anypan.runtime.errors import UserError
 
 LEDGER, SHARES = "batch.jsonl", ".shares"
@@ -66,7 +67,7 @@ class Summary:
 
 
 def run(manifest: Manifest, folder: str | Path, settings: Settings, progress: Progress | None = None) -> Summary:
-    """Fuse the scenes of a manifest into ``folder``/NAME.tif, as far as that has not been done; see ``Settings``.
+    """Fuse the scenes of a manifest into ``folder``/NAME.tif (.zarr), as far as has not been done; see ``Settings``.
 
     A scene that cannot be fused is a row with a reason, and the rest goes on. UserError if the folder cannot be used,
     if another batch works in it, or if the scheduler goes away: what is done stays, and the same call goes on.
@@ -92,6 +93,7 @@ class _Batch:
         self._out, self._settings, self._ledger = out, settings, ledger
         self.rows: dict[str, Row] = {}
         self._keys: dict[str, str] = {}
+        self._ending = ENDINGS[settings.options.get("format") or "COG"]
 
     def begin(self, manifest: Manifest) -> list[Unit]:
         """What is to be done, entered in the ledger as begun: a file that appears from now on is the batch's own."""
@@ -107,7 +109,7 @@ class _Batch:
 
     def _planned(self, job: Job, last: Row | None) -> Unit | None:
         """The unit that fuses a scene, or None with a row that stands."""
-        key, path = self._keys[job.name], self._out / f"{job.name}.tif"
+        key, path = self._keys[job.name], self._out / f"{job.name}{self._ending}"
         state, same = (last["state"], last["key"] == key) if last else ("", False)
         if same and ((state == DONE and path.exists()) or (state == FAILED and not self._settings.retry)):
             self.rows[job.name] = last or {}

@@ -9,7 +9,7 @@ import click
 
 from anypan.cli.console import note, print_json, progress
 from anypan.cli.device import device_option
-from anypan.cli.fuse import creation_option, tile_option
+from anypan.cli.fuse import TIFFS, creation_option, stored_options, tile_option
 from anypan.cli.names import method_option
 from anypan.cli.opening import opening_options
 from anypan.cli.stac import STAC
@@ -36,6 +36,7 @@ _DEVICE = "cpu, cuda, cuda:1."
 @opening_options
 @click.option("--device", metavar="NAME", default="cpu", show_default=True, callback=device_option, help=_DEVICE)
 @tile_option
+@stored_options(*TIFFS, "Zarr")
 @creation_option
 @click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help=_JOBS)
 @click.option("--scheduler", metavar="ADDRESS", help=_SCHEDULER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,8 @@ def _creation(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+TIFFS, OTHERS = ("COG", "GTiff"), ("Zarr", "VRT-recipe")
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
 _SHARPNESS = "0: most faithful to the MS, 1: all of the PAN's texture.  [default: 0.5, what the truth's should be]"
@@ -34,11 +36,33 @@ _TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
+_DTYPE = "Pixel type of OUT; refused if it cannot hold the MS's values.  [default: the MS's]"
+_OUT_NODATA = "Value of invalid pixels in OUT.  [default: the MS's, or a mask]"
+_FORMAT = (
+    "COG, GTiff, Zarr (OUT.zarr), or VRT-recipe (OUT.vrt): GDAL's own Brovey, made when it is read.  [default: COG]"
+)
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 tile_option = click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 creation_option = click.option(
     "-co", "creation", metavar="KEY=VALUE", multiple=True, callback=_creation, help=_CREATION
 )
+
+
+def stored_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Adds --dtype, --out-nodata and --format, of ``formats``."""
+    kinds = click.Choice(DTYPES), click.Choice(formats, case_sensitive=False)
+    options = (
+        click.option("--dtype", type=kinds[0], help=_DTYPE),
+        click.option("--out-nodata", type=float, metavar="VALUE", help=_OUT_NODATA),
+        click.option("--format", type=kinds[1], help=_FORMAT),
+    )
+
+    def added(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return added
 
 
 @click.command(short_help="Sharpen an MS image with a PAN image.")
@@ -52,6 +76,7 @@ creation_option = click.option(
 @opening_options
 @working_options
 @tile_option
+@stored_options(*TIFFS, *OTHERS)
 @creation_option
 @click.option("--verify", type=click.FloatRange(0), metavar="N", help=_VERIFY)
 @click.option("--overwrite", is_flag=True, help=_OVERWRITE)
@@ -80,6 +105,8 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))
     stac, acquired = options.pop("stac"), options.pop("acquired")
+    if options["format"] in OTHERS and (page or stac):
+        raise UserError(f"--report and --stac look at a GeoTIFF: leave them out, or --format {options['format']}.")
     if stac:
         check_item(out, acquired, options["overwrite"])
     if page:
@@ -124,7 +151,7 @@ def _both(done: Any) -> Iterator[None]:
         yield
     except BaseException:
         for file in filter(None, (done.output, done.uncertainty)):
-            os.unlink(file)
+            os.unlink(file)  # GeoTIFFs: others get no page
         raise
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from anypan.geometry.grid import Placement
 from anypan.pair.limits import BEYOND
@@ -14,6 +19,8 @@ MIN_RATIO, MAX_RATIO = 1.5, 10.0
 SLACK = 0.01  # by which a ratio may fall outside of its limits
 SLIVER = 4  # MS pixels along a side that PAN and MS have to share, at least
 CHECK_TILE = 1024  # PAN pixels
+STRIP = 256  # rows
+LEVELS = 100  # whole numbers over which the values of a band spread at least
 WIDE = {"int32", "uint32", "int64", "uint64", "float64"}  # pixel types finer than the 32-bit floats of the work
 COARSE = 2**12  # times its spread that a value may lie from zero: 32-bit floats then tell 4,096 levels of it
 
@@ -67,6 +74,38 @@ def check_content(scene: Scene, pan: Raster) -> None:
             "one band is nodata throughout, pass --nodata-all-bands, or leave it out with --reference-bands."
         )
     raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
+
+
+def check_holds(ms: Raster, bands: Mapping[int, str], dtype: str) -> None:
+    """Pixels of ``dtype`` hold every valid value of the MS's ``bands``, and whole numbers all but a hundredth."""
+    kind = np.dtype(dtype)
+    if all(np.can_cast(own, kind, "safe") for own in ms.dtypes) or kind.kind == "f":
+        return  # float32 is what the work is done in
+    known, whole = np.iinfo(kind), all(np.dtype(own).kind != "f" for own in ms.dtypes)
+    least, most = _extremes(ms)
+    for index, name in bands.items():
+        low, high = least[index], most[index]
+        if low < known.min or high > known.max:
+            raise UserError(
+                f"Band {name} of {ms.name} holds values from {low:g} to {high:g}, which {dtype} cannot hold: "
+                "choose a wider --dtype, or leave it out for that of the MS."
+            )
+        if not whole and high - low < LEVELS:
+            raise UserError(
+                f"Band {name} of {ms.name} holds fractions from {low:g} to {high:g}, of which whole numbers keep next "
+                "to nothing: choose --dtype float32, or multiply the MS first."
+            )
+
+
+def _extremes(ms: Raster) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(B,) each: the least and the greatest valid value of every band."""
+    least, most = np.full(len(ms.bands), np.inf), np.full(len(ms.bands), -np.inf)
+    for row in range(0, ms.shape[0], STRIP):
+        values, valid = ms.read(row, 0, min(STRIP, ms.shape[0] - row), ms.shape[1])
+        seen = values[:, valid]
+        if seen.size:
+            least, most = np.minimum(least, seen.min(1)), np.maximum(most, seen.max(1))
+    return least, most
 
 
 def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:

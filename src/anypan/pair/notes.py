@@ -9,6 +9,7 @@ from anypan.optics.sensors import Sensor, assumption
 from anypan.pair.registration import NOTHING, Registration
 from anypan.raster import Raster
 
+RECIPE_NOTE = "GDAL makes the pixels when they are read: by its own filters, without anypan's, and from PAN and MS."
 ONE_CRS = "Only one of PAN and MS names a CRS: it was taken for both."
 
 
@@ -41,6 +42,11 @@ def cover_notes(spot: Placement, pan: Raster) -> tuple[str, ...]:
     (top, bottom), (left, right) = spot.footprint
     share = (bottom - top) * (right - left) / (pan.shape[0] * pan.shape[1])
     return (f"The MS covers {100 * share:.3g} % of the PAN: the rest is nodata.",) if share < 1 else ()
+
+
+def clipped_note(count: int, dtype: str) -> str:
+    """For values that sharpening has put beyond a pixel type that was asked for."""
+    return f"{count:,} values lay beyond what {dtype} holds after sharpening, and became its least or greatest."
 
 
 def registration_note(found: Registration, corrected: bool) -> str:

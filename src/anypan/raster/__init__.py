@@ -1,23 +1,28 @@
 """Rasters in and out: the only package that touches raster files."""
 
 from anypan.raster.array import write_array, write_plain
+from anypan.raster.creation import ENDINGS, RECIPE, ZARR, check_creation, check_ending, is_store
 from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
-from anypan.raster.format import Format, filled_as, format_of, halfwidths_of
+from anypan.raster.format import Format, asked, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
 from anypan.raster.partly import partly_fill
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
+from anypan.raster.recipe import check_recipe, write_recipe
 from anypan.raster.thinned import thinned
 from anypan.raster.unmarked import without_unmarked
 from anypan.raster.validity import Rules
 from anypan.raster.warp import resampled
-from anypan.raster.write import Canvas, Writer, check_creation, check_output
+from anypan.raster.write import Canvas, Writer, check_output
 from anypan.runtime.claim import sweep
 
 __all__ = [
     "CACHE",
+    "ENDINGS",
+    "RECIPE",
+    "ZARR",
     "ArrayFile",
     "Canvas",
     "Footprint",
@@ -25,8 +30,11 @@ __all__ = [
     "Raster",
     "Rules",
     "Writer",
+    "asked",
     "check_creation",
+    "check_ending",
     "check_output",
+    "check_recipe",
     "described",
     "environment",
     "filled_as",
@@ -35,6 +43,7 @@ __all__ = [
     "halfwidths_of",
     "in_crs_of",
     "in_memory",
+    "is_store",
     "of_array",
     "open_raster",
     "partly_fill",
@@ -47,4 +56,5 @@ __all__ = [
     "without_unmarked",
     "write_array",
     "write_plain",
+    "write_recipe",
 ]

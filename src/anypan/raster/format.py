@@ -83,6 +83,13 @@ class Format:
         out[:, ~valid] = self.filler
         return out
 
+    def beyond(self, fused: NDArray[Any], valid: NDArray[np.bool_]) -> int:
+        """How many values of fused (B, H, W) in valid pixels (H, W) ``encode`` clips by more than it rounds."""
+        low, high = self.limits
+        if not valid.all():
+            fused = fused[:, valid]
+        return 0 if self.floating else int(((fused < low - 0.5) | (fused > high + 0.5)).sum())
+
     @property
     def filler(self) -> float:
         """The value of invalid pixels."""
@@ -146,6 +153,24 @@ def format_of(raster: Raster) -> Format:
         offsets=each("offsets"),
         units=each("units"),
     )
+
+
+def asked(form: Format, dtype: str | None, nodata: float | None) -> Format:
+    """The format in another pixel type, with another nodata value. UserError for a value that the type cannot hold."""
+    kind = form.dtype if dtype is None else dtype
+    value = form.nodata if nodata is None else float(nodata)
+    if (value is not None and _representable(value, kind) is None) or _overflows(value, kind):
+        remedy = "choose another --out-nodata" if nodata is not None else "name one that it can with --out-nodata"
+        raise UserError(f"Pixels of {kind} cannot hold the nodata value {value:g}: {remedy}, or another --dtype.")
+    bits = form.nbits if kind == form.dtype else None
+    return replace(form, dtype=kind, nodata=value, nbits=None if bits and value and value > 2**bits - 1 else bits)
+
+
+def _overflows(value: float | None, dtype: str) -> bool:
+    """True for a finite value beyond the floats of a type."""
+    if value is None or np.dtype(dtype).kind != "f" or not np.isfinite(value):
+        return False
+    return abs(value) > float(np.finfo(dtype).max)
 
 
 def filled_as(form: Format, *rasters: Raster) -> Format:

@@ -77,6 +77,11 @@ class Raster:
         return None
 
     @property
+    def as_stored(self) -> bool:
+        """True if its pixels are those of its files, on their grid."""
+        return True
+
+    @property
     def maybe_invalid(self) -> bool:
         """True unless every pixel is valid by construction."""
         sheets = [sheet for layer in self.layers for sheet in layer]

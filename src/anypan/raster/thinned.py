@@ -28,6 +28,11 @@ class Thinned(Raster):
     start: tuple[int, int] = (0, 0)
 
     @property
+    def as_stored(self) -> bool:
+        """False."""
+        return False
+
+    @property
     def maybe_invalid(self) -> bool:
         """As the source."""
         return self.source.maybe_invalid

@@ -38,6 +38,11 @@ class Resampled(Raster):
     _kept: OrderedDict[tuple[int, int], tuple[Floats, Bools]] = field(default_factory=OrderedDict, compare=False)
 
     @property
+    def as_stored(self) -> bool:
+        """False."""
+        return False
+
+    @property
     def maybe_invalid(self) -> bool:
         """True: what the source does not cover is invalid."""
         return True

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
-from rasterio.drivers import raster_driver_extensions
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import IDENTITY, Grid
+from anypan.raster.creation import BLOCK, ZARR, check_creation, creation_options, place_of, store, writing
 from anypan.raster.format import Format
 from anypan.raster.read import Raster, Sheet
-from anypan.runtime.claim import Claim, put_in_place, real_place
+from anypan.runtime.claim import Claim, put_in_place
 from anypan.runtime.errors import UserError
 
-BLOCK = 512
-DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
-COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
-GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
-LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half the time of 6, 7 % more bytes
-WHOLE_BITS = (None, 8, 16, 32, 64)  # of samples that a predictor can work on
-BLOCK_SIZES = ("BLOCKSIZE", "BLOCKXSIZE", "BLOCKYSIZE")
-LEAST_BLOCK, MOST_BLOCK = 16, 8192
 SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 
@@ -42,7 +32,7 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     """The path, if a new file can be put there; else UserError."""
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
-    place = real_place(path)
+    place = place_of(path)
     folder = place.parent
     if not folder.is_dir():
         raise UserError(f"The folder {folder} of the output does not exist: create it first.")
@@ -54,25 +44,6 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
     return Path(path)
-
-
-def check_creation(path: Path, form: Format, options: Mapping[str, str]) -> None:
-    """UserError where the creation options are wrong: GDAL only warns, and at the end of the work. No file is made."""
-    _check_suffix(path)
-    wanted, trial = _creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
-    size = {"width": BLOCK, "height": BLOCK, "count": len(form.names), "dtype": form.dtype}
-    with _writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
-        rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
-        rasterio.shutil.delete(trial)
-        if said:
-            raise OSError(said[0])
-
-
-def _check_suffix(path: Path) -> None:
-    """Raise where the name promises another format than GeoTIFF, or standard output."""
-    known = raster_driver_extensions().get(path.suffix.lower().lstrip("."), "GTiff")
-    if known != "GTiff" or path.name == "-":
-        raise UserError(f"{path} would be a GeoTIFF under a name of another kind: name a file that ends in .tif.")
 
 
 class Canvas:
@@ -99,7 +70,8 @@ class Canvas:
 class Writer:
     """Writes a raster window by window and puts it in place on ``finish()``; leaving early leaves no trace.
 
-    ``options`` are GDAL creation options on top of the defaults; ``DRIVER`` chooses COG (default) or GTiff.
+    ``options`` are GDAL creation options on top of the defaults; ``DRIVER`` chooses COG (default), GTiff or Zarr.
+    ``clipped`` counts valid values beyond those that the pixel type holds, which became its least or greatest.
     """
 
     def __init__(
@@ -111,17 +83,17 @@ class Writer:
         masked: bool,
         overwrite: bool = False,
     ) -> None:
-        self._path, self._form, self._overwrite = real_place(path), form, overwrite
-        check_creation(path, form, options)
-        self._options = _creation_options(form, options)
+        self._path, self._form, self._overwrite, self.clipped = place_of(path), form, overwrite, 0
+        check_creation(path, form, options, masked)
+        self._options = creation_options(form, options)
         self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
         _check_space(path, self._size)
         self._masked, self._invalid, self._valid = masked and form.nodata is None, False, 0
-        with _writing(path):
+        with writing(path):
             self._claim = Claim(self._path)
         self._draft = self._claim.folder / "draft.tif"
         try:
-            with _writing(path):
+            with writing(path):
                 self._dataset = rasterio.open(self._draft, "w", **self._profile(like))
                 self._describe(like)
         except BaseException:
@@ -143,10 +115,11 @@ class Writer:
         if not valid.size:
             return
         window = Window(col + cols.start, row + rows.start, valid.shape[1], valid.shape[0])  # type: ignore[call-arg]
-        with _writing(self._path):
+        with writing(self._path):
             self._dataset.write(self._form.encode(fused, valid), window=window)
             if self._masked and not self._form.floating:
                 self._dataset.write_mask(valid, window=window)
+        self.clipped += self._form.beyond(fused, valid)
         self._invalid |= not valid.all()
         self._valid += int(valid.sum())
 
@@ -164,19 +137,27 @@ class Writer:
                 bands = tuple((0, index) for index in dataset.indexes)
                 image = Raster(str(self._path), Grid(dataset.shape, dataset.transform), ((Sheet(dataset),),), bands)
                 dataset.update_tags(**account(image, masked))
-        with _writing(self._path):
-            options = dict(self._options)
-            with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
-                rasterio.shutil.copy(self._draft, final, driver=options.pop("DRIVER"), **options)
-            _verify(final)
+        with writing(self._path):
+            self._make(final)
             for side in filter(os.path.lexists, (f"{self._path}{suffix}" for suffix in SIDECARS)):
                 os.unlink(side)
             put_in_place(final, self._path, self._overwrite)
-        return self._path.stat().st_size
+        return sum(file.stat().st_size for file in (self._path, *self._path.rglob("*")) if file.is_file())
+
+    def _make(self, final: Path) -> None:
+        """The final file of the draft."""
+        options = dict(self._options)
+        driver = options.pop("DRIVER")
+        if driver == ZARR:
+            store(self._draft, final)
+            return
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
+            rasterio.shutil.copy(self._draft, final, driver=driver, **options)
+        _verify(final)
 
     def _close(self, complete: bool) -> None:
         """Close the draft, without a mask if nothing of it is invalid."""
-        with _writing(self._path):
+        with writing(self._path):
             if self._masked and self._form.floating and complete and not self._invalid:
                 self._dataset.nodata = None
             self._dataset.close()
@@ -220,20 +201,6 @@ def _by_points(raster: Raster) -> bool:
     return raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
 
 
-@contextmanager
-def _warnings() -> Iterator[list[str]]:
-    """What GDAL warns of meanwhile."""
-    said: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())
-    logger = logging.getLogger("rasterio._env")
-    logger.addHandler(handler)
-    try:
-        yield said
-    finally:
-        logger.removeHandler(handler)
-
-
 def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
     """The rows and columns of a window at ``start`` that lie inside an image of ``size``."""
     ends = zip(start, count, size, strict=True)
@@ -241,48 +208,11 @@ def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...
     return rows, cols
 
 
-def _creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str]:
-    """All of GDAL's creation options: the defaults, the bits of the format, what is asked for, and the DRIVER."""
-    asked = {key.upper(): str(value) for key, value in options.items()}
-    names = {"COG": "COG", "GTIFF": "GTiff"}
-    driver = asked.get("DRIVER", "COG")
-    if driver.upper() not in names:
-        raise UserError(f"The output cannot be written as {driver}: choose DRIVER=COG or DRIVER=GTiff.")
-    driver = names[driver.upper()]
-    special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[driver]
-    nbits = {"NBITS": str(form.nbits)} if form.nbits else {}
-    level = {} if "COMPRESS" in asked else LEVELS[driver]
-    plain = {} if form.nbits in WHOLE_BITS else {"PREDICTOR": {"COG": "NO", "GTiff": "1"}[driver]}
-    for name in BLOCK_SIZES:
-        _check_block(name, asked)
-    return DEFAULTS | special | plain | level | nbits | asked | {"DRIVER": driver}
-
-
-def _check_block(name: str, asked: Mapping[str, str]) -> None:
-    """Raise before GDAL takes a size that eats all memory, or never ends."""
-    value = asked.get(name)
-    whole = value is None or (value.isascii() and value.isdigit() and LEAST_BLOCK <= int(value[:9]) <= MOST_BLOCK)
-    if not whole or (value and int(value) % LEAST_BLOCK):
-        limits = f"a multiple of {LEAST_BLOCK} up to {MOST_BLOCK:,}"
-        raise UserError(f"{name}={value} is no size of a block: give {limits}, for example {name}=512.")
-
-
 def _check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.absolute().parent).free
     if free < 2 * size:
         needed = f"{2 * size / 2**20:,.1f} MiB free, it has {free / 2**20:,.1f}"
         raise UserError(f"The disk of {path} needs {needed}: free some space or write elsewhere.")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, RasterioError, CPLE_BaseError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(
-            f"{path} cannot be written ({reason}): check the free space and the creation options."
-        ) from error
 
 
 def _verify(path: Path) -> None:

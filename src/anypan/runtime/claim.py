@@ -97,7 +97,10 @@ def drafted(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def put_in_place(made: Path, path: Path, overwrite: bool) -> None:
-    """Give a finished file its name. Without ``overwrite`` one that has appeared there is kept: UserError."""
+    """Give a finished file or folder its name. Without ``overwrite`` what has appeared there is kept: UserError."""
+    if made.is_dir():
+        _put_folder(made, path, overwrite)
+        return
     if overwrite:
         os.replace(made, path)
         return
@@ -107,6 +110,21 @@ def put_in_place(made: Path, path: Path, overwrite: bool) -> None:
         raise UserError(f"{path} has appeared meanwhile, and was kept: name another file for the output.") from error
     except OSError:  # a file system without hard links
         _create_and_replace(made, path)
+
+
+def _put_folder(made: Path, path: Path, overwrite: bool) -> None:
+    """What it replaces moves aside first, back if that was all, and goes with the claim's folder."""
+    old = made.with_name("old")
+    if path.exists():
+        if not overwrite:
+            raise UserError(f"{path} has appeared meanwhile, and was kept: name another file for the output.")
+        os.rename(path, old)
+    try:
+        os.rename(made, path)
+    except OSError:
+        if old.exists():
+            os.rename(old, path)
+        raise
 
 
 def _create_and_replace(made: Path, path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray
 
 from anypan import raster
-from anypan.api import method_of
+from anypan.api import formatted, method_of
 from anypan.options import FuseOptions, Options
 from anypan.pair.pair import pair_of_rasters
 from anypan.runtime.errors import UserError
@@ -17,7 +17,7 @@ from anypan.runtime.keywords import options_of
 from anypan.xarray.chunks import fused_chunks
 from anypan.xarray.placed import file_of, has_chunks, laid_out
 
-FOR_FILES = ("uncertainty", "overwrite", "creation", "progress")
+FOR_FILES = ("uncertainty", "overwrite", "format", "creation", "progress")
 
 
 @xarray.register_dataarray_accessor("anypan")
@@ -54,6 +54,7 @@ class Anypan:
         pair = pair_of_rasters(
             raster.of_array(file_of(pan, "PAN"), of_pan), raster.of_array(file_of(ms, "MS"), of_ms), settings
         )
+        pair = formatted(pair, settings)
         pixels = fused_chunks(pair, chosen, settings)
         lazy = has_chunks(pan) or has_chunks(self._ms)
         return _labelled(pixels if lazy else pixels.compute(scheduler="synchronous"), pan, ms, pair)

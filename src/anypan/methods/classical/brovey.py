@@ -72,12 +72,26 @@ def bt_h(scene: Scene) -> Fuser:
     Lolli et al., IEEE GRSL 14(12), 2017. The intensity that divides is held at a tenth of its root mean square.
     """
     seen = of_scene(scene, exp_and_low)
+    return contrast(scene, seen, _without_constant(seen, seen.variance[:-1] > 0), haze(scene), 0.0)
+
+
+def weights_without_constant(scene: Scene) -> Tensor:
+    """(B,) float64, none below 0: weights of the bands whose sum comes nearest to the PAN at MS scale."""
+    seen = of_scene(scene, exp_and_low)
+    live = seen.variance[:-1] > 0
+    weights = _without_constant(seen, live)
+    while (weights < 0).any():  # leave out the one that is farthest from where it may be, and fit the others
+        live = live & (torch.arange(len(weights)) != weights.argmin())
+        weights = _without_constant(seen, live)
+    return weights
+
+
+def _without_constant(seen: Statistics, live: Tensor) -> Tensor:
+    """(B,): least squares of the PAN on the bands that are ``live``, without a constant; 0 of the others."""
     square = seen.square
-    live = seen.variance > 0
-    among = square[:-1, :-1] * (live[:-1, None] & live[:-1])
-    towards = square[:-1, -1] * (live[:-1] & live[-1])
-    weights = torch.linalg.pinv(among, rtol=1e-12, hermitian=True) @ towards
-    return contrast(scene, seen, weights, haze(scene), 0.0)
+    among = square[:-1, :-1] * (live[:, None] & live)
+    towards = square[:-1, -1] * (live & (seen.variance[-1] > 0))
+    return torch.linalg.pinv(among, rtol=1e-12, hermitian=True) @ towards
 
 
 def contrast(scene: Scene, seen: Statistics, weights: Tensor, haze: Tensor, darkest: float) -> Contrast:

@@ -1,0 +1,152 @@
+"""How an output is stored: the kinds of files, GDAL's creation options, and what cannot be written as asked."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import rasterio
+import rasterio.shutil
+from rasterio._err import CPLE_BaseError
+from rasterio.drivers import raster_driver_extensions
+from rasterio.errors import RasterioError
+
+from anypan.raster.format import Format
+from anypan.runtime.claim import real_place
+from anypan.runtime.errors import UserError
+
+BLOCK = 512
+DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
+COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
+GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
+LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half the time of 6, 7 % more bytes
+WHOLE_BITS = (None, 8, 16, 32, 64)  # of samples that a predictor can work on
+BLOCK_SIZES = ("BLOCKSIZE", "BLOCKXSIZE", "BLOCKYSIZE")
+LEAST_BLOCK, MOST_BLOCK = 16, 8192
+ZARR, RECIPE = "Zarr", "VRT-recipe"
+ENDINGS = {"COG": ".tif", "GTiff": ".tif", ZARR: ".zarr", RECIPE: ".vrt"}
+"""Kinds of outputs, and how their names end."""
+_STORE = ("zarr.json", ".zgroup")
+
+
+def place_of(path: str | os.PathLike[str]) -> Path:
+    """Where an output of this name lies: a file, or the folder of a Zarr store. UserError for any other folder."""
+    place = Path(os.path.realpath(path))
+    return place if is_store(place) else real_place(path)
+
+
+def is_store(place: Path) -> bool:
+    """True for the folder of a Zarr store, which may be replaced as a whole."""
+    return place.is_dir() and any((place / name).is_file() for name in _STORE)
+
+
+def check_creation(path: Path, form: Format, options: Mapping[str, str], masked: bool = False) -> None:
+    """UserError where the creation options are wrong: GDAL only warns, and at the end of the work. No file is made.
+
+    ``masked``: pixels may be invalid.
+    """
+    kind = _driver(options)
+    check_ending(path, kind)
+    if kind == ZARR:
+        _check_store(path, form, options, masked)
+        return
+    wanted, trial = creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
+    size = {"width": BLOCK, "height": BLOCK, "count": len(form.names), "dtype": form.dtype}
+    with writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
+        rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
+        rasterio.shutil.delete(trial)
+        if said:
+            raise OSError(said[0])
+
+
+def check_ending(path: Path, kind: str) -> None:
+    """UserError where the name promises another kind of file, or standard output."""
+    ending, suffix = ENDINGS[kind], path.suffix.lower()
+    known = raster_driver_extensions().get(suffix.lstrip("."), "GTiff")
+    tiff = ending == ".tif" and known == "GTiff" and suffix != ".zarr"
+    if not (tiff or suffix == ending) or path.name == "-":
+        what = "a GeoTIFF" if ending == ".tif" else f"a {kind}"
+        raise UserError(f"{path} would be {what} under a name of another kind: name a file that ends in {ending}.")
+
+
+def _check_store(path: Path, form: Format, options: Mapping[str, str], masked: bool) -> None:
+    if len(options) > 1:
+        raise UserError(f"{path} is to be a Zarr store, which takes none of GDAL's creation options: leave -co out.")
+    if any(importlib.util.find_spec(name) is None for name in ("rioxarray", "zarr")):
+        raise UserError("Zarr needs rioxarray and zarr: pip install 'anypan[xarray]'.")
+    if masked and form.nodata is None and not form.floating:
+        raise UserError(
+            f"{path} is to be a Zarr store, which has no mask for invalid pixels: name their value with --out-nodata."
+        )
+
+
+def store(draft: Path, final: Path) -> None:
+    """Make a Zarr store of a GeoTIFF, in version 2, which GDAL reads, too: the variable ``fused`` (band, y, x)."""
+    import rioxarray
+
+    blocks = {"band": -1, "y": BLOCK, "x": BLOCK}
+    with rioxarray.open_rasterio(draft, chunks=blocks, mask_and_scale=False) as image:  # type: ignore[union-attr]
+        image.to_dataset(name="fused").to_zarr(final, mode="w", zarr_format=2)  # type: ignore[union-attr]
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What GDAL warns of meanwhile."""
+    said: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: said.append(record.getMessage())
+    logger = logging.getLogger("rasterio._env")
+    logger.addHandler(handler)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(handler)
+
+
+def creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str]:
+    """All of GDAL's creation options: the defaults, the bits of the format, what is asked for, and the DRIVER."""
+    asked = {key.upper(): str(value) for key, value in options.items()}
+    driver = _driver(options)
+    if driver == ZARR:
+        return {"DRIVER": driver}
+    special = {"COG": COG_DEFAULTS, "GTiff": GTIFF_DEFAULTS}[driver]
+    nbits = {"NBITS": str(form.nbits)} if form.nbits else {}
+    level = {} if "COMPRESS" in asked else LEVELS[driver]
+    plain = {} if form.nbits in WHOLE_BITS else {"PREDICTOR": {"COG": "NO", "GTiff": "1"}[driver]}
+    for name in BLOCK_SIZES:
+        _check_block(name, asked)
+    return DEFAULTS | special | plain | level | nbits | asked | {"DRIVER": driver}
+
+
+def _driver(options: Mapping[str, str]) -> str:
+    asked = next((str(value) for key, value in options.items() if key.upper() == "DRIVER"), "COG")
+    found = next((kind for kind in ENDINGS if kind.upper() == asked.upper() and kind != RECIPE), None)
+    if found is None:
+        raise UserError(f"The output cannot be written as {asked}: choose DRIVER=COG or DRIVER=GTiff.")
+    return found
+
+
+def _check_block(name: str, asked: Mapping[str, str]) -> None:
+    """Raise before GDAL takes a size that eats all memory, or never ends."""
+    value = asked.get(name)
+    whole = value is None or (value.isascii() and value.isdigit() and LEAST_BLOCK <= int(value[:9]) <= MOST_BLOCK)
+    if not whole or (value and int(value) % LEAST_BLOCK):
+        limits = f"a multiple of {LEAST_BLOCK} up to {MOST_BLOCK:,}"
+        raise UserError(f"{name}={value} is no size of a block: give {limits}, for example {name}=512.")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """UserError for whatever GDAL or the disk refuses meanwhile."""
+    try:
+        yield
+    except (OSError, RasterioError, CPLE_BaseError, ValueError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
+        raise UserError(
+            f"{path} cannot be written ({reason}): check the free space and the creation options."
+        ) from error
