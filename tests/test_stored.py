@@ -163,6 +163,13 @@ def test_a_recipe_is_the_brovey_transform_of_its_weights(pair: tuple[Path, Path]
     assert np.abs(means - low).mean() < 0.02 * low.mean()  # the weights keep the MS's radiometry
 
 
+def test_a_recipe_gives_the_bands_that_are_asked_for(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    options = {"method": "Brovey", "format": "VRT-recipe", "register": False}
+    fuse(*pair, tmp_path / "all.vrt", **options)
+    fuse(*pair, tmp_path / "two.vrt", **options, bands=[3, 1])
+    assert np.array_equal(read(tmp_path / "two.vrt"), read(tmp_path / "all.vrt")[[2, 0]])
+
+
 def test_a_recipe_is_for_what_gdal_can_do(pair: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out.vrt"
     for options, words in (

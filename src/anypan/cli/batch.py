@@ -12,6 +12,7 @@ from anypan.cli.device import device_option
 from anypan.cli.fuse import TIFFS, creation_option, stored_options, tile_option
 from anypan.cli.names import method_option
 from anypan.cli.opening import opening_options
+from anypan.runtime.errors import UserError
 from anypan.cli.stac import STAC
 
 _OUT = "The folder of the outputs, of the ledger batch.jsonl and of the summary batch.html."
@@ -95,6 +96,8 @@ def _check(settings: Any) -> None:
     """A method that is none is said once, not scene by scene."""
     from anypan.api import method_of
 
+    if settings.stac and settings.options.get("format") == "Zarr":
+        raise UserError("--stac describes GeoTIFFs: leave it out, or --format Zarr.")
     method_of(settings.method, settings.options.get("best", False), settings.options.get("sharpness"))
 
 
