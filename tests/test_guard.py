@@ -52,6 +52,39 @@ def test_nor_does_one_of_the_pan(bad: float) -> None:
     assert np.sqrt((away**2).mean()) < 0.02 * ms.std() and np.isfinite(dirty).all()
 
 
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(("bad", "count"), [(1e5, 1), (-9999.0, 3)])
+def test_of_no_method(method: str, bad: float, count: int) -> None:
+    """Statistics of the scene: what lies around the pixels themselves is theirs."""
+    pan, ms = _scene(4)
+    wrong = ms.copy()
+    wrong[1, 3 : 3 + count, 5] = bad
+    options = {"register": False, "method": method, "nodata": None}
+    clean, dirty = anypan.fuse(pan, ms, **options), anypan.fuse(pan, wrong, **options)
+    away = dirty[:, 96:, 96:] - clean[:, 96:, 96:]
+    assert np.sqrt((away**2).mean()) < 0.02 * ms.std() and np.isfinite(dirty).all()
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("power", [-37, 40])
+def test_the_unit_does_not_matter(method: str, power: int) -> None:
+    """Night lights in W / cm2 are of 1e-9: the same image in any unit, here in powers of two."""
+    pan, ms = _scene(2)
+    unit = np.float32(2.0**power)
+    usual, other = (anypan.fuse(u * pan, u * ms, method=method, register=False) / u for u in (np.float32(1), unit))
+    assert np.abs(usual - other).max() < 1e-4 * ms.std()
+
+
+def test_values_far_off_are_said_with_the_way_out(tmp_path: Path) -> None:
+    pan, ms = _scene(4)
+    wrong = ms.copy()
+    wrong[2, 30, 30] = 1e5
+    notes = anypan.fuse(*write_pair(tmp_path, pan, wrong), tmp_path / "out.tif", "EXP").notes
+    assert sum("far off" in note and "band 3" in note and "--nodata 100000" in note for note in notes) == 1
+    notes = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "clean.tif", "EXP").notes
+    assert not any("far off" in note or "held" in note for note in notes)
+
+
 def test_where_nothing_lies_far_off_nothing_is_held() -> None:
     pan, ms = _scene(4)
     scene = from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms))

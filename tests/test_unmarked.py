@@ -111,6 +111,31 @@ def _with(image: NDArray[Any], part: NDArray[Any], value: NDArray[Any] | float, 
     return np.rint(image * (1 - part) + part * value).clip(0, top)
 
 
+@pytest.mark.parametrize("where", ["turned", "border"])
+@pytest.mark.parametrize(("dtype", "fill"), [("uint8", 128), ("uint16", 700), ("float32", 0.125)])
+def test_a_frame_of_a_value_that_the_image_has_too_is_told_by_its_straight_edges(
+    dtype: str, fill: float, where: str
+) -> None:
+    inside = PLACES[where]
+    pairs = zip(_pair(dtype), (inside, _low(inside)), strict=True)
+    for image, part in list(pairs)[dtype == "uint8" :]:  # in one band of 8 bits too many pixels hold it by chance
+        found = raster.without_unmarked(
+            raster.in_memory(np.where(part, image, fill).reshape(-1, *part.shape), "it"), ""
+        )
+        valid = found.read(0, 0, *part.shape)[1]
+        assert not valid[~part].any() and valid[part].mean() > 0.99
+
+
+@pytest.mark.parametrize("fill", [-9999, -32768, 65535])
+def test_one_pixel_of_a_usual_fill_is_enough(tmp_path: Path, fill: int) -> None:
+    dtype = "int32"
+    pan, ms = _pair("int16")
+    ms[:, 20, 31] = fill
+    _, valid, notes = _fused(_files(tmp_path, pan, ms, dtype), tmp_path / "out.tif")
+    assert not valid[80:84, 124:128].any() and valid.sum() == SIDE**2 - RATIO**2
+    assert any(f"{fill}" in note and "--nodata names it" in note for note in notes)
+
+
 CLOUD = np.hypot(ROWS + 128, COLS + 128) < 140 + 20 * np.sin(ROWS / 9) + 12 * np.sin(COLS / 5)
 LAKES = {"corner": np.hypot(ROWS + 128, COLS + 128) < 120, "middle": np.hypot(ROWS, 0.6 * COLS) < 50}
 

@@ -15,6 +15,7 @@ from anypan.pair.scene import Scene
 
 AROUND = 5  # MS pixels along a side of the window that contrast is taken of
 DARKEST = 0.25  # of the least MS value of a band that is positive everywhere
+LEAST_SAID = 0.01  # % of the values held that is worth a word
 LEAST_PIXELS = 25  # whole MS pixels that statistics need
 
 
@@ -51,8 +52,9 @@ class Guarded(Around):
             each.repeat_interleave(self.ratio, -2).repeat_interleave(self.ratio, -1) for each in self._bounds(pan, lrms)
         )
         out = torch.where(fused.isfinite(), torch.minimum(torch.maximum(fused, low), high), fused)
-        self.tally.held += int((out != fused).sum())
-        self.tally.seen += out.numel()
+        live = (self.limits.spread > 0).to(out.device)  # a constant band is what it was, and nothing is said of it
+        self.tally.held += int((out != fused)[live].sum())
+        self.tally.seen += out[live].numel()
         return out
 
     def _bounds(self, pan: Tensor, lrms: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,9 +76,16 @@ class Guarded(Around):
         if not self.tally.held:
             return list(self.said)
         share = 100 * self.tally.held / self.tally.seen
-        much = f"{share:.2g} %" if share >= 0.01 else "Less than 0.01 %"
+        if share < LEAST_SAID:
+            return list(self.said)
+        much = f"{share:.2g} %"
         why = "lay farther beyond the MS's range than the contrast around them allows, and were held there"
         return [*self.said, f"{much} of the fused values {why}."]
+
+
+def steady(method: Method) -> Method:
+    """The method fitted to a scene whose values are held between its limits: no handful of pixels moves it."""
+    return lambda scene: method(scene.limits.hold(scene))
 
 
 def guarded(method: Method, scene: Scene) -> Guarded:

@@ -12,6 +12,7 @@ from typing import Any
 from anypan.methods import METHODS
 from anypan.methods.base import Method
 from anypan.methods.ensemble import best_of
+from anypan.methods.guard import steady
 from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
@@ -40,7 +41,7 @@ class MethodRef:
     def fit(self) -> Method:
         """What fits it to a scene."""
         if self.weights is None:
-            return METHODS[self.name]
+            return steady(METHODS[self.name])
         method = neural(self.weights, self.sharpness)
         return best_of(method) if self.ensemble else method
 

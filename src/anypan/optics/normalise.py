@@ -108,7 +108,7 @@ class Moments:
         mean = moments[..., 0, 1:]
         covariance = moments[..., 1:, 1:] - mean[..., :, None] * mean[..., None, :]
         variance = covariance.diagonal(dim1=-2, dim2=-1)
-        floor = 1e-10 * (mean**2) + 1e-12
+        floor = 1e-10 * (mean**2) + 1e-36
         std = torch.maximum(variance, floor).sqrt()
         live = (variance > floor).to(std.dtype)
         correlation = covariance / (std[..., :, None] * std[..., None, :]) * live[..., :, None] * live[..., None, :]

@@ -16,7 +16,7 @@ HARDLY = 0.1  # of a band's detail
 
 def explained(scene: Scene) -> tuple[float, ...]:
     """Of each band the share, 0 to 1, of its detail that regression on the PAN's at MS scale explains."""
-    count = len(scene.bands)
+    count, scene = len(scene.bands), scene.limits.hold(scene)
     products, powers, power = torch.zeros(count).double(), torch.zeros(count).double(), 0.0
     for patch in scene.blocks():
         pan = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)

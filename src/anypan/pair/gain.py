@@ -59,8 +59,8 @@ def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: i
 def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
     """From products (..., B + G, B + G): the gain that explains most, what it explains, (...) each; alone (..., B)."""
     between, cross = moments[..., :bands, :bands], moments[..., :bands, bands:]
-    power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-20)
-    mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-20)
+    power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-200)
+    mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-200)
     ridge = 1e-6 * mean[..., None, None] * torch.eye(bands, dtype=between.dtype, device=between.device)
     explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2) / power
     return candidates_of(explained), explained.amax(-1), _alone(moments, bands, explained.argmax(-1))
@@ -76,7 +76,7 @@ def _alone(moments: Tensor, bands: int, best: Tensor) -> Tensor:
     corner = with_pan.gather(-2, chosen)
     side = with_pan[..., :bands, :]
     joined = torch.cat([torch.cat([moments[..., :bands, :bands], side], -1), torch.cat([side.mT, corner], -1)], -2)
-    size = joined.diagonal(dim1=-2, dim2=-1).clamp(min=1e-20).sqrt()
+    size = joined.diagonal(dim1=-2, dim2=-1).clamp(min=1e-200).sqrt()
     correlation = joined / (size[..., :, None] * size[..., None, :])
     ridge = 1e-4 * torch.eye(bands + 1, dtype=joined.dtype, device=joined.device)
     return (1 / torch.linalg.inv(correlation + ridge).diagonal(dim1=-2, dim2=-1))[..., :bands].clamp(0, 1)

@@ -56,8 +56,24 @@ class Limits:
         return cls(low[1:], high[1:], low[:1], high[:1], least, most, spread[1:], spread[:1], count)
 
     def hold(self, scene: Scene) -> Scene:
-        """The scene with its values between the limits."""
-        return replace(scene, source=_Held(scene.source, self))
+        """The scene with its values between the limits, which are its own, too."""
+        held = replace(scene, source=_Held(scene.source, self))
+        vars(held)["limits"] = self  # not measured anew
+        return held
+
+    def notes(self, scene: Scene, file: str) -> tuple[str, ...]:
+        """Which bands hold values far off all others."""
+        each = zip(scene.bands, self.low, self.high, self.least, self.most, strict=True)
+        far = [
+            (name, least if least < low else most)
+            for name, low, high, least, most in each
+            if least < low or most > high
+        ]
+        return tuple(
+            f"Values of {name} in {file} lie far off all others, such as {float(value):.7g}: no statistics are taken "
+            f"of them; if they are fill, pass --nodata {float(value):.7g}."
+            for name, value in far
+        )
 
     def pan(self, pan: Tensor) -> Tensor:
         """(1, H, W), what lies beyond the limits at the end of the range of the others."""

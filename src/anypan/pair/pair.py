@@ -179,7 +179,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     corrected = opening.register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    partly = raster.partly_fill(bands.ms)
+    partly = (*raster.partly_fill(bands.ms), *scene.limits.notes(scene, ms.name))
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
     notes += (*reference_notes(len(names), len(bands.written)), *sensor_notes(sensor, names, bool(opening.sensor)))
     found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))

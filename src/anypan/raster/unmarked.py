@@ -22,6 +22,10 @@ from anypan.raster.read import Raster
 CORNER = 32  # pixels along a side of what is looked at in the corners
 LEAST_FRAME = 32  # pixels
 LEAST_FAR, LEAST_ZERO = 4, 64  # pixels that hold a value far off, and 0
+USUAL = {
+    *map(float, np.float32([-999, -9999, -99999, -32767, -32768, 55537, 65535, -3.4028234663852886e38]))
+}  # as fill
+LEAST_INSIDE = 0.01  # of the pixels, of a frame whose value the image has, too
 SAMPLE, WINDOW = 2**19, 64  # values that statistics are taken of, and pixels along a side of their windows
 STRIP = 2**22  # values that are read at once
 SEARCHED = 2**27  # values that are searched through; of larger images evenly spread strips
@@ -66,14 +70,13 @@ class Frame:
         )
         return max(int(each.sum()) for each in along)
 
-    @property
-    def straight(self) -> bool:
-        """Whether its inner edges are straight lines, two on each side at most."""
+    def straight(self, most: int = MOST_LINES) -> bool:
+        """Whether its inner edges are straight lines, so many on each side at most."""
         rows, cols = len(self.left), len(self.top)
         sides = ((self.left, cols), (self.right, cols), (self.top, rows), (self.bottom, rows))
         edges = [run[(run > 0) & (run < most)] for run, most in sides]
         edges = [edge for edge in edges if len(edge) >= LEAST_FRAME]
-        return sum(map(len, edges)) >= LONG and all(lines(edge) <= MOST_LINES for edge in edges)
+        return sum(map(len, edges)) >= LONG and all(lines(edge) <= most for edge in edges)
 
 
 @dataclass(frozen=True)
@@ -218,9 +221,11 @@ def _frame(raster: Raster, value: Floats, image: Floats) -> Frame | None:
         return None
     near = _near(image)
     first, jump = edge[0] - value[:, None], edge[1] - value[:, None]
-    if (np.abs(first) <= near[:, None]).all(0).mean() > EDGE:
-        return None
-    return frame if soft(first, jump, near) <= SOFT or frame.straight else None
+    jumps = (np.abs(first) <= near[:, None]).all(0).mean() <= EDGE
+    if jumps and (soft(first, jump, near) <= SOFT or frame.straight()):
+        return frame
+    large = frame.size > LEAST_INSIDE * raster.shape[0] * raster.shape[1]
+    return frame if large and frame.straight(MOST_LINES + 1) else None  # of a value that the image has, too
 
 
 def _traced(raster: Raster, value: Floats) -> tuple[Frame, Doubles]:
@@ -283,7 +288,8 @@ def _count(known: dict[float, int], values: Floats) -> None:
 
 def _far(known: dict[float, int], band: Floats) -> Iterator[float]:
     """Repeated values, of those ``known`` to lie outside of a band's own (N,), that have a wide gap beside them."""
-    often = sorted((v for v, n in known.items() if n >= LEAST_FAR and v != 0), key=lambda v: -known[v])[:MOST_FAR]
+    often = [v for v, n in known.items() if (n >= LEAST_FAR or v in USUAL) and v != 0]
+    often = sorted(often, key=lambda v: -known[v])[:MOST_FAR]
     own = band[~np.isin(band, np.array(often, np.float32))].astype(np.float64)
     if len(own) < LEAST_FRAME:
         return
