@@ -15,6 +15,7 @@ from anypan.methods.uncertainty import Halfwidths
 from anypan.pair.scene import Scene
 
 TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
+LEAST_TILE = 256  # however many the bands
 MEMORY = 9 * 2**28  # bytes that a tile may take
 LARGE = 96, 22  # of networks that ask for large tiles: PAN pixels of halo, float32 planes of a tile and band at once
 
@@ -104,5 +105,5 @@ def tile_size(scene: Scene, tile: int | None, fuser: Fuser | type[Fuser]) -> int
     unit = math.lcm(fuser.cell, scene.ratio) // scene.ratio
     halo, planes = LARGE
     most = math.isqrt(MEMORY // (4 * planes * (len(scene.bands) + 1))) - 2 * halo
-    side = tile or max(TILE, min(fuser.tile or TILE, most))
+    side = tile or max(LEAST_TILE, min(fuser.tile or TILE, most))
     return max(unit, side // scene.ratio // unit * unit)

@@ -12,8 +12,8 @@ from anypan.cli.device import device_option
 from anypan.cli.fuse import TIFFS, creation_option, stored_options, tile_option
 from anypan.cli.names import method_option
 from anypan.cli.opening import opening_options
-from anypan.runtime.errors import UserError
 from anypan.cli.stac import STAC
+from anypan.runtime.errors import UserError
 
 _OUT = "The folder of the outputs, of the ledger batch.jsonl and of the summary batch.html."
 _JOBS = "Scenes to fuse side by side.  [default: as many as cores and memory allow]"

@@ -43,7 +43,8 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
         named = match(sensor, len(described))
         described = tuple(band.name if band else name for band, name in zip(named, described, strict=True))
         known = named
-    find = [[_index(each, described, known, sensor, ms.name) for each in some or ()] for some in (reference, wanted)]
+    index = _Index(described, known, sensor, ms.name)
+    find = [[index(each) for each in some or ()] for some in (reference, wanted)]
     seen = range(len(described)) if reference is None else sorted({*find[0]})
     written = seen if wanted is None else find[1]
     for index in written:
@@ -57,16 +58,22 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
     return Chosen(fitted, tuple(described[i] for i in seen), tuple(places[i] for i in written))
 
 
-def _index(wanted: str | int, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str) -> int:
-    text = str(wanted).strip()
-    number = number_or_name(text)
-    if isinstance(number, int) and 1 <= number <= len(names):
-        return number - 1
-    by_name = {name.lower(): i for i, name in reversed(list(enumerate(names)))}
-    if text.lower() in by_name:
-        return by_name[text.lower()]
-    band = sensor.band(text)
-    if band is not None and band in known:
-        return list(known).index(band)
-    listed = ", ".join(f"{i} ({name})" for i, name in enumerate(names, 1))
-    raise UserError(f"{file} has no band {text!r}: choose from {listed}.")
+class _Index:
+    """Finds the place of a band in a file by number, name or what the sensor calls it."""
+
+    def __init__(self, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str) -> None:
+        self._names, self._bands, self._sensor, self._file = names, list(known), sensor, file
+        self._by_name = {name.lower(): i for i, name in reversed(list(enumerate(names)))}
+
+    def __call__(self, wanted: str | int) -> int:
+        text = str(wanted).strip()
+        number = number_or_name(text)
+        if isinstance(number, int) and 1 <= number <= len(self._names):
+            return number - 1
+        if text.lower() in self._by_name:
+            return self._by_name[text.lower()]
+        band = self._sensor.band(text)
+        if band is not None and band in self._bands:
+            return self._bands.index(band)
+        listed = ", ".join(f"{i} ({name})" for i, name in enumerate(self._names, 1))
+        raise UserError(f"{self._file} has no band {text!r}: choose from {listed}.")

@@ -25,6 +25,7 @@ from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Scene, select
+from anypan.pair.stretched import stretch_notes
 from anypan.pair.wrong import check_likeness
 from anypan.raster import Format, Raster, Rules
 from anypan.runtime.errors import UserError
@@ -181,7 +182,8 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
     partly = (*raster.partly_fill(bands.ms), *scene.limits.notes(scene, ms.name))
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
-    notes += (*reference_notes(len(names), len(bands.written)), *sensor_notes(sensor, names, bool(opening.sensor)))
+    notes += (*stretch_notes(scene, pan, aligned.ms), *reference_notes(len(names), len(bands.written)))
+    notes += sensor_notes(sensor, names, bool(opening.sensor))
     found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))
     return Pair(scene, bands.written, pan.grid, spot, *found_there, form, (pan, aligned.ms))
 

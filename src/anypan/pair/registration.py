@@ -30,6 +30,7 @@ NEAR_GAPS = (4, 2, 1)  # MS pixels that what is looked at lies off gaps: the deg
 LEAST_PIXELS = 100  # MS pixels that an estimate needs
 WHOLE = 320  # MS pixels along a side up to which a scene is one block
 BLOCK, BLOCKS = 160, 3  # MS pixels along a side of a block otherwise, and blocks along each axis
+MOST_BANDS = 32  # that the PAN is regressed on
 STEPS = 12  # of Gauss-Newton, at most
 DAMPING = 0.9  # of a step: the slopes are a little low
 ROUNDING = 1e-9  # of a value: less is no detail
@@ -92,7 +93,7 @@ def measure_shift(
         return found
     for gaps in NEAR_GAPS:  # between gaps or borders that leave no whole box: of each box what is valid
         valid = _erode(valid_lr, gaps)
-        near = _measured(pan, mask, Bands(lrms.double(), valid, gaps), ratio, phase)
+        near = _measured(pan, mask, Bands(few(lrms), valid, gaps), ratio, phase)
         found = max(found, near, key=lambda each: each[2])
         if found[2] >= CONFIDENT:
             break
@@ -133,7 +134,14 @@ class Bands:
     @classmethod
     def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
         """From the MS (B, h, w) and where it is valid (h, w)."""
-        return cls(_highpass(lrms.double()), _erode(valid, HIGHPASS))
+        return cls(_highpass(few(lrms)), _erode(valid, HIGHPASS))
+
+
+def few(lrms: Tensor) -> Tensor:
+    """The bands (B, h, w) in float64, of very many the means of neighbours, which are alike: regression is cubic."""
+    if len(lrms) <= MOST_BANDS:
+        return lrms.double()
+    return torch.stack([part.double().mean(0) for part in lrms.tensor_split(MOST_BANDS)])
 
 
 def blocks_of(scene: Scene) -> Iterator[Patch]:

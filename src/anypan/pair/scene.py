@@ -18,7 +18,7 @@ from anypan.optics.sensors import GNYQ, GNYQ_PAN
 from anypan.pair.limits import Limits
 
 FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
-FIT_PIXELS = 2**20  # MS pixels that fitting looks at, at most
+FIT_PIXELS, FIT_VALUES = 2**20, 2**25  # MS pixels and their values in all bands that fitting looks at, at most
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ class Scene:
     def blocks(self, pixels: int | None = None) -> Iterator[Patch]:
         """What fitting looks at: the whole scene if small, else evenly spread blocks of bounded number, with halo.
 
-        They hold ``pixels`` MS pixels at most, ``FIT_PIXELS`` unless given.
+        They hold ``pixels`` MS pixels at most; unless given, ``FIT_PIXELS``, and fewer where the bands are many.
 
         Statistics of a block belong to its core: ``patch.core(image)``.
         """
-        most = pixels or FIT_PIXELS
+        most = pixels or min(FIT_PIXELS, FIT_VALUES // len(self.bands))
         if self.shape[0] * self.shape[1] <= most:
             yield self.whole()
             return

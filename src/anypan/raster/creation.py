@@ -21,6 +21,7 @@ from anypan.runtime.claim import real_place
 from anypan.runtime.errors import UserError
 
 BLOCK = 512
+TRIAL = 64  # pixels along a side of the image that creation options are tried on
 DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
 COG_DEFAULTS = {"BLOCKSIZE": str(BLOCK), "OVERVIEW_RESAMPLING": "AVERAGE"}
 GTIFF_DEFAULTS = {"TILED": "YES", "BLOCKXSIZE": str(BLOCK), "BLOCKYSIZE": str(BLOCK), "PREDICTOR": "2"}
@@ -56,7 +57,7 @@ def check_creation(path: Path, form: Format, options: Mapping[str, str], masked:
         _check_store(path, form, options, masked)
         return
     wanted, trial = creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
-    size = {"width": BLOCK, "height": BLOCK, "count": len(form.names), "dtype": form.dtype}
+    size = {"width": TRIAL, "height": TRIAL, "count": len(form.names), "dtype": form.dtype}
     with writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
         rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
         rasterio.shutil.delete(trial)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import Grid
-from anypan.raster.validity import FILE, Rules, fill_of, may_be_fill
+from anypan.raster.validity import FILE, Marks, Rules, fill_of
 from anypan.runtime.errors import UserError
 
 CACHE = 96 * 2**20  # bytes of GDAL's block cache
@@ -32,6 +33,15 @@ class Sheet:
     dataset: Any
     corner: tuple[int, int] = (0, 0)
     alpha: int = 0
+
+    @cached_property
+    def marks(self) -> Marks:
+        """How the dataset marks fill."""
+        return Marks.of(self.dataset)
+
+    def maybe_invalid(self, rules: Rules) -> bool:
+        """False if every pixel of the dataset is valid by construction."""
+        return bool(self.alpha) or self.marks.any(rules) or np.dtype(self.dataset.dtypes[0]).kind == "f"
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ class Raster:
         """True unless every pixel is valid by construction."""
         sheets = [sheet for layer in self.layers for sheet in layer]
         tiled = any(len(layer) > 1 for layer in self.layers)
-        return tiled or any(may_be_fill(sheet.dataset, sheet.alpha, self.rules) for sheet in sheets)
+        return tiled or any(sheet.maybe_invalid(self.rules) for sheet in sheets)
 
     def read(self, row: int, col: int, height: int, width: int) -> tuple[Floats, Bools]:
         """Pixels (C, height, width) and validity (height, width) of a window inside; invalid pixels hold anything.
@@ -143,7 +153,7 @@ class Raster:
         indexes = [self.bands[k][1] for k in picked]
         with _blaming(self.name):
             values = sheet.dataset.read(indexes, window=window)
-            fill = fill_of(sheet.dataset, indexes, values, window, self.rules)
+            fill = fill_of(sheet.dataset, sheet.marks, indexes, values, window, self.rules)
             clear = np.ones(values.shape[1:], bool)
             if sheet.alpha:
                 clear &= sheet.dataset.read(sheet.alpha, window=window) > 0

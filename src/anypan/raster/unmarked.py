@@ -35,6 +35,7 @@ ALIKE = 0.02  # pixels near 0, for each that holds it
 OUTER, GAP = 10, 3  # interquartile ranges off the median; the gap over the image's own range on that side
 BETWEEN = 0.25  # pixels in the gap, for each with the value: fill that was resampled has some
 MOST_FAR, MOST_VALUES = 8, 10_000  # values that are tried as fill, and that are counted
+MOST_ALONE = 8  # bands with a value of their own in a corner that are looked at for a frame of their own
 SOFT = 0.2  # of an edge that may be soft
 LONG, MOST_LINES = 64, 2  # pixels of edge that show whether it is straight, and lines on each side
 
@@ -168,9 +169,11 @@ def _notes(found: Unmarked, option: str) -> Iterator[str]:
 
 def _of_one_band(raster: Unmarked, image: Floats, option: str) -> Iterator[str]:
     """Notes on frames in some bands only, which dark water has, too: they are left to the user."""
-    for number, band in enumerate(raster.bands if len(raster.bands) > 1 else ()):
-        alone = replace(raster, bands=(band,))
-        for value in _corners(alone):
+    looks, tried = _looks(raster) if len(raster.bands) > 1 else [], 0
+    for number, band in enumerate(raster.bands):
+        alone, values = replace(raster, bands=(band,)), _repeated(looks, slice(number, number + 1))
+        tried += bool(values)
+        for value in values if tried <= MOST_ALONE else ():
             frame = _frame(alone, value, image[number : number + 1])
             if frame is not None:
                 held = f"{_held(float(value[0]), raster.dtypes[0]):.10g}"
@@ -183,16 +186,28 @@ def _of_one_band(raster: Unmarked, image: Floats, option: str) -> Iterator[str]:
 
 def _corners(raster: Raster) -> list[Floats]:
     """The pixels (B,) of the corners that repeat around there."""
+    return _repeated(_looks(raster), slice(None))
+
+
+def _looks(raster: Raster) -> list[tuple[Floats, Bools]]:
+    """The four corners, each turned so that its outermost pixel is the first: (B, h, w) and validity (h, w)."""
     height, width = (min(CORNER, n) for n in raster.shape)
-    found: list[Floats] = []
-    for bottom in (0, 1):
-        for right in (0, 1):
-            row, col = bottom * (raster.shape[0] - height), right * (raster.shape[1] - width)
+    found = []
+    for row, down in ((0, 1), (raster.shape[0] - height, -1)):
+        for col, across in ((0, 1), (raster.shape[1] - width, -1)):
             image, valid = raster.read(row, col, height, width)
-            value, sound = image[:, -bottom, -right], valid[-bottom, -right]
-            repeated = int((holds(image, value) & valid).sum()) >= LEAST_FRAME
-            if sound and repeated and not any(np.array_equal(value, other) for other in found):
-                found.append(value)
+            found.append((image[:, ::down, ::across], valid[::down, ::across]))
+    return found
+
+
+def _repeated(looks: list[tuple[Floats, Bools]], bands: slice) -> list[Floats]:
+    """The outermost pixels (B,) of corners, of some bands, that repeat there."""
+    found: list[Floats] = []
+    for image, valid in looks:
+        value = image[bands, 0, 0]
+        repeated = int((holds(image[bands], value) & valid).sum()) >= LEAST_FRAME
+        if valid[0, 0] and repeated and not any(np.array_equal(value, other) for other in found):
+            found.append(value)
     return found
 
 

@@ -46,19 +46,35 @@ def alpha_of(dataset: Any) -> int:
     return band if not shown.size or (shown == shown.max()).mean() > ALPHA_SHARE else 0
 
 
-def may_be_fill(dataset: Any, alpha: int, rules: Rules) -> bool:
-    """False if every pixel of the dataset is valid by construction."""
-    return bool(alpha) or _has_fill(dataset, rules) or np.dtype(dataset.dtypes[0]).kind == "f"
+@dataclass(frozen=True)
+class Marks:
+    """How a dataset marks fill: ``masked``, by a mask for all bands; ``valued``, by a nodata value of some band."""
+
+    masked: bool
+    valued: bool
+
+    @classmethod
+    def of(cls, dataset: Any) -> Marks:
+        """To be asked once a dataset: GDAL tells it band by band."""
+        every = dataset.mask_flag_enums
+        masked = any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in every)
+        return cls(masked, any(MaskFlags.nodata in flags for flags in every))
+
+    def any(self, rules: Rules) -> bool:
+        """Whether some pixel may be fill."""
+        return rules.nodata is not None or self.masked or self.valued
 
 
-def fill_of(dataset: Any, indexes: Sequence[int], values: NDArray[Any], window: Window, rules: Rules) -> Bools | None:
+def fill_of(
+    dataset: Any, marks: Marks, indexes: Sequence[int], values: NDArray[Any], window: Window, rules: Rules
+) -> Bools | None:
     """Where ``values`` (C, h, w), the bands ``indexes`` of a window, are fill, band by band; None if nowhere."""
-    if not _has_fill(dataset, rules):
+    if not marks.any(rules):
         return None
     if rules.nodata is not None:
         fill = equals(values, rules.nodata)
-        return fill | ~dataset.read_masks(list(indexes), window=window).astype(bool) if _masked(dataset) else fill
-    if _masked(dataset):  # one mask for all bands
+        return fill | ~dataset.read_masks(list(indexes), window=window).astype(bool) if marks.masked else fill
+    if marks.masked:  # one mask for all bands
         mask = dataset.read_masks(indexes[0], window=window) == 0
         return np.broadcast_to(mask, values.shape)
     return dataset.read_masks(list(indexes), window=window) == 0
@@ -78,13 +94,3 @@ def equals(values: NDArray[Any], nodata: float) -> Bools:
 def nodata_of(dataset: Any, rules: Rules) -> float | None:
     """The nodata value that holds for a dataset."""
     return dataset.nodata if rules.nodata is None else float(rules.nodata)
-
-
-def _masked(dataset: Any) -> bool:
-    return any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
-
-
-def _has_fill(dataset: Any, rules: Rules) -> bool:
-    if rules.nodata is not None or _masked(dataset):
-        return True
-    return any(MaskFlags.nodata in flags for flags in dataset.mask_flag_enums)

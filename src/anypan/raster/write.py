@@ -25,6 +25,7 @@ from anypan.raster.read import Raster, Sheet
 from anypan.runtime.claim import Claim, put_in_place
 from anypan.runtime.errors import UserError
 
+DRAFT_BYTES, LEAST_DRAFT = 2**24, 64  # of a block of the draft, and pixels along a side at least
 SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 
@@ -175,7 +176,8 @@ class Writer:
             "nodata": nodata,
             **({} if _by_points(like) else {"transform": like.grid.transform, "crs": like.datasets[0].crs}),
         }
-        return profile | {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "BIGTIFF": "IF_SAFER"}
+        side = _draft_block(len(form.names) * np.dtype(form.dtype).itemsize)
+        return profile | {"tiled": True, "blockxsize": side, "blockysize": side, "BIGTIFF": "IF_SAFER"}
 
     def _describe(self, like: Raster) -> None:
         form, dataset, source = self._form, self._dataset, like.datasets[0]
@@ -206,6 +208,14 @@ def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...
     ends = zip(start, count, size, strict=True)
     rows, cols = (slice(min(n, max(0, -at)), max(0, min(n, end - at))) for at, n, end in ends)
     return rows, cols
+
+
+def _draft_block(pixel: int) -> int:
+    """The side of the draft's blocks, of ``pixel`` bytes a pixel: a strip of many bands costs few bytes."""
+    side = BLOCK
+    while side > LEAST_DRAFT and side**2 * pixel > DRAFT_BYTES:
+        side //= 2
+    return side
 
 
 def _check_space(path: Path, size: int) -> None:

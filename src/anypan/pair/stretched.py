@@ -1,0 +1,105 @@
+"""An MS that was stretched or brightened for display: its values are a picture's, which no fusion can undo.
+
+Light adds up: the PAN at the MS's scale is a sum of the bands, whatever their units and offsets. After a gamma it is a
+sum of a power of them instead. A stretch to percentiles leaves pixels at both ends of the range, as many in each band.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from anypan.optics.normalise import pan_at_ms_scale
+from anypan.pair.registration import blocks_of, few
+from anypan.pair.scene import Patch, Scene
+from anypan.raster import Raster
+
+POWERS = (0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5)  # of the bands that the PAN may be a sum of
+BENT = 1.6  # powers, or one over it, from which on the bands are said to be bent
+CLEARLY = 1.2  # times as much of the PAN that must be left unexplained by the bands as by that power; real scenes: 1.05
+LEAST_EXPLAINED = 0.5  # of the PAN, by that power
+LEAST_PIXELS, MOST_PIXELS = 1000, 2**15  # MS pixels that it takes, and that are looked at in a block
+CLIPPED = 0.002  # of a band's pixels at each end of the range of all bands
+RIDGE = 1e-9
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """``power`` of the bands that best adds up to the PAN, and ``bent``, the unexplained share without over with it.
+
+    ``clipped``: the least share of a band's pixels at the one lowest or the one highest value of all bands.
+    ``brightest``: what a thousandth of the PAN is brighter than.
+    """
+
+    power: float = 1.0
+    bent: float = 1.0
+    clipped: float = 0.0
+    brightest: float = 0.0
+
+
+def stretch_notes(scene: Scene, pan: Raster, ms: Raster) -> tuple[str, ...]:
+    """What is doubtful of the values of an MS, if it seems to be a picture."""
+    found = stretch_of(scene)
+    said = []
+    if {*ms.dtypes} == {"uint8"} and found.brightest >= 2**8:
+        said.append(f"it holds 8 bits and {pan.name} more")
+    if found.clipped:
+        said.append(f"each band has {100 * found.clipped:.2g} % of its pixels or more at each end of one range")
+    if found.bent >= CLEARLY:
+        said.append(f"the PAN is no sum of the bands, but of about their power {found.power:g}, as after a gamma")
+    if not said:
+        return ()
+    return (
+        f"{ms.name} seems to be a picture that was stretched for display ({'; '.join(said)}): fused values are the "
+        "picture's, no radiance or reflectance, and its colours may be off, so fuse the delivered MS if you have it.",
+    )
+
+
+def stretch_of(scene: Scene) -> Stretch:
+    """What the scene shows of a stretch, on blocks spread over it."""
+    pixels = [_pixels(patch, scene) for patch in blocks_of(scene)]
+    values = torch.cat(pixels, 1)
+    if values.shape[1] < LEAST_PIXELS:
+        return Stretch()
+    power, bent = _bend(values[0], few(values[1:, :, None])[..., 0])
+    brightest = float(values[0].sort().values[-1 - values.shape[1] // 1000])
+    return Stretch(power, bent, _clipped(values[1:]), brightest)
+
+
+def _pixels(patch: Patch, scene: Scene) -> Tensor:
+    """PAN at MS scale and bands (1 + B, N) of whole MS pixels of a block."""
+    stack = torch.cat([pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling), patch.lrms])
+    values = patch.core(stack)[:, patch.core(patch.mask_lr)]
+    return values[:, :: max(1, values.shape[1] // MOST_PIXELS)]
+
+
+def _bend(pan: Tensor, bands: Tensor) -> tuple[float, float]:
+    """The power of the bands (B, N) that the PAN (N,) is a sum of, and how clearly; ends that are cut off are out."""
+    low, high = bands.amin(1, keepdim=True), bands.amax(1, keepdim=True)
+    inside = ((bands > low) & (bands < high)).all(0)
+    bands, pan = bands[:, inside], pan[inside].double()
+    if bands.shape[1] < LEAST_PIXELS or float(pan.var()) <= 0:
+        return 1.0, 1.0
+    scaled = (bands / bands.abs().amax(1, keepdim=True)).clamp(min=0)
+    left = {power: _unexplained(scaled**power, pan) for power in POWERS}
+    power = min(left, key=left.__getitem__)
+    if left[power] > 1 - LEAST_EXPLAINED or 1 / BENT < power < BENT:
+        return power, 1.0
+    return power, left[1.0] / max(left[power], 1e-12)
+
+
+def _unexplained(bands: Tensor, pan: Tensor) -> float:
+    """The share of the PAN's variance that regression on the bands leaves."""
+    rows = torch.cat([bands, torch.ones_like(bands[:1])])
+    gram = rows @ rows.T
+    weights = torch.linalg.solve(gram + RIDGE * gram.diagonal().mean() * torch.eye(len(gram)).to(gram), rows @ pan)
+    return float((pan - weights @ rows).square().mean() / pan.var(unbiased=False))
+
+
+def _clipped(bands: Tensor) -> float:
+    """The least share of a band's pixels at either end of the range of all bands; 0 if it is less than CLIPPED."""
+    ends = (bands == bands.min()).double().mean(1), (bands == bands.max()).double().mean(1)
+    share = float(torch.stack(ends).min())
+    return share if share >= CLIPPED else 0.0

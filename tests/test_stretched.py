@@ -1,0 +1,80 @@
+"""An MS that was stretched for display is said to be a picture; deliveries of any depth are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from pairs import landscape, write_pair
+
+import anypan
+from anypan.pair.stretched import CLEARLY, stretch_of
+
+PICTURE = "seems to be a picture"
+PAN, MS = (image.round().astype("u2") for image in landscape(384, 384, 4, seed=5))
+
+
+def stretched(ms: np.ndarray, gamma: float = 1.0, cut: float = 2.0) -> np.ndarray:
+    """Each band from its percentiles to 0 ... 255, brightened by a gamma: uint8."""
+    low, high = np.percentile(ms, (cut, 100 - cut), axis=(1, 2), keepdims=True)
+    return np.rint(255 * ((ms - low) / (high - low)).clip(0, 1) ** (1 / gamma)).astype("u1")
+
+
+def notes(folder: Path, pan: np.ndarray, ms: np.ndarray) -> str:
+    """What is said of a pair of files as to pictures."""
+    return " ".join(note for note in anypan.plan(*write_pair(folder, pan, ms)).notes if PICTURE in note)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+@pytest.mark.parametrize("cut", [0.0, 1.0, 2.0])
+def test_an_8_bit_stretch_beside_a_deeper_pan_is_said(tmp_path: Path, gamma: float, cut: float) -> None:
+    said = notes(tmp_path, PAN * 2, stretched(MS, gamma, cut))
+    assert "8 bits" in said and ("each end" in said) == (cut > 0) and ("their power" in said) == (gamma > 1)
+
+
+@pytest.mark.parametrize("gamma", [0.45, 2.2])
+def test_a_gamma_is_said_whatever_the_depth(tmp_path: Path, gamma: float) -> None:
+    bent = (60_000 * (MS / MS.max((1, 2), keepdims=True)) ** (1 / gamma)).astype("u2")
+    assert "of about their power" in notes(tmp_path, PAN, bent)
+
+
+def test_deliveries_are_no_pictures(tmp_path: Path) -> None:
+    """Of any depth, linear in any units, with a few saturated pixels or with none."""
+    offsets = np.array([0, 90, 10, 40])[:, None, None]
+    for number, (pan, ms) in enumerate(
+        [
+            (PAN, MS),
+            (PAN * 9, MS),
+            (PAN / 4, MS / 4),
+            (PAN, MS / 10_000),
+            (PAN, 3 * MS + offsets),
+            (PAN, MS.clip(0, 560)),
+        ]
+    ):
+        (tmp_path / str(number)).mkdir()
+        kind = "f4" if ms.max() < 1 else "u1" if ms.max() < 2**8 else "u2"
+        assert not notes(tmp_path / str(number), pan.astype("u1" if kind == "u1" else "u2"), ms.astype(kind))
+
+
+def test_no_real_scene_is_taken_for_a_picture_and_each_is_found_when_made_one(shared: Path, tmp_path: Path) -> None:
+    found = {}
+    for folder in sorted(shared.glob("scenes*/*/")):
+        if not (folder / "pan.tif").exists():
+            continue
+        files = folder / "pan.tif", folder / "ms.tif"
+        with anypan.open_pair(*files) as pair:
+            assert not any(PICTURE in note for note in pair.notes), folder.name
+            assert stretch_of(pair.scene).bent < 1.1
+        place = tmp_path / folder.name
+        place.mkdir()
+        with (
+            rasterio.open(files[1]) as source,
+            rasterio.open(place / "ms.tif", "w", **source.profile | {"dtype": "uint8"}) as out,
+        ):
+            out.write(stretched(source.read(), 2.2))
+        with anypan.open_pair(files[0], place / "ms.tif", force=True) as pair:
+            found[folder.name] = stretch_of(pair.scene)
+            assert any(PICTURE in note for note in pair.notes), folder.name
+    assert sum(each.bent >= CLEARLY for each in found.values()) >= len(found) / 2
