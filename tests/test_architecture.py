@@ -222,6 +222,37 @@ def test_public_docstrings_give_shapes_and_errors_here_or_where_their_contract_s
     assert not offenders, "\n".join(offenders)
 
 
+IMAGES = {"pan", "pan_lr", "ms", "lrms", "hrms", "fused", "image", "images", "exp", "reference", "truth"}
+IMAGE = re.compile(r"\b(Tensor|NDArray|Array|Image|Floats|Doubles)\b")
+UNITS = re.compile(
+    r"\bunits?\b|digital numbers|reflectance|radiance|standardi[sz]ed|full scale|(0|-1) (to|and) 1\b|0 to 255",
+    re.IGNORECASE,
+)
+
+
+def images_of(function: ast.FunctionDef) -> list[str]:
+    """The arguments that are images, as arrays."""
+    every = [*function.args.args, *function.args.kwonlyargs]
+    return [a.arg for a in every if a.arg in IMAGES and a.annotation and IMAGE.search(ast.unparse(a.annotation))]
+
+
+def test_public_docstrings_give_the_units_of_images_here_or_for_their_file_or_room() -> None:
+    """What the package exports says it itself; a room says in its first docstring what holds for all in it."""
+    exported = set(re.findall(r'"(\w+)"', (PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+    offenders = []
+    for file, tree in TREES.items():
+        room = PACKAGE / file.relative_to(PACKAGE).parts[0] / "__init__.py"
+        shared = (ast.get_docstring(TREES[room]) or "") if room in TREES else ""
+        for name, function, about in public_functions(tree):
+            text = ast.get_docstring(function)
+            if text is None or name.split(".")[-1].startswith("_") or not images_of(function):
+                continue  # without a docstring its contract has one, as another test demands
+            said = text if name in exported else f"{shared} {about} {text}"
+            if not UNITS.search(said):
+                offenders.append(f"{name_of(file)}: {name} does not say the units of {', '.join(images_of(function))}")
+    assert not offenders, "\n".join(offenders)
+
+
 def test_nothing_is_left_open() -> None:
     offenders = []
     for file in FILES:

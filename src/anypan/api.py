@@ -72,8 +72,9 @@ def fuse(
 
     Files: ``pan``, one or several ``ms`` files and ``out`` are paths; writes ``out`` on the PAN's grid in the MS's
     pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
-    pixel type, a masked one if PAN or MS is masked; NaN and masked pixels are invalid. Files without ``out`` give an
-    array, too. ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
+    pixel type, a masked one if PAN or MS is masked; NaN and masked pixels are invalid. Values are of any unit that is
+    linear in radiance, digital numbers or reflectance, and keep it. Files without ``out`` give an array, too.
+    ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
     Raises UserError: one sentence on what the caller can mend.
     """
     start = time.perf_counter()
@@ -97,7 +98,7 @@ def opened(
 ) -> Iterator[tuple[Pair, MethodRef, Options]]:
     """The pair, the method and the options of a fuse() with these arguments, for work on parts of it.
 
-    Files, or arrays (H, W) and (B, h, w). Raises UserError.
+    Files, or arrays (H, W) and (B, h, w), in digital numbers or reflectance. Raises UserError.
     """
     settings = options_of(Options, options, "fuse()")
     chosen = method_of(method, settings.best, settings.sharpness)
@@ -241,7 +242,7 @@ def plan(
 ) -> Plan:
     """What fuse() with the same arguments would do, after the same checks; fuses and writes nothing.
 
-    Arrays: PAN (H, W) and MS (B, h, w). Raises UserError.
+    Arrays: PAN (H, W) and MS (B, h, w), in digital numbers or reflectance. Raises UserError.
     """
     settings = options_of(Options, options, "plan()")
     chosen = method_of(method, settings.best, settings.sharpness)

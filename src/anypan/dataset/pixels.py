@@ -1,4 +1,7 @@
-"""From the bytes of an image to tiles of four channels: red, green, blue and near infrared."""
+"""From the bytes of an image to tiles of four channels: red, green, blue and near infrared.
+
+Tiles are uint8 from 0 to 255 or uint16 from 0 to 65535, both the full scale of what is a reflectance from 0 to 1.
+"""
 
 from __future__ import annotations
 

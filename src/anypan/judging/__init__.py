@@ -1,4 +1,7 @@
-"""Judge methods on scenes: protocol x scene x method, one row each; and judge one finished image."""
+"""Judge methods on scenes: protocol x scene x method, one row each; and judge one finished image.
+
+Images are in the units of their files (digital numbers, radiance or reflectance), of any range.
+"""
 
 from anypan.judging.assess import assess
 from anypan.judging.cases import Case, prepare

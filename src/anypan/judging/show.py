@@ -61,7 +61,8 @@ def show(
 ) -> Shown:
     """The swipe viewer over PAN, the interpolated MS (EXP), the fused image and what it adds, with spectra of pixels.
 
-    ``pan`` (H, W), ``ms`` (B, h, w) and ``fused`` (B, H, W) are arrays, or files. The central ``size`` x ``size`` PAN
+    ``pan`` (H, W), ``ms`` (B, h, w) and ``fused`` (B, H, W) are arrays, or files, in digital numbers or reflectance.
+    The central ``size`` x ``size`` PAN
     pixels are shown, in a frame ``height`` CSS pixels high. ``opening``: as of ``fuse()``. Raises UserError.
     """
     with raster.environment(), pair_of(pan, ms, options_of(Opening, opening, "show()")) as pair:

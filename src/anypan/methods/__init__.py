@@ -1,4 +1,7 @@
-"""METHODS: everything that fuses, by the name its paper gives it; FORMULAS: the classical ones, with their laws."""
+"""METHODS: everything that fuses, by the name its paper gives it; FORMULAS: the classical ones, with their laws.
+
+PAN, MS and what is fused are float32 in the scene's units (digital numbers, radiance or reflectance), of any range.
+"""
 
 from anypan.methods.base import Formula, Fuser, Method
 from anypan.methods.classical.awlp import awlp

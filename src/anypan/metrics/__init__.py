@@ -1,4 +1,8 @@
-"""How good a fused image is: metrics at reduced resolution (against a reference) and at full resolution."""
+"""How good a fused image is: metrics at reduced resolution (against a reference) and at full resolution.
+
+A fused image (B, H, W) and what it is judged against have one unit (digital numbers, radiance or reflectance), of any
+range; metrics are plain numbers but where they say degrees, percent or dB.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ARCHITECTURES: each network with its configuration; one file per network."""
+"""ARCHITECTURES: each network with its configuration; one file per network. Images are standardised ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rasters in and out: the only package that touches raster files."""
+"""Rasters in and out: the only package that touches raster files.
+
+Pixels are in the unit and range of their file (digital numbers, radiance or reflectance).
+"""
 
 from anypan.raster.array import write_array, write_plain
 from anypan.raster.creation import ENDINGS, RECIPE, ZARR, check_creation, check_ending, is_store

@@ -1,4 +1,7 @@
-"""Rows and pictures to one HTML page that opens offline. It lays out what others measured; it computes no metric."""
+"""Rows and pictures to one HTML page that opens offline. It lays out what others measured; it computes no metric.
+
+Images to be shown are of any unit and range, and are stretched; pictures are of 8 bits, 0 to 255.
+"""
 
 from anypan.report.agreement import Agreement
 from anypan.report.batch import batch_page

@@ -50,7 +50,7 @@ def simulate_batch(
     config: Simulation | None = None,
     cubes: Mapping[int, Sequence[Cube]] | None = None,
 ) -> Batch:
-    """Simulate from (G, K, C, S, S) in 0..1, on their device: G scenes, each seen by its own sensor, of K patches.
+    """Simulate from (G, K, C, S, S) from 0 to 1, on their device: G scenes, each seen by its own sensor, of K patches.
 
     The channels are a camera's: red, green, blue and near infrared. ``cubes``: scenes of K tiles of narrow bands, to be
     seen through response curves, in place of the images of that number.
@@ -73,7 +73,7 @@ def simulate_batch(
 
 
 def simulate(image: Tensor, rng: torch.Generator, config: Simulation | None = None) -> tuple[Scene, Tensor]:
-    """One (Scene, reference) from one image (C, S, S) in 0..1; reference (B, H, W) on the PAN grid."""
+    """One (Scene, reference) from one image (C, S, S) from 0 to 1; reference (B, H, W) on the PAN grid."""
     batch = simulate_batch(image[None, None], rng, config)
     gains = batch.gnyq[0].tolist()
     scene = from_arrays(batch.pan[0], batch.lrms[0], gains, phase=batch.sampling.phase)

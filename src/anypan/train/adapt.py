@@ -92,6 +92,8 @@ def adapt(
 ) -> Adapted:
     """Adapt pretrained weights to one scene, files or arrays (H, W) and (B, h, w), and write the weight file ``out``.
 
+    Values are of any unit that is linear in radiance: digital numbers or reflectance.
+
     fuse() takes that file as its method. The scene needs no reference: PAN and MS are degraded by Wald's protocol with
     the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
     file. ``tuning``: what learns, of ``TUNINGS``. ``options`` are the fields of ``Options``. Raises UserError: one

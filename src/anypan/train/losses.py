@@ -1,4 +1,4 @@
-"""What pretraining minimises."""
+"""What pretraining minimises, of standardised images (see optics/normalise.py)."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Graph(nn.Module):
 
 
 def inputs_of(fuser: Any, pan: Tensor, lrms: Tensor) -> dict[str, Tensor]:
-    """What the graph takes, by name, for a fitted network and pixels (1, H, W), (B, h, w)."""
+    """What the graph takes, by name, for a fitted network and pixels (1, H, W), (B, h, w) in the scene's units."""
     scale = fuser.scale
     statistics = {name: getattr(scale, name) for name in STATISTICS}
     return {"pan": pan[None], "lrms": lrms[None], "gnyq": fuser.gnyq, **statistics}
