@@ -50,8 +50,13 @@ def main() -> int:
 
 def pythons() -> list[str]:
     """3.11 and the newest Python that is found; this one if none is."""
-    found = [name for name in KNOWN if shutil.which(name)]
+    found = [name for name in KNOWN if shutil.which(name) and _starts(name)]
     return list(dict.fromkeys([found[0], found[-1]])) if found else [sys.executable]
+
+
+def _starts(python: str) -> bool:
+    """False for a name that stands for a Python which is not installed."""
+    return subprocess.run([python, "--version"], capture_output=True, check=False).returncode == 0
 
 
 def run(command: list[str], where: Path = ROOT) -> str:

@@ -157,36 +157,15 @@ GOLDEN = (
     [0.634586, 0.309650, 0.660061, 0.720605],
 )  # of a run without cubes, jitter from 0.6 to 2
 
-TOML = """
-out = "run"
-architecture = "anypan-s"
-model = {{ trunk = 8, band = 8, blocks = 1, bases = 2 }}
-[train]
-steps = {steps}
-scenes = 2
-patches = 1
-warmup = 1
-log_every = 1
-validate_every = 1
-validation_batches = 2
-[simulation]
-bands = {{ 4 = 1.0 }}
-[[sources]]
-kind = "hyperspectral"
-path = "cubes"
-held_out = "b"
-[[sources]]
-kind = "folder"
-path = "cubes"
-"""
-
 
 def test_a_run_on_cubes_learns_validates_and_goes_on(tmp_path):
     for name in "ab":
         (tmp_path / "cubes").mkdir(exist_ok=True)
         np.savez(tmp_path / "cubes" / f"{name}.npz", cube=4095 * cube(ord(name), 64).pixels, wavelength_nm=NM)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)).save(tmp_path / "cubes/a.png")
+    cubes, pictures = {"kind": "hyperspectral", "path": "cubes", "held_out": "b"}, {"kind": "folder", "path": "cubes"}
+    often = {"scenes": 2, "validate_every": 1, "validation_batches": 2, "simulation": {"bands": {4: 1.0}}}
     said = []
     for steps in (2, 3):
-        pretrain(configure(tmp_path, TOML, steps=steps), say=said.append)
+        pretrain(configure(tmp_path, cubes, pictures, steps=steps, **often), say=said.append)
     assert [row["step"] for row in rows(tmp_path)] == [1, 2, 3] and "resumed at step 2" in said

@@ -1,7 +1,6 @@
 """Training learns, resumes on the same curve, and its weights come back as they were saved."""
 
 import dataclasses
-import signal
 
 import pytest
 import runs_of_training
@@ -28,31 +27,6 @@ from anypan.train import (
 )
 from anypan.weights import available, load, save
 
-TOML = """
-out = "run"
-architecture = "anypan-s"
-[model]
-trunk = 8
-band = 8
-blocks = 1
-bases = 2
-[train]
-steps = {steps}
-warmup = 2
-scenes = 2
-patches = 1
-validate_every = {every}
-validation_batches = 1
-log_every = 1
-[simulation]
-ratios = {{ 4 = 1.0 }}
-bands = {{ 3 = 1.0 }}
-[[sources]]
-kind = "webdataset"
-path = "images.tar"
-held_out = "^b"
-"""
-
 
 @pytest.fixture
 def folder(tmp_path):
@@ -73,28 +47,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def configure(folder, steps, every=2):
-    return runs_of_training.configure(folder, TOML, steps=steps, every=every)
-
-
-def test_a_killed_run_resumes_on_the_same_curve(folder):
-    weights = pretrain(configure(folder, 6), say=lambda line: None)
-    whole = {row["step"]: row["loss"] for row in rows(folder)}
-    final = load(weights).state_dict()
-    for file in (folder / "run").iterdir():
-        file.unlink()
-
-    def killed(line):
-        if line.startswith("step 3 "):
-            signal.raise_signal(signal.SIGINT)
-
-    # A shell starts background jobs with the signal ignored, and Python then leaves it so.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        pretrain(configure(folder, 6), say=killed)
-    pretrain(configure(folder, 6), say=lambda line: None)
-    assert {row["step"]: row["loss"] for row in rows(folder)} == whole
-    assert all(torch.equal(value, final[key]) for key, value in load(weights).state_dict().items())
+def configure(folder, steps, **more):
+    source = {"kind": "webdataset", "path": "images.tar", "held_out": "^b"}
+    more = {"warmup": 2, "scenes": 2, "simulation": {"bands": {3: 1.0}}} | more
+    return runs_of_training.configure(folder, source, steps=steps, **more)
 
 
 def test_validation_uses_held_out_images_only_and_training_never_does(folder):
@@ -109,10 +65,10 @@ def test_validation_uses_held_out_images_only_and_training_never_does(folder):
 
 
 def test_training_lowers_the_loss(folder):
-    config = read_config(configure(folder, 40))
+    config = read_config(configure(folder, 24, rate=3e-3))
     run, batches, held_out = Run(build(config)[0], config.train), training_batches(config), held_out_batches(config)
     before = run.validate(held_out)
-    for _ in range(40):
+    for _ in range(24):
         run.advance(batches)
     assert run.validate(held_out) < before
 
@@ -256,32 +212,10 @@ def test_unknown_and_damaged_weights_are_refused(tmp_path):
         load(tmp_path / "w.safetensors")
 
 
-ANY = """
-out = "run"
-architecture = "{name}"
-[train]
-steps = 2
-scenes = 1
-patches = 1
-validate_every = 2
-validation_batches = 1
-[simulation]
-ratios = {{ 4 = 1.0 }}
-bands = {{ 4 = 1.0 }}
-reductions = {{ 4 = 1.0 }}
-[[sources]]
-kind = "webdataset"
-path = "images.tar"
-held_out = "^b"
-[model]
-{model}
-"""
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_architecture_trains(folder, name):
-    path = folder / "run.toml"
-    path.write_text(ANY.format(name=name, model="\n".join(f"{key} = {value}" for key, value in SMALL[name].items())))
+    simulation = {"bands": {4: 1.0}, "reductions": {4: 1.0}}
+    path = configure(folder, 2, scenes=1, simulation=simulation, top={"architecture": name, "model": SMALL[name]})
     before = build(read_config(path))[0].state_dict()
     after = load(pretrain(path, say=lambda line: None)).state_dict()
     moved = [key for key, value in after.items() if not torch.equal(value, before[key])]
@@ -291,15 +225,10 @@ def test_every_architecture_trains(folder, name):
 
 
 def test_weights_of_another_architecture_lend_the_tensors_that_fit(folder):
-    path = folder / "run.toml"
-    path.write_text(TOML.format(steps=1, every=1))
-    former, _ = build(read_config(path))
+    former, _ = build(read_config(configure(folder, 1)))
     save(folder / "s.safetensors", former.state_dict(), "anypan-s", former.config)
-    text = (
-        TOML.format(steps=1, every=1).replace('"anypan-s"', '"anypan-t"').replace("bases = 2", "bases = 2\nwindow = 4")
-    )
-    path.write_text('start = "s.safetensors"\n' + text)
-    config = read_config(path)
+    top = {"start": "s.safetensors", "architecture": "anypan-t"}
+    config = read_config(configure(folder, 1, top=top | {"model": {**runs_of_training.SMALL, "window": 4}}))
     network, _ = build(dataclasses.replace(config, train=dataclasses.replace(config.train, seed=7)))
     own, lent = network.state_dict(), former.state_dict()
     fit = [key for key in lent if key in own and own[key].shape == lent[key].shape]
@@ -310,17 +239,13 @@ def test_weights_of_another_architecture_lend_the_tensors_that_fit(folder):
 @pytest.mark.parametrize(
     ("architecture", "sizes", "part"),
     [
-        ("anypan-s", "trunk = 16\nband = 8\nblocks = 1\nbases = 2", "same in \\[model\\]"),
-        ("PNN", "", "no tensor that fits"),
+        ("anypan-s", {**runs_of_training.SMALL, "trunk": 16}, "same in \\[model\\]"),
+        ("PNN", {}, "no tensor that fits"),
     ],
 )
 def test_weights_that_cannot_begin_a_network_are_refused(folder, architecture, sizes, part):
-    path = folder / "run.toml"
-    path.write_text(TOML.format(steps=1, every=1))
-    former, _ = build(read_config(path))
+    former, _ = build(read_config(configure(folder, 1)))
     save(folder / "s.safetensors", former.state_dict(), "anypan-s", former.config)
-    text = TOML.format(steps=1, every=1).replace('"anypan-s"', f'"{architecture}"')
-    text = text.replace("trunk = 8\nband = 8\nblocks = 1\nbases = 2", sizes)
-    path.write_text('start = "s.safetensors"\n' + text)
+    top = {"start": "s.safetensors", "architecture": architecture, "model": sizes}
     with pytest.raises(UserError, match=part):
-        build(read_config(path))
+        build(read_config(configure(folder, 1, top=top)))

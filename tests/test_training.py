@@ -13,8 +13,9 @@ import pytest
 import runs_of_training
 import torch
 from PIL import Image
-from runs_of_training import rows
+from runs_of_training import SMALL, rows
 
+from anypan.cli import cli
 from anypan.models import ARCHITECTURES
 from anypan.optics.mtf import DenseSampling
 from anypan.runtime.errors import UserError
@@ -24,7 +25,6 @@ from anypan.train.loop import train
 from anypan.train.run import _compiling
 from anypan.weights import load
 
-SMALL = {"trunk": 8, "band": 8, "blocks": 1, "bases": 2}
 ALIKE = Simulation(ratios={4: 1.0}, bands={3: 1.0}, reductions={2: 1.0}, off=("decimation",))
 
 
@@ -70,8 +70,8 @@ def trained(steps, processes=SINGLE, **options):
     return run
 
 
-def rank_main(path):
-    """What each of the two processes does."""
+def rank_main(path, config, second):
+    """What each of the two processes does: two steps whose parts are kept, then the verb, at the port ``second``."""
     torch.set_num_threads(1)
     with distributed("cpu") as (processes, _):
         run = trained(2, processes, precision="float32")
@@ -80,6 +80,8 @@ def rank_main(path):
         places = processes.gather(torch.tensor([[processes.rank]]))
         torch.save({"weights": run.network.state_dict(), "gradients": gradients, "judged": judged, "places": places},
                    f"{path}/{processes.rank}.pt")  # fmt: skip
+    os.environ["MASTER_PORT"] = second
+    cli.main(["pretrain", config, "--device", "cpu"], prog_name="anypan")
 
 
 def port():
@@ -95,15 +97,22 @@ def in_two_processes(*command):
     return [(process.communicate()[1], process.returncode) for process in running]
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """The folder in which two processes ran rank_main()."""
+    folder = images_in(tmp_path_factory.mktemp("two"))
+    for said, code in in_two_processes(__file__, str(folder), str(configure(folder, 2)), str(port())):
+        assert code == 0, said
+    return folder
+
+
 def distance(one, other):
     return float((one - other).abs().sum())
 
 
-def test_two_processes_learn_what_one_learns_from_the_same_batch(tmp_path):
-    for said, code in in_two_processes(__file__, str(tmp_path)):
-        assert code == 0, said
+def test_two_processes_learn_what_one_learns_from_the_same_batch(two):
     one, before = trained(2, precision="float32"), network().state_dict()
-    shares = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+    shares = [torch.load(two / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
     for share in shares:
         for mine, parameter in zip(share["gradients"], one.trained, strict=True):
             assert torch.allclose(mine, parameter.grad, rtol=0, atol=1e-6)
@@ -115,46 +124,27 @@ def test_two_processes_learn_what_one_learns_from_the_same_batch(tmp_path):
         assert sum(distance(value, before[key]) for key, value in share["weights"].items()) > 0
 
 
-TOML = """
-out = "run"
-architecture = "anypan-s"
-buffer = {buffer}
-[model]
-trunk = 8
-band = 8
-blocks = 1
-bases = 2
-[train]
-steps = {steps}
-warmup = 2
-scenes = 1
-patches = 2
-validate_every = 4
-validation_batches = 1
-log_every = 2
-[simulation]
-ratios = {{ 4 = 1.0 }}
-bands = {{ 3 = 1.0 }}
-reductions = {{ 2 = 1.0 }}
-[[sources]]
-kind = "folder"
-path = "images"
-held_out = "^held"
-"""
+def images_in(folder):
+    """The folder with nine images to learn from and one that is held out."""
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for name in (*(f"{n}" for n in range(9)), "held"):
+        small = Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8))
+        small.resize((256, 256)).save(folder / "images" / f"{name}.jpg")
+    return folder
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "images").mkdir()
-    rng = np.random.default_rng(0)
-    for name in (*(f"{n}" for n in range(9)), "held"):
-        small = Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8))
-        small.resize((256, 256)).save(tmp_path / "images" / f"{name}.jpg")
-    return tmp_path
+    return images_in(tmp_path)
 
 
-def configure(folder, steps, buffer=4):
-    return runs_of_training.configure(folder, TOML, steps=steps, buffer=buffer)
+def configure(folder, steps, buffer=4, model=SMALL, **train):
+    source = {"kind": "folder", "path": "images", "held_out": "^held"}
+    train = {"warmup": 2, "patches": 2, "validate_every": 4, "log_every": 2} | train
+    simulation = {"bands": {3: 1.0}, "reductions": {2: 1.0}}
+    top = {"buffer": buffer, "model": model}
+    return runs_of_training.configure(folder, source, steps=steps, simulation=simulation, top=top, **train)
 
 
 def quiet(_):
@@ -173,6 +163,8 @@ def test_a_run_on_a_stream_goes_on_exactly_after_an_interruption_in_an_epoch(fol
         if row.startswith("step 2 "):
             signal.raise_signal(signal.SIGINT)  # obeyed after step 3, between two rows
 
+    # A shell starts background jobs with the signal ignored, and Python then leaves it so.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         pretrain(configure(folder, 8), say=interrupt)
     assert "stopped at step 3" in said[-1] and "same command" in said[-1]
@@ -204,8 +196,7 @@ def test_a_broken_image_that_is_held_out_is_named(folder):
     for number in range(100, 200):
         (folder / "images" / f"held{number}.jpg").write_bytes((folder / "images" / "held.jpg").read_bytes())
     (folder / "images" / "held150.jpg").write_bytes(b"nothing")
-    path, said = configure(folder, 1, buffer=300), []
-    path.write_text(path.read_text().replace("validation_batches = 1", "validation_batches = 7"))
+    path, said = configure(folder, 1, buffer=300, validation_batches=7), []
     pretrain(path, say=said.append)
     assert [line for line in said if "held out" in line and "held150.jpg" in line]
 
@@ -224,19 +215,16 @@ def test_another_buffer_begins_the_images_anew_and_another_network_is_refused(fo
     said = []
     pretrain(path, say=said.append)
     assert said[0].startswith("resumed at step 2")
-    path.write_text(path.read_text().replace("trunk = 8", "trunk = 12"))
+    path = configure(folder, 4, buffer=6, model={**SMALL, "trunk": 12})
     with pytest.raises(UserError, match="another network"):
         pretrain(path, say=quiet)
 
 
-def test_torchrun_s_environment_makes_two_processes_one_run(folder):
-    path = configure(folder, 2)
-    for said, code in in_two_processes("-m", "anypan", "pretrain", str(path), "--device", "cpu"):
-        assert code == 0, said
-    assert [row["step"] for row in rows(folder)] == [2]
-    state = torch.load(folder / "run" / "checkpoint.pt", weights_only=True)
+def test_torchrun_s_environment_makes_two_processes_one_run(two):
+    assert [row["step"] for row in rows(two)] == [2]
+    state = torch.load(two / "run" / "checkpoint.pt", weights_only=True)
     assert len(state["places"]) == 2
-    assert load(folder / "run" / "weights.safetensors")
+    assert load(two / "run" / "weights.safetensors")
 
 
 def test_the_rate_follows_the_clock_where_a_budget_of_minutes_is_set():
@@ -313,4 +301,4 @@ def test_an_unknown_architecture_is_named(folder):
 
 
 if __name__ == "__main__":
-    rank_main(sys.argv[1])
+    rank_main(*sys.argv[1:])
