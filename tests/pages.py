@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ import pytest
 import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
+from runs_of_training import configure, toml
 
 from anypan.cli import cli
 from anypan.simulate.demo import make
@@ -27,6 +29,8 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 BLOCK = re.compile(
     r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?^```(?P<kind>bash|sh|python)\n(?P<code>.*?)^```$", re.M | re.S
 )
+OPENING = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+SHORTER = {"adapt": ("--steps", "1"), "batch": ("--jobs", "1")}  # what a command is given besides
 SIDE = 256  # PAN pixels
 BANDS = ("blue", "green", "red", "nir1")
 
@@ -67,8 +71,20 @@ def write(path: Path, image: np.ndarray, pixel: float, driver: str = "GTiff", **
             file.descriptions = BANDS
 
 
+def recipes(folder: Path) -> None:
+    """A small training run and a small protocol of two sensors, as pages and examples name them."""
+    configure(folder, {"kind": "landscapes", "count": 2, "size": 256, "held_out": "0$"})
+    for sensor in ("GF2", "QB"):
+        make(folder / "sensors" / sensor, 160)
+        (folder / "sensors" / sensor / "scene.json").write_text(json.dumps({"sensor": sensor}))
+    protocol = {"scenes": ["sensors"], "classical": ["EXP"], "side": 96, "steps": 1, "kinds": ["zero-shot", "one-shot"]}
+    protocol |= {"optimisation": {"patches": 1, "warmup": 1}, "random": {"PanNet": {"features": 4, "blocks": 1}}}
+    (folder / "protocol.toml").write_text("".join(f"{key} = {toml(value)}\n" for key, value in protocol.items()))
+
+
 def inputs(folder: Path) -> None:
     """Small files under every name that a page uses as input."""
+    recipes(folder)
     made = {name: rasterio.open(path).read().astype(np.float32) for name, path in make(folder, SIDE).items()}
     pan, ms, truth = made["pan"], made["ms"], made["reference"]
     half = truth.reshape(4, SIDE // 2, 2, SIDE // 2, 2).mean((2, 4))
@@ -124,7 +140,8 @@ def run(block: Block, space: dict[str, object]) -> None:
 
 
 def call(words: list[str]) -> None:
-    """One command of anypan; it fails the test unless it succeeds."""
+    """One command of anypan, as short as SHORTER makes it; it fails the test unless it succeeds."""
+    words = [*words, *SHORTER.get(words[0], ())]
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
         cli.main(words, prog_name="anypan")

@@ -84,6 +84,13 @@ def test_a_shift_is_told_as_it_was_treated(changes, light, words):
     assert "+0.00, +0.00" not in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [(1.05, "about as sharp"), (1.23, "sharper"), (0.85, "softer"), (3, "sharper")]
+)
+def test_more_or_less_detail_than_the_pan_has_is_said_whatever_the_light(share, words):
+    assert words in said(report(), **{LOW: share, HIGH: 1.0})["Detail that arrives"].sentence
+
+
 def test_pixels_without_data_are_counted():
     assert said(report(), 1.0)["Pixels with data"].light == "green"
     assert "87.5%" in said(report(), 0.875)["Pixels with data"].sentence

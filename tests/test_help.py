@@ -14,37 +14,11 @@ import pytest
 from anypan.cli import cli
 
 HEAVY = {"torch", "numpy", "rasterio", "rich", "PIL"}
-CONFIG = """
-out = "{out}"
-architecture = "anypan-s"
-[model]
-trunk = 8
-band = 8
-blocks = 1
-bases = 2
-[train]
-steps = 2
-warmup = 1
-scenes = 1
-patches = 1
-validate_every = 2
-validation_batches = 1
-log_every = 1
-[simulation]
-ratios = {{ 4 = 1.0 }}
-[[sources]]
-kind = "landscapes"
-count = 2
-size = 512
-held_out = "0$"
-"""
 NOT_RUN = {
     "pancollection:": "a published set",
     "mine=cmd:": "a program of the reader",
     "catalog.json": "a catalogue of the reader",
     "tcp://": "a cluster",
-    "generalise protocol.toml": "trains on scenes of several sensors",
-    "matrix/rows.jsonl": "the same",
     "pancollection-wv3-rr": "rows of a published set",
     "LC09_L1TP": "a product of the reader; made by tests/test_products.py",
     "--selfcheck": "takes a minute; tests of its own",
@@ -81,14 +55,15 @@ def files(tmp_path_factory):
     cube = np.linspace(300, 900, 60 * 160 * 160, dtype=np.float32).reshape(60, 160, 160)
     pages.write(folder / "cube.tif", cube, 5)
     (folder / "scenes.csv").write_text("name,pan,ms\none,pan.tif,ms.tif\n")
-    for out in ("run", "first", "second"):
-        (folder / f"{out}.toml").write_text(CONFIG.format(out=out))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         pages.call(["benchmark", "scenes/one", "-m", "MTF-GLP-FS", "-m", "anypan-s", "-m", "EXP", "-o", "rows.jsonl"])
         pages.call(["fuse", "pan.tif", "ms.tif", "fused.tif", "-m", "EXP"])
-        for out in ("first", "second"):
-            pages.call(["pretrain", f"{out}.toml"])
+        pages.call(["pretrain", "run.toml"])
+        for copy in ("first", "second"):
+            shutil.copytree("run", copy)
+        shutil.rmtree("run")
+        pages.call(["generalise", "protocol.toml", "-o", "matrix"])
     return folder
 
 
@@ -106,7 +81,7 @@ def test_help_is_there_at_once_and_imports_nothing_heavy(name):
 @pytest.mark.parametrize("name", cli.commands)
 def test_every_help_has_an_example_that_runs(name):
     ran = [line for line in examples(name) if not any(part in line for part in NOT_RUN)]
-    assert ran or name in ("generalise", "serve")
+    assert ran or name == "serve"
 
 
 @pytest.mark.parametrize("name", cli.commands)

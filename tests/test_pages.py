@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tomllib
 
 import pages
 import pytest
@@ -31,6 +32,14 @@ def test_the_blocks_of_a_page_run_in_order(name, here):
         if not block.why:
             pages.run(block, space)
     assert os.listdir(here)
+
+
+def test_every_block_says_what_it_is_and_toml_can_be_read():
+    """Text is output, a drawing or a part of a file; everything else is run or read."""
+    for page in pages.PAGES:
+        for kind, text in pages.OPENING.findall(page.read_text(encoding="utf-8")):
+            assert kind in ("bash", "sh", "python", "toml", "text"), f"{page.name}: {text[:60]}"
+            assert kind != "toml" or tomllib.loads(text)
 
 
 def test_what_is_not_run_says_why():

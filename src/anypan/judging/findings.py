@@ -15,6 +15,7 @@ Scores = Mapping[str, Mapping[str, float]]
 ORDER: tuple[Light, ...] = ("green", "amber", "red")
 FAITHFUL = 1.0, 2.0  # times the R-ERGAS of EXP: as much as interpolation, which invents no colour; twice that
 SHARP = (0.8, 1.25), (0.5, 1.6)  # of the PAN's detail; of truths at reduced resolution it is .84 to 1.17
+NEAR = 0.1  # of the PAN's detail, more or less: not worth a word
 FAR = 0.5  # of an MS pixel: a shift beyond it is more than a camera's usual misalignment
 
 
@@ -59,7 +60,11 @@ def _detail(method: str, scores: Scores) -> Iterator[Finding]:
         return
     light: Light = max((_light_of(share) for share in shares), key=lambda one: ORDER.index(one))
     worst = max(shares, key=lambda share: abs(math.log(max(share, 1e-3))))
-    means = "as sharp as the PAN" if light == "green" else "softer than the PAN" if worst < 1 else "harder than the PAN"
+    means = (
+        "about as sharp as the PAN"
+        if abs(worst - 1) <= NEAR
+        else f"{'softer' if worst < 1 else 'sharper'} than the PAN"
+    )
     said = f"{shares[0]:.0%} of the PAN's weak detail and {shares[1]:.0%} of its strong detail arrive: {means}."
     rule = "Green: 80 to 125 %; amber: 50 to 160 %. 100 % is all of it; more is sharpening beyond the PAN."
     yield Finding(light, "Detail that arrives", said, rule)

@@ -13,7 +13,7 @@ from anypan.report.rows import Metrics, Row
 
 BUDGET = 7_400_000  # bytes of pictures and spectra: the page stays below 8 MB
 SMALL = 3_000_000  # the same, in a notebook
-LEAD = "<p>Left what came in, right the fused image. Drag the line; choose other layers above it.</p>"
+LEAD = "<p>Left the coarse MS, enlarged (EXP); right the fused image. Drag the line. Other layers: in the lists.</p>"
 HELP = """<details class=help><summary>What am I looking at?</summary><p>A satellite delivers a sharp grey image (PAN)
 and a coarse colour image (MS). Fusion gives the colours the detail of the grey one. EXP is the MS interpolated to the
 PAN's pixels: all that is known without the PAN. All colour layers share one stretch, so what differs is the image, not
