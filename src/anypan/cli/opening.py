@@ -21,6 +21,14 @@ def _bands(_: click.Context, __: click.Parameter, listed: str | None) -> list[st
     return [number_or_name(name) for name in names]
 
 
+def _terrain(_: click.Context, __: click.Parameter, model: str | None) -> bool | str:
+    """Whether to orthorectify, or with which elevation model."""
+    return model or model is not None
+
+
+_ORTHORECTIFY = (
+    "Warp PAN and MS by their RPC to a map first, with an elevation model (--orthorectify=DEM.tif) or at one height."
+)
 _BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _REFERENCE = "MS bands that shift and method are fitted to, whichever are written.  [default: all]"
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
@@ -36,6 +44,9 @@ _OPTIONS = (
     click.option("--nodata", type=float, metavar="VALUE", help=_NODATA),
     click.option("--pan-nodata", type=float, metavar="VALUE", help="The value of fill in PAN, whatever its file says."),
     click.option("--nodata-all-bands", is_flag=True, help="An MS pixel is fill only if all of its bands are."),
+    click.option(
+        "--orthorectify", is_flag=False, flag_value="", metavar="[DEM]", callback=_terrain, help=_ORTHORECTIFY
+    ),
     click.option("--force", is_flag=True, help="Take PAN and MS for a pair though they show nothing in common."),
 )
 
@@ -51,6 +62,7 @@ OPENING = (
     "pan_nodata",
     "nodata_all_bands",
     "force",
+    "orthorectify",
 )  # the fields of pair.opening.Opening, which is slow to import
 
 

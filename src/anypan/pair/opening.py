@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TypedDict
 
 from anypan.raster import Rules
@@ -24,6 +25,7 @@ class OpeningWords(TypedDict, total=False):
     pan_nodata: float | None
     nodata_all_bands: bool
     force: bool
+    orthorectify: bool | str | PathLike[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class Opening:
     ``register``: correct a misregistration that was measured with confidence. ``allow_vrt``, ``allow_remote``: read
     files that point at others, and URLs. ``nodata``, ``pan_nodata``: the value of fill in the MS's and the PAN's files,
     whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are. ``force``: take PAN and
-    MS for a pair though they show nothing in common.
+    MS for a pair though they show nothing in common. ``orthorectify``: warp what has rational polynomials (RPC) to a
+    map first, with an elevation model (a path; metres above the ellipsoid) or, if True, at one height.
     """
 
     bands: Sequence[str | int] | None = None
@@ -48,6 +51,7 @@ class Opening:
     pan_nodata: float | None = None
     nodata_all_bands: bool = False
     force: bool = False
+    orthorectify: bool | str | PathLike[str] = False
 
     @property
     def rules(self) -> tuple[Rules, Rules]:

@@ -163,11 +163,16 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     sensor = find(opening.sensor) if opening.sensor else GENERIC
     check_pan(pan, ms)
     pan, ms = raster.without_unmarked(pan, "--pan-nodata"), raster.without_unmarked(ms, "--nodata")
+    bands = choose_bands(ms, opening.bands, opening.reference_bands, sensor)
+    partly = raster.partly_fill(bands.ms)
+    if opening.orthorectify is not False:
+        model = None if opening.orthorectify is True else str(opening.orthorectify)
+        pan, ms = raster.orthorectified(pan, bands.ms, model, opening.allow_vrt, opening.allow_remote)
+        bands = replace(bands, ms=ms)
     for each in (pan, ms):
         reason = raster.unplaced(each)
         if reason:
-            raise UserError(f"{reason}: orthorectify PAN and MS first, for example with gdalwarp -rpc or -tps.")
-    bands = choose_bands(ms, opening.bands, opening.reference_bands, sensor)
+            raise UserError(f"{reason}.")
     form = raster.filled_as(bands.format(sensor is not GENERIC), bands.ms, pan)
     aligned, names = align(pan, raster.thinned(bands.ms)), bands.names
     spot, scene = _scene(pan, aligned, names, sensor)
@@ -180,7 +185,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     corrected = opening.register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    partly = (*raster.partly_fill(bands.ms), *scene.limits.notes(scene, ms.name))
+    partly = (*partly, *scene.limits.notes(scene, ms.name))
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
     notes += (*stretch_notes(scene, pan, aligned.ms), *reference_notes(len(names), len(bands.written)))
     notes += sensor_notes(sensor, names, bool(opening.sensor))

@@ -10,6 +10,7 @@ from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, asked, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
+from anypan.raster.ortho import orthorectified
 from anypan.raster.partly import partly_fill
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
@@ -49,6 +50,7 @@ __all__ = [
     "is_store",
     "of_array",
     "open_raster",
+    "orthorectified",
     "partly_fill",
     "plane_in",
     "resampled",

@@ -53,9 +53,11 @@ def unplaced(raster: Raster) -> str | None:
         return None
     for dataset in raster.datasets:
         if dataset.rpcs:
-            return f"{raster.name} is placed by rational polynomials (RPC) only"
+            remedy = "pass --orthorectify, with an elevation model if there is one"
+            return f"{raster.name} is placed by rational polynomials (RPC) only: {remedy}"
         if dataset.gcps[0]:
-            return f"{raster.name} is placed by ground control points that fit no plane grid"
+            remedy = "rectify PAN and MS first, for example with gdalwarp -tps"
+            return f"{raster.name} is placed by ground control points that fit no plane grid: {remedy}"
     return None
 
 

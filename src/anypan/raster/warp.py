@@ -35,7 +35,9 @@ class Resampled(Raster):
 
     source: Raster = None  # type: ignore[assignment]
     scale: float = 1.0
-    _kept: OrderedDict[tuple[int, int], tuple[Floats, Bools]] = field(default_factory=OrderedDict, compare=False)
+    _kept: OrderedDict[tuple[int, int], tuple[Floats, Bools]] = field(
+        default_factory=OrderedDict, init=False, repr=False, compare=False
+    )
 
     @property
     def as_stored(self) -> bool:
@@ -76,18 +78,31 @@ class Resampled(Raster):
             return image, valid
         row, col, height, width = seen
         pixels, sound = Filled(self.source, LEVELS).read(row, col, height, width)
-        grids: dict[str, Any] = {
-            "src_transform": self.source.grid.transform * Affine.translation(col, row),
-            "src_crs": self._crs(self.source.grid),
-            "dst_transform": place,
-            "dst_crs": self._crs(self.grid),
-            "tolerance": 0,
-        }
+        grids: dict[str, Any] = {"dst_transform": place, "dst_crs": self._crs(self.grid), "tolerance": 0}
+        grids |= self.source_place(row, col)
         stretch: dict[str, Any] = {"XSCALE": self.scale, "YSCALE": self.scale}
         reproject(pixels, image, resampling=Resampling.cubic, **grids, **stretch)
         flags = np.zeros(shape, np.uint8)
         reproject(sound.astype(np.uint8), flags, resampling=Resampling.nearest, **grids)
         return image, flags > 0
+
+    def source_place(self, row: int, col: int) -> dict[str, Any]:
+        """Of GDAL's warp: where the source's window from a row and column on lies."""
+        place = self.source.grid.transform * Affine.translation(col, row)
+        return {"src_transform": place, "src_crs": self._crs(self.source.grid)}
+
+    def to_source(self, across: NDArray[Any], down: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Columns and rows (N,) of the source of places (N,) on the map."""
+        crs = self._crs(self.grid), self._crs(self.source.grid)
+        if crs[0] != crs[1]:
+            across, down = (np.asarray(axis) for axis in transform(*crs, list(across), list(down))[:2])
+        to_pixels: Any = ~self.source.grid.transform
+        return to_pixels * (across, down)
+
+    @property
+    def margin(self) -> int:
+        """Source pixels more than the points of a block span."""
+        return math.ceil(SUPPORT * max(1.0, 1 / self.scale)) + 2
 
     def _crs(self, grid: Grid) -> str:
         return grid.crs or self.grid.crs or self.source.grid.crs or PIXEL_CRS
@@ -98,17 +113,15 @@ class Resampled(Raster):
         rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
         to_map: Any = place  # affine takes arrays, though its types do not say so
         xs, ys = to_map * (cols, rows)
-        crs = self._crs(self.grid), self._crs(self.source.grid)
-        if crs[0] != crs[1]:
-            xs, ys = (np.asarray(axis) for axis in transform(*crs, list(xs), list(ys))[:2])
-        to_pixels: Any = ~self.source.grid.transform
-        across, down = to_pixels * (xs, ys)
+        across, down = self.to_source(xs, ys)
         if not np.isfinite([across, down]).all():
             return None
-        margin = math.ceil(SUPPORT * max(1.0, 1 / self.scale)) + 2
         spans = []
         for points, size in ((down, self.source.shape[0]), (across, self.source.shape[1])):
-            first, end = max(0, math.floor(points.min()) - margin), min(size, math.ceil(points.max()) + margin)
+            first, end = (
+                max(0, math.floor(points.min()) - self.margin),
+                min(size, math.ceil(points.max()) + self.margin),
+            )
             if first >= end:
                 return None
             spans.append((first, end - first))

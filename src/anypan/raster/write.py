@@ -174,7 +174,7 @@ class Writer:
         profile |= {
             "dtype": form.dtype,
             "nodata": nodata,
-            **({} if _by_points(like) else {"transform": like.grid.transform, "crs": like.datasets[0].crs}),
+            **({} if _by_points(like) else {"transform": like.grid.transform, "crs": _crs(like)}),
         }
         side = _draft_block(len(form.names) * np.dtype(form.dtype).itemsize)
         return profile | {"tiled": True, "blockxsize": side, "blockysize": side, "BIGTIFF": "IF_SAFER"}
@@ -186,9 +186,9 @@ class Writer:
         dataset.update_tags(**{**form.tags, "TIFFTAG_SOFTWARE": "anypan"})
         if source.tags().get("AREA_OR_POINT"):
             dataset.update_tags(AREA_OR_POINT=source.tags()["AREA_OR_POINT"])
-        if source.gcps[0]:
+        if source.gcps[0] and like.as_stored:
             dataset.gcps = source.gcps
-        if source.rpcs:
+        if source.rpcs and like.as_stored:
             dataset.rpcs = source.rpcs
         for band, (name, tags, unit) in enumerate(zip(form.names, form.band_tags, form.units, strict=True), 1):
             if name:
@@ -200,7 +200,11 @@ class Writer:
 
 def _by_points(raster: Raster) -> bool:
     """True if ground control points place the file: with a transform beside them they would be lost."""
-    return raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
+    return raster.as_stored and raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
+
+
+def _crs(raster: Raster) -> Any:
+    return raster.datasets[0].crs if raster.as_stored else raster.grid.crs or None
 
 
 def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:
