@@ -267,3 +267,17 @@ def test_stale_side_files_of_an_overwritten_file_go(tmp_path: Path) -> None:
     assert np.array_equal(read(tmp_path / "out.tif"), image)
     assert {p.name for p in tmp_path.iterdir()} == {"in.tif", "out.tif"}
     like.close()
+
+
+@pytest.mark.parametrize("shape", [(512, 700), (1500, 513), (1024, 2049)])
+@pytest.mark.parametrize("kind", ["uint16", "float32"])
+def test_overviews_of_the_draft_are_those_of_the_cog_driver(tmp_path: Path, shape: tuple[int, int], kind: str) -> None:
+    pan = np.random.default_rng(3).integers(1, 2000, (1, *shape)).astype(kind)
+    like, found = _opened(tmp_path, pan), []
+    for name, options in (("ours", {}), ("theirs", {"OVERVIEW_COMPRESS": "DEFLATE"})):
+        _write(tmp_path / name, like, pan.astype("f4"), np.ones(shape, bool), **options)
+        with rasterio.open(tmp_path / name) as file:
+            count = len(file.overviews(1))
+        levels = [rasterio.open(tmp_path / name, overview_level=n).read() for n in range(count)]
+        found.append(levels)
+    assert len(found[0]) == len(found[1]) and all(map(np.array_equal, *found))

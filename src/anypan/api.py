@@ -134,7 +134,7 @@ def written(
         drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
         writers = [stack.enter_context(draft) for draft in drafts]
         _collect(writers, parts)
-        account = Account(pair, chosen.name, chosen.weights_sha256)
+        account = Account(pair, chosen.name, chosen.weights_sha256, whole=settings.verify is not None)
         for writer in writers[1:]:
             writer.finish(pair.covers_all)
         size = writers[0].finish(pair.covers_all, account)

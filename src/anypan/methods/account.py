@@ -14,17 +14,21 @@ USE = "Fused: the detail is the PAN's, the colour of what is smaller than an MS 
 
 @dataclass
 class Account:
-    """Tags of the image that ``method`` made of a pair; ``r_ergas`` is known once they were made."""
+    """Tags of the image that ``method`` made of a pair; ``r_ergas`` is known once they were made.
+
+    With ``whole`` it is that of the whole image, else that of strips of a large one.
+    """
 
     pair: Pair
     method: str
     weights: str | None
+    whole: bool = False
     r_ergas: float | None = field(default=None, init=False)
 
     def __call__(self, image: Raster, masked: float) -> dict[str, str]:
         """Version, method and weights, shift and gains applied, share of invalid pixels, R-ERGAS, honest use."""
         pair, scene = self.pair, self.pair.scene
-        self.r_ergas = r_ergas_of(image, pair)
+        self.r_ergas = r_ergas_of(image, pair, self.whole)
         shift = pair.shift if pair.registered else (0.0, 0.0)
         known = {
             "VERSION": __version__,

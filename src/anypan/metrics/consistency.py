@@ -7,6 +7,7 @@ import math
 import torch
 
 from anypan.metrics.strips import Image, strips
+from anypan.optics.blocks import BlockSampling
 from anypan.pair.crop import covered
 from anypan.pair.pair import Pair
 from anypan.pair.rows import Rows
@@ -15,26 +16,35 @@ from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
 
-def r_ergas_of(image: Raster, pair: Pair) -> float | None:
-    """R-ERGAS of an image on the grid of a pair's PAN against the pair's MS; None where no whole MS pixel is shared."""
+PIXELS = 2**22  # PAN pixels that a figure of a large image rests on
+
+
+def r_ergas_of(image: Raster, pair: Pair, whole: bool) -> float | None:
+    """R-ERGAS of an image on the grid of a pair's PAN against the pair's MS; None where no whole MS pixel is shared.
+
+    Of the ``whole`` image, or of evenly spread strips of a large one.
+    """
     try:
         scene, corner = covered(pair)
     except UserError:
         return None
     size = tuple(n * scene.ratio for n in scene.shape)
-    value = consistency(Rows(image, *corner, *size), scene)
+    value = consistency(Rows(image, *corner, *size), scene, None if whole else PIXELS)
     return value if math.isfinite(value) else None
 
 
-def consistency(fused: Image, scene: Scene) -> float:
+def consistency(fused: Image, scene: Scene, most: int | None = None) -> float:
     """R-ERGAS of ``fused`` (B, H, W), strip by strip: 0 is best, NaN without any valid MS pixel.
+
+    Of the whole, or of strips that hold about ``most`` PAN pixels.
 
     100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), of the fused image seen through the bands' MTF.
     """
     count, squares, sums = 0, torch.zeros(len(scene.bands)).double(), torch.zeros(len(scene.bands)).double()
-    for strip in strips(fused, scene, scene.sampling.reach):
+    sampling = BlockSampling(scene.ratio, scene.sampling.offset)
+    for strip in strips(fused, scene, scene.sampling.reach, most=most):
         valid = strip.core(strip.mask_lr)
-        seen, lrms = strip.core(scene.sampling.degrade(strip.fused, scene.gnyq)), strip.core(strip.lrms)
+        seen, lrms = strip.core(sampling.degrade(strip.fused, scene.gnyq)), strip.core(strip.lrms)
         squares += (seen - lrms)[:, valid].square().sum(1)
         sums += lrms[:, valid].sum(1)
         count += int(valid.sum())

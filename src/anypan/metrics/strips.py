@@ -5,6 +5,7 @@ Images are bands first: tensors, arrays, or anything with ``shape`` whose ``[:, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -100,10 +101,10 @@ def block_of(ratio: int) -> int:
     return ratio * round(FR_BLOCK / ratio)
 
 
-def strips(fused: Image, scene: Scene, reach: int, block: int = 0) -> Iterator[Strip]:
+def strips(fused: Image, scene: Scene, reach: int, block: int = 0, most: int | None = None) -> Iterator[Strip]:
     """Strips of a scene and its fused image (B, H, W), with ``reach`` PAN pixels of context on each side.
 
-    Cores are whole ``block`` PAN pixels high (the last one is higher or lower). Where a convention
+    With ``most``, evenly spread ones that hold about so many PAN pixels, of an image of more. Cores are whole ``block`` PAN pixels high (the last one is higher or lower). Where a convention
     is not local, the strip is the whole scene, without halo.
     """
     height, width = (n * scene.ratio for n in scene.shape)
@@ -115,7 +116,8 @@ def strips(fused: Image, scene: Scene, reach: int, block: int = 0) -> Iterator[S
     step = block or block_of(scene.ratio)
     rows = strip_height(len(scene.bands), width, step) // scene.ratio
     halo = -(-reach // scene.ratio)
-    for start, stop in spans(scene.shape[0], rows, step // scene.ratio):
+    every = math.ceil(height * width / most) if most else 1
+    for start, stop in [*spans(scene.shape[0], rows, step // scene.ratio)][(every - 1) // 2 :: every]:
         yield _strip(fused, scene, Tile(start, 0, stop - start, scene.shape[1], halo))
 
 

@@ -17,7 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.models.cells import CELL, film, half, pointwise, resized, shared, shuffled, smooth, stacked, summed
+from anypan.models.cells import CELL, film, half, mixed, moved, onto, pointwise, resized, shared, shuffled, smooth
+from anypan.models.cells import stacked, summed
 from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
@@ -61,7 +62,7 @@ class Block(nn.Module):
         hidden = self.first(trunk).add_(self.pooled(pooled)).relu_()
         trunk = self.second(hidden).add_(trunk)
         own = shared(self.own(bands), self.shared(F.relu(trunk)))
-        return trunk, pointwise(self.out, own.relu_()).add_(bands)
+        return trunk, onto(bands, self.out, own.relu_())
 
 
 class Conditions(nn.Module):
@@ -183,8 +184,7 @@ class AnypanS(nn.Module):
         """What the residual against the MS and the texture of the PAN that is left reveal, as learnt: (N, B, H, W)."""
         residual = seen.sampling.expand(seen.residual(lrms, fused))
         left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
-        change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left)
-        change = change * belief.flatten(0, 1)[:, None]
+        change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left).mul_(belief.flatten(0, 1)[:, None])
         return (fused + residual).add_(shuffled(change, len(fused)))
 
     def _look(
@@ -206,27 +206,26 @@ class AnypanS(nn.Module):
         for block, t, b in zip(self.blocks, of_trunk[1:], of_bands[1:], strict=True):
             trunk, bands = block(trunk, bands)
             trunk, bands = film(trunk, t), film(bands, b)
-        bands = F.relu(bands)
+        bands = F.relu(bands, inplace=True)
         shares = pointwise(self.shares, bands).to(exp.dtype).unflatten(0, (count, -1))
-        return bands, self._detail(F.relu(trunk), bands, belief).to(exp.dtype), shares
+        return bands, self._detail(F.relu(trunk, inplace=True), bands, belief).to(exp.dtype), shares
 
     def _detail(self, trunk: Tensor, bands: Tensor, belief: Tensor) -> Tensor:
         """Learned detail (N, B, H, W): over the bases a gain per band and cell times the basis, plus the band's own."""
-        said = self.gains(bands).unflatten(0, (len(trunk), -1))
+        said = self.gains(bands).unflatten(0, (len(trunk), -1)).mul_(belief[:, :, None])
         gains, own = said.split([self.config.bases, CELL**2], 2)
         bases = pointwise(self.bases, trunk).unflatten(1, (self.config.bases, CELL**2))
-        detail = (torch.einsum("nbkhw,nkphw->nbphw", gains, bases) + own) * belief[:, :, None]
-        return shuffled(detail.flatten(0, 1), len(trunk))
+        return shuffled(mixed(gains, bases, own).flatten(0, 1), len(trunk))
 
 
 def _inject(exp: Tensor, gains: Tensor, detail: Tensor, own: Tensor) -> Tensor:
     """exp (N, B, H, W) with the PAN's detail (N, 1, H, W) times ``gains``, and each band's own."""
-    return torch.addcmul(exp, gains, detail).add_(own)
+    return moved(exp, gains, detail).add_(own)
 
 
 def _pull(fused: Tensor, shares: Tensor, seen: Sight) -> Tensor:
     """The intensity of (N, B, H, W) drawn to the PAN by ``shares``, on the grid of cells."""
-    return torch.addcmul(fused, smooth(shares), seen.texture_left(fused))
+    return moved(fused, smooth(shares), seen.texture_left(fused))
 
 
 def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, sharpness: float, seen: Sight) -> Tensor:

@@ -11,6 +11,7 @@ from anypan.optics.sensors import GENERIC, Sensor, match
 from anypan.pair.scene import Scene
 
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+PIXELS = 2**18  # MS pixels that it is measured on
 HARDLY = 0.1  # of a band's detail
 
 
@@ -18,7 +19,7 @@ def explained(scene: Scene) -> tuple[float, ...]:
     """Of each band the share, 0 to 1, of its detail that regression on the PAN's at MS scale explains."""
     count, scene = len(scene.bands), scene.limits.hold(scene)
     products, powers, power = torch.zeros(count).double(), torch.zeros(count).double(), 0.0
-    for patch in scene.blocks():
+    for patch in scene.blocks(PIXELS):
         pan = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)
         stack = torch.cat([pan, patch.lrms])
         detail = patch.core(stack - box_mean(stack, HIGH_PASS)).double()

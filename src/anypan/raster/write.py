@@ -15,11 +15,12 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import IDENTITY, Grid
-from anypan.raster.creation import BLOCK, ZARR, check_creation, creation_options, place_of, store, writing
+from anypan.raster.creation import BLOCK, COG_DEFAULTS, ZARR, check_creation, creation_options, place_of, store, writing
 from anypan.raster.format import Format
 from anypan.raster.read import Raster, Sheet
 from anypan.runtime.claim import Claim, put_in_place
@@ -152,9 +153,25 @@ class Writer:
         if driver == ZARR:
             store(self._draft, final)
             return
+        if driver == "COG":
+            self._coarser(options)
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
             rasterio.shutil.copy(self._draft, final, driver=driver, **options)
         _verify(final)
+
+    def _coarser(self, options: Mapping[str, str]) -> None:
+        """Overviews of the draft, for a COG to take over: made of what is not compressed they cost half as much.
+
+        They are those that the COG driver makes, to which they are left where there is a mask or options on them.
+        """
+        given = {key: value for key, value in options.items() if "OVERVIEW" in key or "BLOCK" in key}
+        if given != COG_DEFAULTS or self._draft.with_suffix(".tif.msk").exists():
+            return
+        with rasterio.open(self._draft, "r+") as dataset:
+            side, factors = max(dataset.shape), []
+            while side >> len(factors) > BLOCK:
+                factors.append(2 ** (len(factors) + 1))
+            dataset.build_overviews(factors, Resampling.average)
 
     def _close(self, complete: bool) -> None:
         """Close the draft, without a mask if nothing of it is invalid."""
