@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import io
 import json
+import multiprocessing
 import os
 import re
 import resource
@@ -81,6 +82,7 @@ def _all(pipe: io.BufferedReader, child: int, limit: float) -> bytes:
 def _child(work: Callable[[], str], writes: int, room: int | None, limit: float) -> None:
     code = 1
     try:
+        multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  # it may have workers
         ctypes.CDLL(None).unshare(NEW_USER | NEW_NET)  # where the system does not let us, the network stays
         resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

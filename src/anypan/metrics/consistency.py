@@ -15,7 +15,6 @@ from anypan.pair.scene import Scene
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
-
 PIXELS = 2**22  # PAN pixels that a figure of a large image rests on
 
 

@@ -104,8 +104,9 @@ def block_of(ratio: int) -> int:
 def strips(fused: Image, scene: Scene, reach: int, block: int = 0, most: int | None = None) -> Iterator[Strip]:
     """Strips of a scene and its fused image (B, H, W), with ``reach`` PAN pixels of context on each side.
 
-    With ``most``, evenly spread ones that hold about so many PAN pixels, of an image of more. Cores are whole ``block`` PAN pixels high (the last one is higher or lower). Where a convention
-    is not local, the strip is the whole scene, without halo.
+    With ``most``, evenly spread ones that hold about so many PAN pixels, of an image of more. Cores are whole
+    ``block`` PAN pixels high (the last one is higher or lower). Where a convention is not local, the strip is the
+    whole scene, without halo.
     """
     height, width = (n * scene.ratio for n in scene.shape)
     if tuple(fused.shape) != (len(scene.bands), height, width):

@@ -17,8 +17,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anypan.models.cells import CELL, film, half, mixed, moved, onto, pointwise, resized, shared, shuffled, smooth
-from anypan.models.cells import stacked, summed
+from anypan.models.cells import (
+    CELL,
+    film,
+    half,
+    mixed,
+    moved,
+    onto,
+    pointwise,
+    resized,
+    shared,
+    shuffled,
+    smooth,
+    stacked,
+    summed,
+)
 from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
