@@ -162,7 +162,8 @@ class Writer:
     def _coarser(self, options: Mapping[str, str]) -> None:
         """Overviews of the draft, for a COG to take over: made of what is not compressed they cost half as much.
 
-        They are those that the COG driver makes, to which they are left where there is a mask or options on them.
+        They are those that the COG driver makes, where sides halve without a rest; it makes them where there is a mask
+        or an option on them.
         """
         given = {key: value for key, value in options.items() if "OVERVIEW" in key or "BLOCK" in key}
         if given != COG_DEFAULTS or self._draft.with_suffix(".tif.msk").exists():
