@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.warp
 from affine import Affine
 from click.testing import CliRunner
 from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
@@ -106,6 +107,15 @@ def test_longitudes_that_wrap_are_one_place(tmp_path: Path, turns: int) -> None:
     assert plan(pan, ms, method="EXP").ratio == 4
     fused = expanded(pan, ms)
     assert np.abs(fused[:, 2::4, 2::4].astype(float) - MS).mean() < 30
+
+
+def test_a_pan_in_longitudes_across_the_date_line_takes_an_ms_in_metres(tmp_path: Path) -> None:
+    fine = Affine(1e-5, 0, 179.9995, 0, -1e-5, 0.001)
+    pan = write(tmp_path / "pan.tif", PAN, fine, crs="EPSG:4326")
+    west, north = rasterio.warp.transform("EPSG:4326", "EPSG:32660", [179.9995], [0.001])
+    ms = write(tmp_path / "ms.tif", MS, Affine(4.45, 0, west[0], 0, -4.45, north[0]), crs="EPSG:32660")
+    known = plan(pan, ms, method="EXP", register=False)
+    assert known.ratio == 4 and not any("covers" in note and "0 %" in note for note in known.notes)
 
 
 def test_assess_opens_what_fuse_opens() -> None:

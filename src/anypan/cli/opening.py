@@ -29,9 +29,22 @@ def _terrain(_: click.Context, __: click.Parameter, model: str | None) -> bool |
 _ORTHORECTIFY = (
     "Warp PAN and MS by their RPC to a map first, with an elevation model (--orthorectify=DEM.tif) or at one height."
 )
+
+
+def _alpha(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    """A number from 1, or 0 for none."""
+    if given is None:
+        return None
+    number = 0 if given.lower() == "none" else number_or_name(given)
+    if not isinstance(number, int) or (given.lower() != "none" and number < 1):
+        raise click.BadParameter(f"{given!r} is neither the number of a band, from 1, nor none")
+    return number
+
+
 _BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _REFERENCE = "MS bands that shift and method are fitted to, whichever are written.  [default: all]"
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
+_ALPHA = "The MS band that is transparency, or none, whatever is labelled so.  [default: one that looks so]"
 _NODATA = "The value of fill in MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (
@@ -47,6 +60,7 @@ _OPTIONS = (
     click.option(
         "--orthorectify", is_flag=False, flag_value="", metavar="[DEM]", callback=_terrain, help=_ORTHORECTIFY
     ),
+    click.option("--alpha", callback=_alpha, metavar="N|none", help=_ALPHA),
     click.option("--force", is_flag=True, help="Take PAN and MS for a pair though they show nothing in common."),
 )
 
@@ -61,6 +75,7 @@ OPENING = (
     "nodata",
     "pan_nodata",
     "nodata_all_bands",
+    "alpha",
     "force",
     "orthorectify",
 )  # the fields of pair.opening.Opening, which is slow to import

@@ -22,6 +22,8 @@ CHECK_TILE = 1024  # PAN pixels
 STRIP = 256  # rows
 LEVELS = 100  # whole numbers over which the values of a band spread at least
 WIDE = {"int32", "uint32", "int64", "uint64", "float64"}  # pixel types finer than the 32-bit floats of the work
+ROUNDED = " in 32-bit floats"  # of types that hold more
+BLIND = 2**24  # beyond it 32-bit floats do not hold every whole number
 COARSE = 2**12  # times its spread that a value may lie from zero: 32-bit floats then tell 4,096 levels of it
 
 
@@ -38,6 +40,11 @@ def check_ratio(ratio: float, pan: Raster, ms: Raster) -> None:
     if ratio < 1 - SLACK:
         raise UserError(f"{pan.name} has larger pixels than {ms.name}: PAN and MS seem to be swapped.")
     if not MIN_RATIO - SLACK <= ratio <= MAX_RATIO + SLACK:
+        if ratio < 1 + SLACK:
+            raise UserError(
+                f"{ms.name} has pixels as small as those of {pan.name}, as if it had been enlarged: give it in the "
+                "pixels that it was taken in, for example by gdalwarp -tr and -r average."
+            )
         limits = f"the ratio must lie from {MIN_RATIO} to {MAX_RATIO:.0f}"
         raise UserError(f"A pixel of {ms.name} is {ratio:.3g} pixels of {pan.name} wide: {limits}, so check the files.")
 
@@ -73,7 +80,10 @@ def check_content(scene: Scene, pan: Raster) -> None:
             f"{pan.name} and its MS have no pixel that is valid in both: check nodata values, masks and alpha; where "
             "one band is nodata throughout, pass --nodata-all-bands, or leave it out with --reference-bands."
         )
-    raise UserError(f"{pan.name} is constant, {first.item():g} throughout: there is no detail to fuse, so check it.")
+    where = ROUNDED if WIDE & {*pan.dtypes} else ""
+    raise UserError(
+        f"{pan.name} is constant, {first.item():g} throughout{where}: there is no detail to fuse, so check it."
+    )
 
 
 def check_holds(ms: Raster, bands: Mapping[int, str], dtype: str) -> None:
@@ -118,7 +128,7 @@ def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:
     most = torch.cat([limits.pan_high - BEYOND * limits.pan_spread, limits.high - BEYOND * limits.spread]).abs()
     spread = torch.cat([limits.pan_spread, limits.spread])
     for name, kind, far, wide in zip(names, kinds, most.tolist(), spread.tolist(), strict=True):
-        if WIDE & {*kind} and 0 < COARSE * wide < far:
+        if WIDE & {*kind} and (0 < COARSE * wide < far or (wide == 0 and far > BLIND)):
             raise UserError(
                 f"The values of {name} lie around {far:.3g} and differ by {wide:.3g} only, which 32-bit floats cannot "
                 "tell apart: subtract a constant from them first, for example with gdal_calc.py, and add it afterwards."

@@ -53,7 +53,7 @@ def registration_note(found: Registration, corrected: bool) -> str:
     """What was measured of the misregistration, and what was done about it."""
     sure = f"(confidence {found.confidence:.2f})"
     if not found.confident:
-        return f"PAN and MS could not be registered {sure}: left where they are."
+        return f"PAN and MS could not be registered {sure}: left where they are, so look for coloured fringes."
     if found.none:
         return f"PAN and MS lie on each other to {NOTHING} PAN pixels {sure}."
     dy, dx = found.shift

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TypedDict
 
 from anypan.raster import Rules
+from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
 
 
@@ -24,6 +25,7 @@ class OpeningWords(TypedDict, total=False):
     nodata: float | None
     pan_nodata: float | None
     nodata_all_bands: bool
+    alpha: int | None
     force: bool
     orthorectify: bool | str | PathLike[str]
 
@@ -36,9 +38,10 @@ class Opening:
     that which ones, and in which order, moves no pixel of the others.
     ``register``: correct a misregistration that was measured with confidence. ``allow_vrt``, ``allow_remote``: read
     files that point at others, and URLs. ``nodata``, ``pan_nodata``: the value of fill in the MS's and the PAN's files,
-    whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are. ``force``: take PAN and
-    MS for a pair though they show nothing in common. ``orthorectify``: warp what has rational polynomials (RPC) to a
-    map first, with an elevation model (a path; metres above the ellipsoid) or, if True, at one height.
+    whatever they say; ``nodata_all_bands``: an MS pixel is fill only if all of its bands are. ``alpha``: the number of
+    the MS band that is transparency, 0 for none; unless given, one labelled so is if it looks so. ``force``: take PAN
+    and MS for a pair though they show nothing in common. ``orthorectify``: warp what has rational polynomials (RPC) to
+    a map first, with an elevation model (a path; metres above the ellipsoid) or, if True, at one height.
     """
 
     bands: Sequence[str | int] | None = None
@@ -50,6 +53,7 @@ class Opening:
     nodata: float | None = None
     pan_nodata: float | None = None
     nodata_all_bands: bool = False
+    alpha: int | None = None
     force: bool = False
     orthorectify: bool | str | PathLike[str] = False
 
@@ -59,4 +63,7 @@ class Opening:
         for name, value in (("nodata", self.nodata), ("pan_nodata", self.pan_nodata)):
             if value is not None and math.isinf(value):
                 raise UserError(f"{name} is {value}, which no pixel holds: give a number, or nan.")
-        return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands)
+        if self.alpha is not None:
+            Bounds(0).check("alpha", self.alpha)
+        named = frozenset(n for n in (*(self.bands or ()), *(self.reference_bands or ())) if isinstance(n, int))
+        return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands, self.alpha, named)

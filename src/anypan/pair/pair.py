@@ -95,8 +95,10 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
     Raises UserError for what cannot be a pair.
     """
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
-        if opening.rules != (Rules(), Rules()):
-            raise UserError("nodata is for files: mask the pixels of an array that are fill, or make them NaN.")
+        if any(replace(rules, image=frozenset()) != Rules() for rules in opening.rules):
+            raise UserError(
+                "nodata and alpha are for files: mask the pixels of an array that are fill, or make them NaN."
+            )
         return _of_arrays(pan, ms, opening)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
@@ -174,7 +176,8 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
         if reason:
             raise UserError(f"{reason}.")
     form = raster.filled_as(bands.format(sensor is not GENERIC), bands.ms, pan)
-    aligned, names = align(pan, raster.thinned(bands.ms)), bands.names
+    thin, names = raster.thinned(bands.ms), bands.names
+    aligned = align(pan, thin)
     spot, scene = _scene(pan, aligned, names, sensor)
     check_share(spot, pan, aligned.ms, scene.ratio)
     check_content(scene, pan)
@@ -185,7 +188,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     corrected = opening.register and found.confident
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
-    partly = (*partly, *scene.limits.notes(scene, ms.name))
+    partly = (*partly, *scene.limits.notes(scene, ms.name), *raster.coarse_notes(pan), *raster.coarse_notes(thin))
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
     notes += (*stretch_notes(scene, pan, aligned.ms), *reference_notes(len(names), len(bands.written)))
     notes += sensor_notes(sensor, names, bool(opening.sensor))

@@ -4,6 +4,7 @@ Pixels are in the unit and range of their file (digital numbers, radiance or ref
 """
 
 from anypan.raster.array import write_array, write_plain
+from anypan.raster.coarse import coarse_notes
 from anypan.raster.creation import ENDINGS, RECIPE, ZARR, check_creation, check_ending, is_store
 from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
@@ -39,6 +40,7 @@ __all__ = [
     "check_ending",
     "check_output",
     "check_recipe",
+    "coarse_notes",
     "described",
     "environment",
     "filled_as",

@@ -60,7 +60,7 @@ def open_raster(
 def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Raster:
     notes: list[str] = []
     grids = [grid_of(dataset) for dataset in datasets]
-    alphas = [_alpha(name, dataset, notes) for name, dataset in zip(names, datasets, strict=True)]
+    alphas = [_alpha(name, dataset, rules, notes) for name, dataset in zip(names, datasets, strict=True)]
     corners = [_corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)]
     sheets = [Sheet(*each) for each in zip(datasets, corners, alphas, strict=True)]
     layers = layers_of(sheets)
@@ -86,16 +86,23 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     return Raster(names[0], grid, moved, bands, rules, tuple(notes))
 
 
-def _alpha(name: str, dataset: Any, notes: list[str]) -> int:
-    """The alpha band by the rule, and what was decided where a band is labelled so."""
+def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
+    """The alpha band, as the user says or by the rule, and what was decided where a band is labelled so."""
+    if rules.alpha is not None:
+        if rules.alpha > dataset.count:
+            raise UserError(f"{name} has no band {rules.alpha} that could be alpha: it has {dataset.count}.")
+        return rules.alpha
+    labelled = [n for n, colour in enumerate(dataset.colorinterp, 1) if colour == ColorInterp.alpha]
+    if labelled == [dataset.count] and dataset.count in rules.image:
+        return 0
     try:
         alpha = alpha_of(dataset)
     except RasterioIOError as error:
         raise UserError(f"{name} cannot be read to its end: it is damaged or cut off, so fetch it again.") from error
-    labelled = [n for n, colour in enumerate(dataset.colorinterp, 1) if colour == ColorInterp.alpha]
     if labelled:
-        taken = "transparency" if alpha else "an image band"
-        notes.append(f"Band {labelled[0]} of {name} is labelled alpha and was taken for {taken}.")
+        taken, other = ("transparency", "none") if alpha else ("an image band", labelled[0])
+        said = f"Band {labelled[0]} of {name} is labelled alpha and was taken for {taken}"
+        notes.append(f"{said}: if it is not, pass --alpha {other}.")
     return alpha
 
 

@@ -109,12 +109,18 @@ def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, floa
         raise UserError(f"There is no way from the CRS of the MS to that of the PAN: {remedy}.") from error
     if not np.isfinite([xs, ys]).all():
         raise UserError("The PAN and the MS lie on different parts of the globe: check that they show the same place.")
-    return xs[0], ys[0]
+    centre = grid.transform * (grid.shape[1] / 2, grid.shape[0] / 2)
+    turns = round((centre[0] - xs[0]) / ROUND) if _has_longitudes(grid) else 0
+    return xs[0] + turns * ROUND, ys[0]
 
 
 def _on_same_turn(grid: Grid, other: Grid) -> Grid:
-    if not grid.crs or not rasterio.CRS.from_user_input(grid.crs).is_geographic:
+    if not _has_longitudes(grid):
         return other
     centres = [each.transform * (each.shape[1] / 2, each.shape[0] / 2) for each in (grid, other)]
     turns = round((centres[0][0] - centres[1][0]) / ROUND)
     return replace(other, transform=Affine.translation(turns * ROUND, 0) * other.transform) if turns else other
+
+
+def _has_longitudes(grid: Grid) -> bool:
+    return bool(grid.crs) and rasterio.CRS.from_user_input(grid.crs).is_geographic

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import Grid
@@ -176,6 +176,7 @@ def environment(threads: int = 1) -> Iterator[None]:
     options = {"GDAL_CACHEMAX": CACHE, "GDAL_TIFF_INTERNAL_MASK": False, "GDAL_NUM_THREADS": str(threads)}
     with warnings.catch_warnings(), rasterio.Env(**options):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in the notes
+        warnings.simplefilter("ignore", NodataShadowWarning)  # alpha and nodata both count
         yield
 
 

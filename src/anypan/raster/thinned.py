@@ -53,8 +53,7 @@ def thinned(raster: Raster) -> Raster:
     """The raster with one pixel for each block of equal pixels that it is made of throughout, and a note; or itself."""
     (row, height), (col, width) = ((max(0, (n - LOOK) // 2), min(n, LOOK)) for n in raster.shape)
     image, valid = raster.read(row, col, height, width)
-    edges = [_edges(image, valid, axis) for axis in (0, 1)]
-    if not all(_step(each) > 1 for each in edges):
+    if repeated(image, valid) == 1:
         return raster
     across, down = np.zeros(raster.shape[1], bool), np.zeros(raster.shape[0], bool)
     rows = max(2, STRIP // (raster.shape[1] * len(raster.bands)))
@@ -64,6 +63,11 @@ def thinned(raster: Raster) -> Raster:
         across |= _edges(*strip, 1)
     steps = _step(down), _step(across)
     return _thinned(raster, steps[0], (down, across)) if steps[0] == steps[1] > 1 else raster
+
+
+def repeated(image: Floats, valid: Bools) -> int:
+    """The side of the blocks of equal pixels that an image (C, h, w) is made of, 1 if of none."""
+    return min(_step(_edges(image, valid, axis)) for axis in (0, 1))
 
 
 def _thinned(raster: Raster, step: int, edges: tuple[Bools, Bools]) -> Raster:

@@ -13,6 +13,8 @@ from rasterio.windows import Window
 
 ALPHA_LOOK = 512  # pixels along a side of the overview that tells an alpha band from data
 ALPHA_SHARE = 0.5  # of the pixels that are not quite transparent hold an alpha band's one greatest value
+RAMP = 0.35  # bends over slopes, which a band of an image has .8 of at least
+LEAST = 25  # pixels with four neighbours that bends are measured on
 
 Bools = NDArray[np.bool_]
 
@@ -22,10 +24,14 @@ class Rules:
     """What a user says of a file's fill; the defaults leave it to the file.
 
     ``nodata`` replaces the nodata value of the header. ``all_bands``: a pixel is fill only if all of its bands are.
+    ``alpha``: the number of the alpha band, whatever is labelled so, 0 for none. ``image``: numbers of bands that are
+    named as bands of the image.
     """
 
     nodata: float | None = None
     all_bands: bool = False
+    alpha: int | None = None
+    image: frozenset[int] = frozenset()
 
 
 FILE = Rules()
@@ -35,7 +41,8 @@ def alpha_of(dataset: Any) -> int:
     """The number of the alpha band, 0 if there is none.
 
     The one rule: a band labelled alpha is one if more than half of its pixels that are not 0 hold one value, the
-    greatest. GDAL labels the fourth band of any 8-bit image alpha, and a near infrared band holds many values.
+    greatest, or if what lies between is a ramp, as of feathered edges. GDAL labels the fourth band of any 8-bit image
+    alpha, and a near infrared band holds many values, which go up and down.
     """
     if ColorInterp.alpha not in (colours := dataset.colorinterp):
         return 0
@@ -43,7 +50,26 @@ def alpha_of(dataset: Any) -> int:
     look = tuple(min(side, ALPHA_LOOK) for side in dataset.shape)
     values = dataset.read(band, out_shape=look)
     shown = values[values > 0]
-    return band if not shown.size or (shown == shown.max()).mean() > ALPHA_SHARE else 0
+    if not shown.size or (shown == shown.max()).mean() > ALPHA_SHARE:
+        return band
+    return band if bends(values, (values > 0) & (values < shown.max())) < RAMP else 0
+
+
+def bends(image: NDArray[Any], counts: Bools) -> float:
+    """Mean second difference over mean slope of an image (h, w), where a pixel and its neighbours ``counts``.
+
+    Not a number if these are few, or all alike. A ramp has next to no bends, and detail as fine as pixels has many.
+    """
+    image, inside = image.astype(np.float64), counts[1:-1, 1:-1]
+    rest = slice(1, -1)
+    sides = [(slice(0, -2), rest), (slice(2, None), rest), (rest, slice(0, -2)), (rest, slice(2, None))]
+    for side in sides:
+        inside = inside & counts[side]
+    if inside.sum() < LEAST:
+        return np.nan
+    middle, up, down, left, right = (np.where(inside, image[at], 0) for at in [(rest, rest), *sides])
+    slope = (np.abs(up - down) + np.abs(left - right)).sum() / 2
+    return float(np.abs(4 * middle - up - down - left - right).sum() / slope) if slope > 0 else np.nan
 
 
 @dataclass(frozen=True)
