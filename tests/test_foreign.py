@@ -10,13 +10,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pairs import landscape, write_pair
 
 from anypan.cli import cli
 from anypan.report import exports
@@ -247,3 +248,40 @@ def test_names_that_are_no_text_are_said_as_they_are(tmp_path: Path) -> None:
         line = [sys.executable, "-m", "anypan", verb, name, name, name + b"2"]
         done = subprocess.run(line, capture_output=True, check=False)
         assert done.returncode == 2 and done.stderr.count(b"\n") == 1 and name in done.stderr
+
+
+def _product(folder: Path) -> str:
+    (folder / "product").mkdir()
+    os.mkfifo(folder / "product" / "LC09_L1TP_000000_20260101_20260101_02_T1_MTL.txt")
+    return str(folder / "product")
+
+
+def _beside(folder: Path) -> str:
+    write_pair(folder, *(image.astype("u2") for image in landscape(64, 64)))
+    os.mkfifo(folder / "pan.tif.aux.xml")
+    return str(folder / "pan.tif")
+
+
+def _fifo(name: str) -> Callable[[Path], str]:
+    return lambda folder: os.mkfifo(folder / name) or str(folder / name)
+
+
+WAITING: dict[str, tuple[Callable[[Path], str], Sequence[str]]] = {
+    "a manifest": (_fifo("scenes.csv"), ("batch", "{}", "-o", "out")),
+    "a catalogue": (_fifo("catalog.json"), ("batch", "{}", "-o", "out")),
+    "a sidecar": (_beside, ("fuse", "{}", "ms.tif", "out.tif", "-m", "EXP")),
+    "a product's metadata": (_product, ("fuse", "{}", "out.tif", "-m", "EXP")),
+    "rows": (_fifo("rows.jsonl"), ("compare", "{}", "--against", "EXP")),
+    "a recipe": (_fifo("run.toml"), ("pretrain", "{}")),
+    "weights": (_fifo("w.safetensors"), ("fuse", "pan.tif", "ms.tif", "out.tif", "-m", "{}")),
+}
+
+
+@pytest.mark.parametrize("kind", WAITING)
+def test_nothing_waits_for_a_pipe(tmp_path: Path, kind: str) -> None:
+    """In a process of its own, which a pipe that nobody writes to would hold for ever."""
+    make, line = WAITING[kind]
+    place = make(tmp_path)
+    command = [sys.executable, "-m", "anypan", *(word.format(place) for word in line)]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert found.returncode == 2 and found.stderr.startswith("error: ") and found.stderr.count("\n") == 1, found.stderr

@@ -8,6 +8,7 @@ from typing import Any
 
 from anypan.batch.jobs import Fault, Job
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import check_plain
 
 PAN_KEYS, MS_KEYS = ("pan", "panchromatic"), ("ms", "mul", "multispectral")
 COMMON = ("coastal", "blue", "green", "green05", "yellow", "red", "rededge", "nir", "nir08")  # what a PAN guides
@@ -108,6 +109,8 @@ def _reader(pystac: Any, allow_remote: bool) -> Any:
             """The text at an address. UserError for a remote one."""
             if "://" in href and not href.startswith("file://") and not allow_remote:
                 raise UserError("it is elsewhere: copy it here, or pass --allow-remote.")
+            if "://" not in href:
+                check_plain(href, "name a catalogue's file")
             return super().read_text_from_href(href)
 
     return Reader()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from anypan.batch.jobs import Fault, Job
 from anypan.products import holds_product
 from anypan.runtime.errors import UserError
-from anypan.runtime.foreign import number_or_name
+from anypan.runtime.foreign import number_or_name, text_of
 
 COLUMNS = ("name", "pan", "ms", "sensor", "bands", "reference_bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
@@ -74,13 +75,13 @@ def _distinct(found: Iterable[Job | Fault]) -> Manifest:
 
 
 def _of_csv(path: Path) -> Iterator[Job | Fault]:
+    text = text_of(path, "save it as comma-separated UTF-8")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, strict=True)
-            _check_columns(path, lines.fieldnames)
-            for row in lines:
-                yield _job(path, lines.line_num, row)
-    except (OSError, UnicodeError, csv.Error) as problem:
+        lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        _check_columns(path, lines.fieldnames)
+        for row in lines:
+            yield _job(path, lines.line_num, row)
+    except csv.Error as problem:
         raise UserError(f"{path} cannot be read as CSV ({problem}): save it as comma-separated UTF-8.") from problem
 
 

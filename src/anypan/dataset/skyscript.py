@@ -15,6 +15,7 @@ from typing import Any
 from anypan.dataset.pixels import Broken, photograph
 from anypan.dataset.source import Names, Sample, Source, found, pattern
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import check_plain
 
 COLUMN = "filepath"  # of the image, from the folder that holds images2 ... images7
 
@@ -58,6 +59,7 @@ class SkyScript(Source):
 
 def _matching(file: Path, conditions: Sequence[tuple[str, str]]) -> Iterator[str]:
     """The images of the rows whose columns match."""
+    check_plain(file, "give the table of the data set")
     with file.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
         for column in (COLUMN, *(column for column, _ in conditions)):

@@ -85,7 +85,7 @@ def _walked(root: str) -> tuple[str, ...]:
     for folder, _, files in os.walk(root):
         for file in files:
             path = os.path.join(folder, file)
-            if os.path.realpath(path).startswith(os.path.join(real, "")):
+            if os.path.isfile(path) and os.path.realpath(path).startswith(os.path.join(real, "")):
                 found.append(os.path.relpath(path, root).replace(os.sep, "/"))
         if len(found) > MOST_FILES:
             raise UserError(f"{root} holds more than {MOST_FILES:,} files: name the folder of one product.")

@@ -30,6 +30,8 @@ def check_sidecars(path: str) -> None:
         )
     for side in _beside(Path(path)):
         lower = side.name.lower()
+        if not side.is_file():  # GDAL would wait for a pipe
+            raise UserError(f"{side} lies beside the image and is no plain file: remove it.")
         if lower.endswith(METADATA):
             harmful = _holds_pointers(side)
         else:

@@ -13,6 +13,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,26 @@ def number_or_name(text: str) -> int | str:
     return int(bare) if re.fullmatch(r"[0-9]{1,9}", bare) else bare
 
 
-def _bytes(path: str | Path, what: str, most: int) -> bytes:
-    try:
+def check_plain(path: str | Path, what: str, most: int | None = None) -> None:
+    """UserError where there is no file, where it is a pipe or a device, or larger than ``most`` bytes."""
+    with _reading(path, what):
         about = Path(path).stat()
         if not stat.S_ISREG(about.st_mode):
             raise UserError(f"{path} is no plain file: {what}.")
-        if about.st_size > most:
+        if most is not None and about.st_size > most:
             raise UserError(f"{path} has {about.st_size:,} bytes, of which {most:,} are the most: {what}.")
-        with open(path, "rb") as file:
-            return file.read(most + 1)
+
+
+def _bytes(path: str | Path, what: str, most: int) -> bytes:
+    check_plain(path, what, most)
+    with _reading(path, what), open(path, "rb") as file:
+        return file.read(most + 1)
+
+
+@contextmanager
+def _reading(path: str | Path, what: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: {what}.") from error
     except (OSError, ValueError) as error:
