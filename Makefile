@@ -13,7 +13,7 @@ help:
 	@echo "make release build a release, try it in empty environments, into dist/ (docs/releasing.md)"
 	@echo "make torture try hostile inputs, mutated files, kills and full disks (docs/trust.md), going on where it was stopped"
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
-	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run; make study-smoke: tiny"
+	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run: BUDGET=cpu, gpu or smoke (tiny)"
 	@echo "make format  put the code into the form that make check wants"
 	@echo "make clean   remove .venv, demo and caches"
 
@@ -59,14 +59,16 @@ bench: $(INSTALLED)
 	@mkdir -p work
 	$(BIN)/python speed/roofline.py --out work/speed.jsonl
 
+BUDGET ?= cpu
+CELLS ?= *
+
 study: $(INSTALLED)
-	$(BIN)/python runs/paper/study.py runs/paper/study.toml --out results/paper.jsonl
+	$(BIN)/python runs/paper/study.py runs/paper/study.toml --budget $(BUDGET) --cells '$(CELLS)' $(if $(filter smoke,$(BUDGET)),--out work/study/smoke.jsonl)
 	$(BIN)/python runs/paper/page.py
 
 study-smoke: $(INSTALLED)
-	rm -f work/paper/smoke.jsonl
-	@mkdir -p work/paper
-	$(BIN)/python runs/paper/study.py runs/paper/smoke.toml --out work/paper/smoke.jsonl
+	rm -rf work/study/smoke work/study/smoke.jsonl
+	$(MAKE) study BUDGET=smoke
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -1,133 +1,161 @@
 """The study of the paper, cell by cell: train, judge on real scenes, append the rows. Stop and start it as you like.
 
-python runs/paper/study.py runs/paper/study.toml --out results/paper.jsonl [--cells PATTERN ...] [--list]
+python runs/paper/study.py runs/paper/study.toml --budget smoke|cpu|gpu [--cells PATTERN ...] [--list] [--minutes M]
 
-A cell whose rows are in the file is not repeated. Cells are run in the order that --list prints; patterns are those of
-file names, as 'A/*' or '*/seed1'. Weights and decoded images are kept in --work. docs/paper.md shows the result:
-python runs/paper/page.py
+It says first what it will take, from the rows that it has of this device, else from guesses, and says which. A cell
+whose rows are in the file is not repeated; a training that was stopped goes on. Any single cell: --cells NAME, a name
+of --list; patterns are those of file names, as 'A/*' or '*/seed1'. Weights and images are kept in --work. docs/paper.md
+shows the result: python runs/paper/page.py
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
+import platform
+import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
-from cells import Cell, Study, cells, cost, read
+from cells import BUDGETS, Cell, Study, cells, cost, read
 from judging import about, judged, rows_of, scenes_of
-from training import train
+from training import OutOfTime, train
 
+from anypan import __version__
 from anypan.judging.readers.entry import Entry
-from anypan.methods import METHODS
-from anypan.methods.base import Method
 from anypan.methods.neural import neural
 from anypan.runtime.errors import UserError
 from anypan.train import Diverged
 
 Row = dict[str, Any]
+HOUR = 3600
 
 
 def main() -> None:
     """Run, or list, the cells that have no rows yet."""
     wanted = _arguments()
-    study = read(wanted.study)
-    study = dataclasses.replace(study, budget=wanted.budget or study.budget)
+    study = read(wanted.study, wanted.budget)
+    device = wanted.device or study.device
     if wanted.threads:
         torch.set_num_threads(wanted.threads)
     chosen = [cell for cell in cells(study) if any(fnmatch(cell.name, pattern) for pattern in wanted.cells)]
     if not chosen:
         raise UserError(f"No cell is called like {' or '.join(wanted.cells)}: see them with --list.")
-    done = whole(Path(wanted.out))
-    left = [cell for cell in chosen if cell.name not in done]
-    if wanted.list:
-        return show(chosen, done, study, wanted.device)
-    work = Path(wanted.work or Path("work") / "paper" / Path(wanted.study).stem)
-    work.mkdir(parents=True, exist_ok=True)
-    scenes = scenes_of(study, work)
-    left = [cell for cell in left if can_run(cell, study, scenes)]
-    for number, cell in enumerate(left, 1):
-        rows = run(cell, study, scenes, work, wanted.device)
-        append(rows, Path(wanted.out))
-        print(f"{number} of {len(left)}  {said(cell, rows)}", flush=True)
+    out = Path(wanted.out or f"results/study/{study.budget}.jsonl")
+    rows = whole(out)
+    left = [cell for cell in chosen if cell.name not in {row.get("cell") for row in rows}]
+    for line in estimate(chosen, left, study, pace(rows, device), wanted.list):
+        print(line, flush=True)
+    if not wanted.list and left:
+        run_all(left, study, Path(wanted.work or Path("work") / "study" / study.budget), out, device, wanted.minutes)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", help="a TOML file as study.toml")
-    parser.add_argument("--out", default="results/paper.jsonl", help="rows are appended here (%(default)s)")
+    parser.add_argument("--budget", choices=BUDGETS, default="cpu")
+    parser.add_argument("--out", help="rows are appended here (results/study/BUDGET.jsonl)")
     parser.add_argument("--cells", nargs="+", default=["*"], metavar="PATTERN", help="only cells called so")
     parser.add_argument("--list", action="store_true", help="print the cells and what they will take, run nothing")
-    parser.add_argument("--budget", type=float, help="instead of the file's")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--minutes", type=float, help="end this sitting after so long; the same command goes on")
+    parser.add_argument("--device", help="instead of the budget's")
     parser.add_argument("--threads", type=int, default=0, help="on a CPU; 0 leaves it to torch")
-    parser.add_argument("--work", help="folder for weights and images (work/paper/STUDY)")
+    parser.add_argument("--work", help="folder for weights and images (work/study/BUDGET)")
     return parser.parse_args()
 
 
-def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> list[Row]:
-    """The rows of a cell, one with ``error`` if its training diverged.
+def run_all(left: Sequence[Cell], study: Study, work: Path, out: Path, device: str, minutes: float | None) -> None:
+    """Every cell that is left, until the time is up."""
+    until = time.monotonic() + 60 * minutes if minutes else float("inf")
+    work.mkdir(parents=True, exist_ok=True)
+    scenes = scenes_of(study, work)
+    able = [cell for cell in left if can_run(cell, study, scenes)]
+    append([{"about": machine(device)}], out)
+    for number, cell in enumerate(able, 1):
+        try:
+            rows = run(cell, study, scenes, work, device, until)
+        except OutOfTime:
+            print(f"time is up in {cell.name}: the same command goes on", flush=True)
+            return
+        append(rows, out)
+        print(f"{number} of {len(able)}  {said(cell, rows)}", flush=True)
+        if time.monotonic() > until:
+            print("time is up: the same command goes on", flush=True)
+            return
 
-    ``wall_seconds``: by the clock, from start to end of the cell.
+
+def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str, until: float) -> list[Row]:
+    """The rows of a cell, one with ``error`` if its training diverged. Raises OutOfTime.
+
+    ``wall_seconds``: by the clock, from start to end of the cell in this sitting.
     """
     begun = time.monotonic()
     try:
-        method, spent = _method_of(cell, study, scenes, work, device)
-        rows = rows_of(cell, method, spent, study, list(judged(cell, study, scenes)), device)
+        path, spent = train(cell, study, scenes, work, device, until)
+        rows = rows_of(cell, neural(path), spent, study, list(judged(cell, study, scenes)), device)
     except Diverged as error:
-        rows = [about(cell, study, {}, 1) | {"error": str(error)}]
-    spent = {"wall_seconds": round(time.monotonic() - begun, 1), "threads": torch.get_num_threads()}
-    return [row | spent for row in rows]
+        rows = [about(cell, study, {}) | {"rows": 1, "error": str(error)}]
+    rows[0]["wall_seconds"] = round(time.monotonic() - begun, 1)
+    rows[0]["device"] = device
+    return rows
 
 
-def _method_of(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Method, Row]:
-    """The method that a cell judges, and what its training took."""
-    if not cell.trains:
-        return METHODS[cell.network], {}
-    path, spent = train(cell, study, scenes, work, device)
-    return neural(path), spent
+def machine(device: str) -> Row:
+    """What the rows that follow were made on and with, once for all of them."""
+    card = torch.cuda.get_device_name() if device.startswith("cuda") else ""
+    versions = {"anypan": __version__, "torch": torch.__version__, "numpy": np.__version__}
+    versions["python"] = platform.python_version()
+    where = {"device": device, "card": card, "machine": platform.machine(), "threads": torch.get_num_threads()}
+    return where | {"versions": versions}
 
 
 def can_run(cell: Cell, study: Study, scenes: dict[str, Entry]) -> bool:
-    """False where rendered scenes stand in and none is of the sensor that is adapted to."""
-    return not cell.adapted or study.one_shot["scenes"][cell.adapted] in scenes
+    """False where there is no scene of the sensor that is learnt from, or of the one left out."""
+    if cell.arm == "C":
+        return study.one_shot["scenes"][cell.adapted] in scenes
+    if cell.arm == "A":
+        return any(name in scenes for name in study.real[cell.source])
+    return cell.arm != "A*" or any(scene.sensor == cell.source for scene in scenes.values())
 
 
 def said(cell: Cell, rows: list[Row]) -> str:
     """A line about a finished cell."""
-    quality = [row["Q2n"] for row in rows if row.get("Q2n") is not None]
-    first = rows[0]
+    first, quality = rows[0], [row["Q2n"] for row in rows if "Q2n" in row]
     mean = f", Q2n {sum(quality) / len(quality):.4f}" if quality else f", {first.get('error', 'no reference')}"
     return f"{cell.name}: {first.get('steps', 0)} steps, {first['wall_seconds']} s, {len(rows)} rows{mean}"
 
 
-def append(rows: list[Row], out: Path) -> None:
+def append(rows: Iterable[Row], out: Path) -> None:
     """Rows of a whole cell at the end of a file, on the disk when this returns."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row) + "\n" for row in rows))
+        file.write("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
         file.flush()
         os.fsync(file.fileno())
 
 
-def whole(out: Path) -> set[str]:
-    """The names of the cells of which ``out`` has all rows; what an interruption left of others is taken out."""
+def whole(out: Path) -> list[Row]:
+    """The rows of the cells of which ``out`` has all; what an interruption left of others is taken out of it."""
     if not out.is_file():
-        return set()
+        return []
     lines = out.read_text(encoding="utf-8").splitlines()
     rows = [row for row in map(_parsed, lines) if row]
-    counts = Counter(row["cell"] for row in rows)
-    kept = [row for row in rows if counts[row["cell"]] == row["rows"]]
+    counts = Counter(row.get("cell") for row in rows)
+    sizes = {row["cell"]: row["rows"] for row in rows if "rows" in row}
+    kept = [row for row in rows if "about" in row or counts[row["cell"]] == sizes.get(row["cell"])]
     if len(kept) < len(lines):
         part = out.with_suffix(".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        part.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept), encoding="utf-8")
         os.replace(part, out)
-    return {row["cell"] for row in kept}
+    return kept
 
 
 def _parsed(line: str) -> Row | None:
@@ -137,19 +165,37 @@ def _parsed(line: str) -> Row | None:
         return None
 
 
-def show(chosen: list[Cell], done: set[str], study: Study, device: str) -> None:
-    """Cells, what each is expected to take, and the sum of those that are left."""
-    left = 0.0
-    for cell in chosen:
-        seconds = cost(cell, study, device)
-        left += 0 if cell.name in done else seconds
-        print(f"{cell.name:48s} {'done' if cell.name in done else f'{seconds:6.1f} s'}")
-    missing = sum(cell.name not in done for cell in chosen)
-    print(f"{len(chosen)} cells, {missing} left: about {left / 60:.0f} minutes at budget {study.budget:g} on {device}")
+def pace(rows: Iterable[Row], device: str) -> dict[str, float]:
+    """Network -> seconds a step, of trainings on this device that have rows."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row.get("steps") and row.get("device") == device:
+            found.setdefault(row["network"], []).append(row["train_seconds"] / row["steps"])
+    return {network: median(each) for network, each in found.items()}
+
+
+def estimate(
+    chosen: Sequence[Cell], left: Sequence[Cell], study: Study, measured: dict[str, float], every: bool
+) -> list[str]:
+    """What the cells that are left will take, network by network, and where that is known from."""
+    missing, lines = {cell.name for cell in left}, []
+    if every:
+        for cell in chosen:
+            seconds = f"{cost(cell, study, measured):8.0f} s" if cell.name in missing else "done"
+            lines.append(f"{cell.name:56s} {seconds}")
+    for network in study.networks:
+        own = [cell for cell in left if cell.network == network]
+        if own:
+            known = "measured here" if network in measured else "guessed"
+            hours = sum(cost(cell, study, measured) for cell in own) / HOUR
+            lines.append(f"{network:12s} {len(own):4d} cells left, {hours:7.2f} hours ({known})")
+    hours = sum(cost(cell, study, measured) for cell in left) / HOUR
+    lines.append(f"{len(left)} of {len(chosen)} cells left: about {hours:.2f} hours at budget {study.budget}")
+    return lines
 
 
 if __name__ == "__main__":
     try:
         main()
     except UserError as error:
-        raise SystemExit(f"error: {error}") from None
+        sys.exit(f"error: {error}")

@@ -1,172 +1,117 @@
-"""Trains the network of a cell; weights that are there already are not made again."""
+"""Trains the network of a cell; weights that are there already are not made again, and a stopped training goes on."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from cells import BOTH, LIGHT, Cell, Study, digest, seconds_of
-from rendered import images_of
+from batches import batches_of
+from cells import Cell, Study, digest, steps_of
+from convergence import fall, levelled, moments
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
-from anypan.dataset import SOURCES, TILE, Source
-from anypan.judging import prepare
 from anypan.judging.readers.entry import Entry
-from anypan.methods.ensemble import TURNS, turned
 from anypan.models import ARCHITECTURES
-from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation, Run
-from anypan.train.config import simulation_of
-from anypan.train.real import InTurn, RealPatches
-from anypan.weights import load, save
+from anypan.train.adapt import tuned_run
+from anypan.train.run import Judged
+from anypan.train.tunings import TUNINGS
+from anypan.weights import save, stored
 
-ROOM = 4  # tiles read for each that is kept
-PAPER_BLUR = {"light": 1.0}
-MIXED = ("natural", "remote-sensing")
-
-
-class Pool:
-    """Batches simulated from windows of ``patch`` x ``patch`` pixels of tiles (n, 4, 256, 256) in memory."""
-
-    def __init__(self, tiles: Tensor, patch: int, o: Optimisation, simulation: Simulation) -> None:
-        self.tiles, self.patch, self.o, self.simulation = tiles, patch, o, simulation
-        self.images = len(tiles)
-
-    def draw(self, step: int) -> Batch:
-        rng = torch.Generator().manual_seed(self.o.seed * 10**6 + step)
-        count = self.o.scenes * self.o.patches
-        chosen = torch.randint(len(self.tiles), (count,), generator=rng).tolist()
-        images = torch.stack([self._window(tile, rng) for tile in chosen])
-        return simulate_batch(images.unflatten(0, (self.o.scenes, self.o.patches)), rng, self.simulation)
-
-    def _window(self, tile: int, rng: torch.Generator) -> Tensor:
-        top, left = torch.randint(0, TILE - self.patch + 1, (2,), generator=rng).tolist()
-        turn = int(torch.randint(0, TURNS, (), generator=rng))
-        window = self.tiles[tile, :, top : top + self.patch, left : left + self.patch].float() / 255
-        return turned(window, turn)
-
-    def state(self) -> Tensor:
-        return torch.zeros(1, 1, dtype=torch.int64)
-
-    def restore(self, state: Tensor) -> None:
-        """Each batch has its own seed: there is nothing to restore."""
-
-    def broken(self) -> list[str]:
-        return []
+Row = dict[str, Any]
 
 
-def real_scenes(entries: Iterable[Entry], pixels: int, o: Optimisation) -> InTurn:
-    """Batches of real scenes, of about as many pixels as those that are simulated."""
-    scenes = [RealPatches(prepare(entry, "fr").scene, o) for entry in entries]
-    for scene in scenes:
-        scene.o = replace(o, scenes=1, patches=max(1, round(pixels / scene.size**2)))
-    return InTurn(scenes)
+class OutOfTime(Exception):
+    """The sitting is over; what was done is saved."""
 
 
-def train(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str) -> tuple[Path, dict[str, Any]]:
-    """(weight file, what was spent), from ``work`` if made before; a one-shot cell's start is made if need be."""
+class Watch:
+    """Judges a run on held-out data as it goes, keeps its best weights, saves it, and ends the sitting in time."""
+
+    def __init__(self, run: Run, judging: Judged, batches: Any, path: Path, until: float) -> None:
+        self.run, self.judging, self.batches, self.until = run, judging, batches, until
+        self.when, self.curve = moments(run.o.steps), list[list[float]]()
+        self.checkpoint, self.seen, self.best = (path.with_suffix(f".{end}") for end in ("pt", "json", "best"))
+
+    def resume(self) -> None:
+        """Go on from where an earlier sitting ended, if there was one."""
+        if self.checkpoint.is_file():
+            self.run.load_checkpoint(self.checkpoint, self.batches)
+            self.curve = [point for point in json.loads(self.seen.read_text()) if point[0] <= self.run.step]
+
+    def __call__(self, run: Run) -> None:
+        """After each step."""
+        if run.step in self.when:
+            loss = run.validate(self.judging)
+            if loss <= min((point[1] for point in self.curve), default=loss):
+                save_file({key: value.cpu().contiguous() for key, value in run.average.items()}, self.best)
+            self.curve.append([run.step, float(f"{loss:.5g}")])
+        late = time.monotonic() > self.until
+        if run.step in self.when or late:
+            self.seen.write_text(json.dumps(self.curve))
+            run.save_checkpoint(self.checkpoint, self.batches)
+        if late and not run.finished:
+            raise OutOfTime
+
+    def done(self) -> None:
+        """Nothing is kept of a training that is over."""
+        for path in (self.checkpoint, self.seen, self.best):
+            path.unlink(missing_ok=True)
+
+
+def train(
+    cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str, until: float = float("inf")
+) -> tuple[Path, Row]:
+    """(weight file, what was spent), from ``work`` if made before; a one-shot cell's start is made if need be.
+
+    Raises OutOfTime at ``until``, of time.monotonic(): the next call goes on.
+    """
     path = work / f"{cell.name.replace('/', '_')}-{digest(cell, study, device)}.safetensors"
     if path.is_file():
         with safe_open(path, "pt") as file:
             return path, json.loads(file.metadata()["spent"])
-    before = train(cell.start, study, scenes, work, device)[0] if cell.start else None
-    torch.manual_seed(cell.seed)
-    architecture = ARCHITECTURES[cell.network]
-    settings = architecture.config(**study.sizes[device.split(":")[0]].get(cell.network, {}))
-    network: nn.Module = load(before).train() if before else architecture.network(settings)
-    spent = {"steps": 0, "train_seconds": 0.0, "parameters": sum(p.numel() for p in network.parameters())}
-    weights = network.state_dict()
-    if cell.stage != "untrained":
-        o = _optimisation(cell, study, device)
-        batches = _batches(cell, study, scenes, work, o)
-        run = Run(network, o, device)
-        run.finish(batches, _clock(device))
-        weights = run.average
-        spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
-    save(path, weights, cell.network, settings, cell=cell.name, spent=json.dumps(spent))
+    o = _optimisation(cell, study)
+    if cell.base:
+        base = stored(train(cell.base, study, scenes, work, device, until)[0])
+        settings, run = base.config, tuned_run(base, TUNINGS[cell.tuning], o, device)
+        plain = TUNINGS[cell.tuning].merged
+    else:
+        torch.manual_seed(cell.seed)
+        architecture = ARCHITECTURES[cell.network]
+        settings, plain = architecture.config(**study.sizes.get(cell.network, {})), dict
+        run = Run(architecture.network(settings), o, device)
+    spent, weights = _taught(run, cell, study, scenes, work, path, until)
+    save(path, plain(weights), cell.network, settings, cell=cell.name, spent=json.dumps(spent))
     return path, spent
 
 
-def _clock(device: str) -> Callable[[], float]:
-    """On a CPU processor time, so that whatever else the machine does costs no cell a step."""
-    return time.monotonic if device.startswith("cuda") else lambda: time.process_time() / torch.get_num_threads()
+def _taught(
+    run: Run, cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, path: Path, until: float
+) -> tuple[Row, Any]:
+    """What was spent, and the weights with the least loss on held-out data; of an untrained cell those it has."""
+    spent: Row = {"parameters": sum(p.numel() for p in run.network.parameters()), "steps": 0}
+    spent["learning"] = sum(p.numel() for p in run.trained)
+    if cell.arm == "U":
+        return spent | {"learning": 0}, run.network.state_dict()
+    o = run.o
+    batches, judging = batches_of(cell, study, scenes, work, o, str(run.device))
+    watch = Watch(run, judging, batches, path, until)
+    watch.resume()
+    run.finish(batches, progress=watch)
+    fallen = fall(watch.curve, o.steps, o.warmup, o.decay)
+    spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
+    spent |= {"curve": watch.curve, "fall": None if fallen is None else round(fallen, 4)}
+    spent["levelled"] = levelled(watch.curve, o.steps, o.warmup, o.decay)
+    best = load_file(watch.best)
+    watch.done()
+    return spent, best
 
 
-def _optimisation(cell: Cell, study: Study, device: str) -> Optimisation:
-    steps = max(1, round(study.steps * cell.time)) if study.steps else 0
-    minutes = 0.0 if steps else seconds_of(cell, study, device) / 60
-    o = Optimisation(**study.optimisation, steps=steps, minutes=minutes, seed=cell.seed)
-    if not cell.adapted:
-        return o
-    frozen = ARCHITECTURES[cell.network].encoder if cell.tuning == "freeze" else ()
-    return replace(o, rate=study.one_shot["rate"], freeze=frozen)
-
-
-def _batches(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, o: Optimisation) -> Any:
-    pixels = o.scenes * o.patches * (study.patch // 2) ** 2  # most images are halved before the PAN sees them
-    if cell.stage in ("A", "C"):
-        names = study.no_pretraining[cell.source] if cell.stage == "A" else (study.one_shot["scenes"][cell.adapted],)
-        return real_scenes([scenes[name] for name in names if name in scenes], pixels, o)
-    tiles = source_tiles(cell.source, study, work)
-    if cell.images:
-        tiles = tiles[torch.randperm(len(tiles), generator=torch.Generator().manual_seed(cell.seed))[: cell.images]]
-    return Pool(tiles, study.patch, o, _simulation(cell, study))
-
-
-def _simulation(cell: Cell, study: Study) -> Simulation:
-    whole = replace(simulation_of({}, study.effect, study.folder), off=cell.off)
-    return replace(whole, kernels=PAPER_BLUR) if cell.change == LIGHT else whole
-
-
-def source_tiles(source: str, study: Study, work: Path) -> Tensor:
-    """(n, 4, 256, 256) uint8: the images of one of SOURCES."""
-    return torch.cat([_tiles(name, study, work) for name in (MIXED if source == BOTH else (source,))])
-
-
-def _tiles(name: str, study: Study, work: Path) -> Tensor:
-    """(n, 4, 256, 256) uint8: at most ``study.tiles`` of the images of a source, kept in a file in ``work``."""
-    paths = tuple(json.dumps(_table(table, study), sort_keys=True) for table in study.sources[name])
-    return _read_once(work / f"tiles-{name}.safetensors", paths, study.tiles)
-
-
-def _table(table: dict[str, Any], study: Study) -> dict[str, Any]:
-    whole = table | ({"path": str((study.folder / table["path"]).resolve())} if "path" in table else {})
-    return images_of(whole, study.stand_in)
-
-
-@lru_cache(maxsize=4)
-def _read_once(path: Path, tables: tuple[str, ...], most: int) -> Tensor:
-    about = {"tables": json.dumps(tables), "most": str(most)}
-    if path.is_file():
-        with safe_open(path, "pt") as file:
-            same = file.metadata() == about
-        if same:
-            return load_file(path)["tiles"]
-    found: list[Tensor] = []
-    for table in map(json.loads, tables):
-        source = SOURCES[table.pop("kind")](**table)
-        found += _read(source, ROOM * most)
-    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(1))[:most]
-    tiles = torch.stack([found[n] for n in order.tolist()])
-    save_file({"tiles": tiles}, path, metadata=about)
-    return tiles
-
-
-def _read(source: Source, most: int) -> list[Tensor]:
-    """The first tiles of a source, at most about so many."""
-    found: list[Tensor] = []
-    for part in source.parts():
-        for sample in source.samples(part):
-            if len(found) >= most:
-                return found
-            if source.wants(sample.key, held_out=False):
-                found += [torch.from_numpy(tile) for tile in sample.read()]
-    return found
+def _optimisation(cell: Cell, study: Study) -> Optimisation:
+    o = Optimisation(**study.optimisation, steps=max(1, steps_of(cell, study)), seed=cell.seed)
+    return replace(o, rate=study.one_shot["rate"]) if cell.adapted else o

@@ -3,8 +3,8 @@
 python runs/pretrain/prediction.py --work FOLDER [--cells PATTERN ...]    judge the study's weights on simulated pairs
 python runs/pretrain/prediction.py [--check]                              rewrite the tables of docs/pretraining.md
 
-The runs are the study's B cells (study.py), whose weights lie in ``--work`` and whose rows on scenes in
-results/paper.jsonl; pairs and figures are those of held_out.py.
+The runs are B cells of the study (study.py) as it was until 2026-11-28, whose weights lie in ``--work`` and whose rows
+on scenes in results/prediction/scenes.jsonl; pairs and figures are those of held_out.py.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     """docs/pretraining.md, and what it should hold."""
     told = {row["cell"]: row for row in records([ROWS], ("cell",), "study")}
     scenes: dict[str, list[Row]] = {}
-    for row in records([ROOT / "results" / "paper.jsonl"], ("cell",), "study"):
+    for row in records([ROOT / "results" / "prediction" / "scenes.jsonl"], ("cell",), "study"):
         scenes.setdefault(row["cell"], []).append(row)
 
     def made(network: str) -> str:
