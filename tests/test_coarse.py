@@ -121,3 +121,12 @@ def test_a_near_infrared_band_labelled_alpha_can_always_be_had(tmp_path: Path, s
     assert _four(tmp_path, infrared, alpha=4)[0] == 3
     with pytest.raises(anypan.UserError, match="no band 7"):
         _four(tmp_path, infrared, alpha=7)
+
+
+def test_what_is_said_of_the_alpha_of_a_pan_names_no_option_of_the_ms(tmp_path: Path) -> None:
+    clear = np.kron(FULL, np.ones((4, 4)))[None]
+    kinds = {"photometric": "MINISBLACK", "alpha": "YES", "crs": UTM}
+    pan = write(tmp_path / "pan.tif", np.concatenate([BITS[0][None], clear]).astype("u1"), NORTH_UP, **kinds)
+    ms = write(tmp_path / "ms.tif", BITS[1].astype("u1"), NORTH_UP * Affine.scale(4), crs=UTM)
+    notes = [note for note in anypan.plan(pan, ms, method="EXP").notes if "labelled alpha" in note]
+    assert len(notes) == 1 and "--alpha" not in notes[0]

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import anypan
+from anypan.judging.inspect import inspect_pair
 from anypan.methods import METHODS
 from anypan.methods.guard import guarded
 from anypan.pair.limits import Limits
@@ -81,6 +82,7 @@ def test_values_far_off_are_said_with_the_way_out(tmp_path: Path) -> None:
     wrong[2, 30, 30] = 1e5
     notes = anypan.fuse(*write_pair(tmp_path, pan, wrong), tmp_path / "out.tif", "EXP").notes
     assert sum("far off" in note and "band 3" in note and "--nodata 100000" in note for note in notes) == 1
+    assert min(inspect_pair(tmp_path / "pan.tif", tmp_path / "ms.tif").quality.explained) > 0.5
     notes = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "clean.tif", "EXP").notes
     assert not any("far off" in note or "held" in note for note in notes)
 

@@ -65,7 +65,7 @@ def inspect_pair(pan: File, ms: File | Sequence[File] = (), **opening: Unpack[Op
     Raises UserError for what cannot be a pair.
     """
     with raster.environment(), open_pair(pan, ms, **opening) as pair:
-        quality = measure_quality(pair.scene)
+        quality = measure_quality(pair.scene.limits.hold(pair.scene))
         found = pair.scene.sensor, pair.scene.gnyq, quality, pair.covers_all, pair.notes
         form = pair.format.dtype, pair.format.nodata
         shift = pair.shift, pair.confidence

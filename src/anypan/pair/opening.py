@@ -66,4 +66,4 @@ class Opening:
         if self.alpha is not None:
             Bounds(0).check("alpha", self.alpha)
         named = frozenset(n for n in (*(self.bands or ()), *(self.reference_bands or ())) if isinstance(n, int))
-        return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands, self.alpha, named)
+        return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands, self.alpha, named, "--alpha")

@@ -102,7 +102,7 @@ def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
     if labelled:
         taken, other = ("transparency", "none") if alpha else ("an image band", labelled[0])
         said = f"Band {labelled[0]} of {name} is labelled alpha and was taken for {taken}"
-        notes.append(f"{said}: if it is not, pass --alpha {other}.")
+        notes.append(f"{said}: if it is not, pass {rules.said} {other}." if rules.said else f"{said}.")
     return alpha
 
 

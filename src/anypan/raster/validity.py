@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,14 @@ class Rules:
 
     ``nodata`` replaces the nodata value of the header. ``all_bands``: a pixel is fill only if all of its bands are.
     ``alpha``: the number of the alpha band, whatever is labelled so, 0 for none. ``image``: numbers of bands that are
-    named as bands of the image.
+    named as bands of the image. ``said``: the option that says which band is alpha, if there is one.
     """
 
     nodata: float | None = None
     all_bands: bool = False
     alpha: int | None = None
     image: frozenset[int] = frozenset()
+    said: str = field(default="", compare=False)
 
 
 FILE = Rules()
