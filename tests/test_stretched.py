@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from pairs import landscape, write_pair
+from rasterio.windows import Window
 
 import anypan
+from anypan.pair.scene import from_arrays
 from anypan.pair.stretched import CLEARLY, stretch_of
 
 PICTURE = "seems to be a picture"
@@ -58,23 +61,29 @@ def test_deliveries_are_no_pictures(tmp_path: Path) -> None:
         assert not notes(tmp_path / str(number), pan.astype("u1" if kind == "u1" else "u2"), ms.astype(kind))
 
 
-def test_no_real_scene_is_taken_for_a_picture_and_each_is_found_when_made_one(shared: Path, tmp_path: Path) -> None:
-    found = {}
+def test_no_real_scene_is_taken_for_a_picture_and_most_are_found_when_made_one(shared: Path) -> None:
+    """On the middle of each scene; a gamma shows less where all ground is of one brightness, a stretch always."""
+    bent = []
     for folder in sorted(shared.glob("scenes*/*/")):
         if not (folder / "pan.tif").exists():
             continue
-        files = folder / "pan.tif", folder / "ms.tif"
-        with anypan.open_pair(*files) as pair:
-            assert not any(PICTURE in note for note in pair.notes), folder.name
-            assert stretch_of(pair.scene).bent < 1.1
-        place = tmp_path / folder.name
-        place.mkdir()
-        with (
-            rasterio.open(files[1]) as source,
-            rasterio.open(place / "ms.tif", "w", **source.profile | {"dtype": "uint8"}) as out,
-        ):
-            out.write(stretched(source.read(), 2.2))
-        with anypan.open_pair(files[0], place / "ms.tif", force=True) as pair:
-            found[folder.name] = stretch_of(pair.scene)
-            assert any(PICTURE in note for note in pair.notes), folder.name
-    assert sum(each.bent >= CLEARLY for each in found.values()) >= len(found) / 2
+        pan, ms = middle(folder)
+        delivered, picture = (
+            stretch_of(from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(image.astype("f4"))))
+            for image in (ms, stretched(ms, 2.2))
+        )
+        assert not delivered.clipped and delivered.bent < 1.1, folder.name
+        assert picture.clipped > 0.01, folder.name
+        bent.append(picture.bent >= CLEARLY)
+    assert sum(bent) >= len(bent) / 2
+
+
+def middle(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """PAN and MS of the middle of a scene, at most 320 MS pixels along a side."""
+    with rasterio.open(folder / "pan.tif") as fine, rasterio.open(folder / "ms.tif") as coarse:
+        ratio = round(fine.width / coarse.width)
+        height, width = (min(320, n // ratio, m) for n, m in zip(fine.shape, coarse.shape, strict=True))
+        row, col = (coarse.height - height) // 2, (coarse.width - width) // 2
+        ms = coarse.read(window=Window(col, row, width, height)).astype("f4")
+        window = Window(col * ratio, row * ratio, width * ratio, height * ratio)
+        return fine.read(1, window=window).astype("f4"), ms

@@ -18,7 +18,7 @@ COUNTS = ("of", "tried", "right", "refused", "wrong")
 def pages() -> Iterator[tuple[Path, str]]:
     """docs/trust.md, and what it should hold."""
     rows = records([ROWS], ("kind", "what", "of"), "make torture")
-    sizes = records([MEMORY], ("size", "method"), "speed/memory.py")
+    sizes = records([MEMORY], ("cols", "rows", "bands", "method"), "speed/memory.py")
     made = {"kinds": table(rows), "memory": memory(sizes)}
     yield PAGE, filled(PAGE.read_text(encoding="utf-8"), "torture", made.__getitem__)
 
@@ -34,10 +34,19 @@ def table(rows: list[Record]) -> str:
 
 
 def memory(rows: list[Record]) -> str:
-    """A line for each size: what plan() foretells beside the peak."""
-    lines = ["| PAN | method | planned, MiB | peak, MiB |", "|---:|---|---:|---:|"]
-    made = [f"| {r['size']} x {r['size']} | {r['method']} | {r['planned_mib']} | {r['peak_mib']} |" for r in rows]
-    return "\n".join([*lines, *made]) + "\n"
+    """A line for each size: what is planned beside the peak, and the share of it."""
+    lines = [
+        "| PAN | bands | stored in | with the page | method | planned, MiB | peak, MiB | planned / peak |",
+        "|---:|---:|---|---|---|---:|---:|---:|",
+    ]
+    return "\n".join([*lines, *(_peak(row) for row in rows)]) + "\n"
+
+
+def _peak(row: Record) -> str:
+    kept, page = "rows" if row["striped"] else "tiles", "yes" if row["report"] else "no"
+    share = f"{row['planned_mib'] / row['peak_mib']:.2f}"
+    cells = (f"{row['cols']:,} x {row['rows']:,}", row["bands"], kept, page, row["method"])
+    return f"| {' | '.join(map(str, cells))} | {row['planned_mib']:,} | {row['peak_mib']:,} | {share} |"
 
 
 def _line(what: str, counts: list[int]) -> str:

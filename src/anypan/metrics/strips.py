@@ -17,6 +17,7 @@ from anypan.geometry import window
 from anypan.geometry.tiles import Tile
 from anypan.pair.scene import Scene
 
+HELD = 4  # float64 images as large as a strip that are held at once
 STRIP_VALUES = 2**21  # samples (bands x rows x columns) of an image that are looked at together
 FR_BLOCK = 32  # side, in pixels, of the blocks of all block-wise metrics
 
@@ -47,6 +48,13 @@ def rows_of(image: Image, start: int, stop: int) -> Tensor:
 def strip_height(bands: int, width: int, block: int) -> int:
     """Rows of a strip: a multiple of ``block``."""
     return block * max(1, STRIP_VALUES // (bands * width * block))
+
+
+def strip_bytes(scene: Scene, reach: int) -> int:
+    """About the bytes that work on the strips of a scene takes, one after another, with ``reach`` as for strips()."""
+    width = scene.shape[1] * scene.ratio
+    rows = strip_height(len(scene.bands), width, block_of(scene.ratio)) + 2 * reach
+    return 8 * HELD * (len(scene.bands) + 1) * width * min(rows, scene.shape[0] * scene.ratio + 2 * reach)
 
 
 def pairs(
