@@ -13,6 +13,7 @@ from anypan.fusing import LARGE, tile_size
 from anypan.geometry.grid import Grid
 from anypan.methods.base import Fuser
 from anypan.methods.resolve import MethodRef
+from anypan.metrics.consistency import TOGETHER
 from anypan.metrics.strips import strip_bytes
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import Pair
@@ -159,6 +160,7 @@ def plan_of(pair: Pair, method: MethodRef, options: Options) -> Plan:
     halo, planes = FORMULA if network is None else LARGE if network.tile else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     fused = 4 * planes * (len(pair.reference.bands) + 1) * side**2
+    judged = strip_bytes(pair.scene, min(len(bands), TOGETHER), pair.scene.sampling.reach)
     values = math.prod(pair.grid.shape) * len(bands)
     return Plan(
         method=method.name,
@@ -170,7 +172,7 @@ def plan_of(pair: Pair, method: MethodRef, options: Options) -> Plan:
         confidence=pair.confidence,
         registered=pair.registered,
         tiles=math.prod(math.ceil(n / size) for n in pair.scene.shape),
-        memory=BASE + CACHE + max(fused, strip_bytes(pair.scene, pair.scene.sampling.reach)),
+        memory=BASE + CACHE + max(fused, judged),
         size=values * np.dtype(pair.format.dtype).itemsize,
         halfwidths=0 if options.uncertainty is None else values * np.dtype(np.float32).itemsize,
         notes=pair.notes,

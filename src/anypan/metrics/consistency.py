@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from anypan.metrics.strips import Image, strips
 from anypan.optics.blocks import BlockSampling
 from anypan.pair.crop import covered
 from anypan.pair.pair import Pair
 from anypan.pair.rows import Rows
-from anypan.pair.scene import Scene
+from anypan.pair.scene import Scene, select
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
+TOGETHER = 32  # bands that are looked at together
 PIXELS = 2**22  # PAN pixels that a figure of a large image rests on
 
 
@@ -28,7 +32,13 @@ def r_ergas_of(image: Raster, pair: Pair, whole: bool) -> float | None:
     except UserError:
         return None
     size = tuple(n * scene.ratio for n in scene.shape)
-    value = consistency(Rows(image, *corner, *size), scene, None if whole else PIXELS)
+    count, parts = len(scene.bands), []
+    for first in range(0, count, TOGETHER):
+        group = range(first, min(first + TOGETHER, count))
+        part = replace(image, bands=tuple(image.bands[k] for k in group))
+        some = scene if len(group) == count else select(scene, group)
+        parts.append(_sums(Rows(part, *corner, *size), some, None if whole else PIXELS))
+    value = _r_ergas(parts, scene.ratio)
     return value if math.isfinite(value) else None
 
 
@@ -39,6 +49,11 @@ def consistency(fused: Image, scene: Scene, most: int | None = None) -> float:
 
     100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), of the fused image seen through the bands' MTF.
     """
+    return _r_ergas([_sums(fused, scene, most)], scene.ratio)
+
+
+def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[int, Tensor, Tensor]:
+    """How many MS pixels are valid, and of each band (B,) the squared differences and the MS's sum."""
     count, squares, sums = 0, torch.zeros(len(scene.bands)).double(), torch.zeros(len(scene.bands)).double()
     sampling = BlockSampling(scene.ratio, scene.sampling.offset)
     for strip in strips(fused, scene, scene.sampling.reach, most=most):
@@ -47,6 +62,12 @@ def consistency(fused: Image, scene: Scene, most: int | None = None) -> float:
         squares += (seen - lrms)[:, valid].square().sum(1)
         sums += lrms[:, valid].sum(1)
         count += int(valid.sum())
-    if not count:
+    return count, squares, sums
+
+
+def _r_ergas(parts: Sequence[tuple[int, Tensor, Tensor]], ratio: int) -> float:
+    """From the sums of groups of bands; NaN without any valid MS pixel."""
+    if not any(count for count, _, _ in parts):
         return math.nan
-    return 100 / scene.ratio * float((count * squares / sums.square()).mean().sqrt())
+    errors = torch.cat([count * squares / sums.square() for count, squares, sums in parts])
+    return 100 / ratio * float(errors.mean().sqrt())

@@ -50,11 +50,11 @@ def strip_height(bands: int, width: int, block: int) -> int:
     return block * max(1, STRIP_VALUES // (bands * width * block))
 
 
-def strip_bytes(scene: Scene, reach: int) -> int:
-    """About the bytes that work on the strips of a scene takes, one after another, with ``reach`` as for strips()."""
-    width = scene.shape[1] * scene.ratio
-    rows = strip_height(len(scene.bands), width, block_of(scene.ratio)) + 2 * reach
-    return 8 * HELD * (len(scene.bands) + 1) * width * min(rows, scene.shape[0] * scene.ratio + 2 * reach)
+def strip_bytes(scene: Scene, bands: int, reach: int) -> int:
+    """About the bytes that work on the strips of some bands of a scene takes, with ``reach`` as for strips()."""
+    height, width = (n * scene.ratio for n in scene.shape)
+    rows = strip_height(bands, width, block_of(scene.ratio)) + 2 * reach
+    return 8 * HELD * (bands + 1) * width * min(rows, height + 2 * reach)
 
 
 def pairs(
