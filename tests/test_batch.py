@@ -289,7 +289,7 @@ def test_a_scene_whose_shares_fail_is_one_failure(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    names = (*NAMES, "delta")
     where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
     killed: list[int] = []
 
@@ -320,7 +320,7 @@ def cluster() -> Any:
 def test_a_dask_scheduler_gives_the_same_bytes_and_a_killed_worker_loses_nothing(tmp_path: Path, cluster: Any) -> None:
     from distributed import Client
 
-    names = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    names = (*NAMES, "delta")
     where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
     (where / "beta" / "ms.tif").write_bytes(b"no image")
     killed: list[int] = []

@@ -65,10 +65,10 @@ def test_validation_uses_held_out_images_only_and_training_never_does(folder):
 
 
 def test_training_lowers_the_loss(folder):
-    config = read_config(configure(folder, 24, rate=3e-3))
+    config = read_config(configure(folder, 12, rate=3e-3, scenes=1))
     run, batches, held_out = Run(build(config)[0], config.train), training_batches(config), held_out_batches(config)
     before = run.validate(held_out)
-    for _ in range(24):
+    for _ in range(12):
         run.advance(batches)
     assert run.validate(held_out) < before
 
