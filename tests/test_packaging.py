@@ -43,7 +43,7 @@ def test_tests_of_the_source_archive_run(unpacked: Path) -> None:
     line += ["-k", "test_sensors or test_window"]  # of all, so that all are found
     done = subprocess.run(line, cwd=unpacked, env=told, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert re.search(r"\d{3} passed, \d{4} deselected", done.stdout) is not None, done.stdout[-300:]
+    assert re.search(r"\d+ passed.* \d{4} deselected", done.stdout) is not None, done.stdout[-300:]
 
 
 def test_what_each_extra_brings_is_tested() -> None:

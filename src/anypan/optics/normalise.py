@@ -102,14 +102,14 @@ class Moments:
         return Moments(torch.stack([part.products for part in parts]).sum(0))
 
     def scale(self) -> Scale:
-        """The statistics; a constant band gets a tiny std and no slope or weight."""
+        """The statistics; a constant band has a tiny std, no slope and no weight; without a valid pixel the std is 1."""
         count = self.products[..., :1, :1].clamp(min=1)
         moments = self.products / count
         mean = moments[..., 0, 1:]
         covariance = moments[..., 1:, 1:] - mean[..., :, None] * mean[..., None, :]
         variance = covariance.diagonal(dim1=-2, dim2=-1)
         floor = 1e-10 * (mean**2) + 1e-36
-        std = torch.maximum(variance, floor).sqrt()
+        std = torch.where(self.products[..., :1, 0] > 0, torch.maximum(variance, floor).sqrt(), 1.0)
         live = (variance > floor).to(std.dtype)
         correlation = covariance / (std[..., :, None] * std[..., None, :]) * live[..., :, None] * live[..., None, :]
         slope = correlation[..., :-1, -1]
