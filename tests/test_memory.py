@@ -4,10 +4,15 @@ import json
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
+from pairs import landscape
 
+import anypan
+from anypan.geometry.grid import Grid
+from anypan.judging.gallery import with_page
 from anypan.runtime import memory
 
 SIZE = 2**28  # bytes, more than glibc would keep by itself
@@ -42,3 +47,14 @@ def test_elsewhere_nothing_happens(monkeypatch):
     monkeypatch.setattr(memory.sys, "platform", "other")
     with memory.kept():
         assert torch.ones(4).sum() == 4
+
+
+def test_the_plan_with_a_page_counts_the_window_that_the_page_holds():
+    """Up to its 2,048 x 2,048 pixels, in proportion to the bands; never less than the fusion alone."""
+    small = anypan.plan(*landscape(96, 96), method="EXP")
+    planned = []
+    for side, bands in ((1024, 4), (2048, 4), (2048, 8), (8192, 8)):
+        wide = replace(small, grid=Grid((side, side)), bands=("band",) * bands)
+        planned.append(with_page(wide).memory)
+        assert with_page(replace(wide, memory=2**40)).memory == 2**40
+    assert planned == sorted(planned) and planned[2] == planned[3] and planned[1] > 1.4 * planned[0]

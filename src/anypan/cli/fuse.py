@@ -116,6 +116,10 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
         from anypan.api import plan
 
         planned = plan(pan, ms, out, **options)
+        if page:
+            from anypan.judging.gallery import with_page
+
+            planned = with_page(planned)
         if dry_run:
             return _tell(planned, **show)
         note("\n".join(_lines(planned)), show["quiet"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -22,7 +23,7 @@ from anypan.methods.resolve import resolve, usable
 from anypan.metrics import METRICS, Reference, described, judge
 from anypan.metrics.reprojection import reproject
 from anypan.optics.sensors import GENERIC, SENSORS, match
-from anypan.options import Report
+from anypan.options import BASE, Plan, Report
 from anypan.pair.crop import covered, middle
 from anypan.pair.notes import registration_words
 from anypan.pair.pair import open_pair
@@ -36,6 +37,7 @@ File = str | PathLike[str]
 ADDED = "added to EXP"
 HALFWIDTHS = "half-widths, mean of the bands"
 WINDOW = 2048  # PAN pixels along a side that a page shows
+PLANES = 10  # float32 planes of that window and of a band that a page holds at once, at most
 PICTURED = 768  # the same, for each scene of a benchmark
 TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
 WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
@@ -172,6 +174,12 @@ def page(
         said = findings(done, every, COMPANION, float(scene.whole().mask.float().mean()))
         bands = _agreement(images[done.method], scene)
         return fusion_page(Path(html), seen, _facts(done, images["EXP"]), tables, described(), said, bands)
+
+
+def with_page(planned: Plan) -> Plan:
+    """A plan of a fusion and of its page, whose window is held in memory."""
+    values = math.prod(min(side, WINDOW) for side in planned.grid.shape) * (len(planned.bands) + 1)
+    return replace(planned, memory=max(planned.memory, BASE + raster.CACHE + 4 * PLANES * values))
 
 
 def _named(kind: str) -> list[str]:
