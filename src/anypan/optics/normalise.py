@@ -102,7 +102,7 @@ class Moments:
         return Moments(torch.stack([part.products for part in parts]).sum(0))
 
     def scale(self) -> Scale:
-        """The statistics; a constant band has a tiny std, no slope and no weight; without a valid pixel the std is 1."""
+        """The statistics; a constant band has a tiny std, no slope, no weight; without a valid pixel the std is 1."""
         count = self.products[..., :1, :1].clamp(min=1)
         moments = self.products / count
         mean = moments[..., 0, 1:]
