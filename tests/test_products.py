@@ -1,5 +1,9 @@
 """Products as they are shipped go through the real command; what is wrong with one is one sentence."""
 
+import os
+import tarfile
+from contextlib import closing
+
 import numpy as np
 import products as made
 import pytest
@@ -8,6 +12,8 @@ from click.testing import CliRunner
 from rasterio.enums import ColorInterp
 
 import anypan
+from anypan import raster
+from anypan.batch.jobs import Job
 from anypan.cli import cli
 from anypan.products import FAMILIES, find_product
 from anypan.runtime.errors import UserError
@@ -64,6 +70,69 @@ def test_an_archive_gives_the_bytes_of_its_folder(family, tmp_path):
     with fused(folder, tmp_path / "folder.tif") as one, fused(made.zipped(folder), tmp_path / "zip.tif") as two:
         np.testing.assert_array_equal(one.read(), two.read())
         assert one.descriptions == two.descriptions and one.tags() == two.tags()
+
+
+def _tar(folder, path, prefix=""):
+    """As ``tar -cf``, with the folder, or with names that begin with a point and a slash."""
+    with tarfile.open(path, "w:gz" if path.name.lower().endswith("gz") else "w", format=tarfile.GNU_FORMAT) as archive:
+        archive.add(folder, f"{prefix}{folder.name}")
+    return path
+
+
+def _renamed(folder, change):
+    """Files with other names, inner ones first."""
+    for file in sorted(folder.rglob("*"), reverse=True):
+        if file.is_file():
+            file.rename(file.with_name(change(file.name)))
+    return folder
+
+
+def _nested(folder):
+    (outer := folder.parent / "an order" / "delivery (1)").mkdir(parents=True)
+    return folder.rename(outer / folder.name).parents[1]
+
+
+def _suffix(swap):
+    return lambda name: f"{name.rpartition('.')[0]}.{swap(name.rpartition('.')[2])}"
+
+
+VARIANTS = {
+    "spaces": lambda folder: folder.rename(folder.with_name("my new folder")),
+    "nested": _nested,
+    "upper": lambda folder: _renamed(folder, _suffix(str.upper)),
+    "lower": lambda folder: _renamed(folder, _suffix(str.lower)),
+    "zip": made.zipped,
+    "ZIP": lambda folder: (path := made.zipped(folder)).rename(path.with_suffix(".ZIP")),
+    "tar": lambda folder: _tar(folder, folder.parent / "order.tar"),
+    "tar.gz": lambda folder: _tar(folder, folder.parent / "an order.tar.gz"),
+    "tgz": lambda folder: _tar(folder, folder.parent / "order.tgz", "./"),
+    "TAR.GZ": lambda folder: _tar(folder, folder.parent / "ORDER.TAR.GZ"),
+    "tar, flat": made.tarred,
+    "resource forks": lambda folder: made.put(made.zipped(folder), "__MACOSX/._DIM_A.XML", "\0\5\26\7"),
+    "link": lambda folder: (folder.parent / "link", (folder.parent / "link").symlink_to(folder))[0],
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("family", made.MAKERS)
+def test_however_it_was_packed_the_product_is_the_same(family, variant, tmp_path):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "other").mkdir()
+    plain = find_product(made.MAKERS[family](tmp_path / "plain"))
+    packed = VARIANTS[variant](made.MAKERS[family](tmp_path / "other"))
+    other = find_product(packed)
+    assert [group.names for group in other.groups] == [group.names for group in plain.groups]
+    assert (other.sensor, other.acquired, other.nodata, other.gains) == (
+        plain.sensor,
+        plain.acquired,
+        plain.nodata,
+        plain.gains,
+    )
+    for one, two in zip(plain.groups, other.groups, strict=True):
+        for ours, theirs in ((one.pan, two.pan), (one.ms, two.ms)):
+            with closing(raster.open_raster(ours)) as a, closing(raster.open_raster(theirs)) as b:
+                assert a.grid == b.grid and a.bands == b.bands
+                np.testing.assert_array_equal(a.read(0, 0, 8, 8)[0], b.read(0, 0, 8, 8)[0])
 
 
 def test_tiles_are_the_image_and_bands_keep_their_order(tmp_path):
@@ -164,6 +233,19 @@ def test_a_folder_of_products_and_rows_that_name_them_go_through_batch(tmp_path)
         assert out.descriptions == ("B4", "B3", "B2")
 
 
+@pytest.mark.parametrize("family", made.MAKERS)
+def test_a_scene_of_a_batch_is_known_by_the_files_that_it_is_read_from(family, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    job = Job("scene", str(folder), ())
+    before = job.key("EXP", {})
+    (folder / "browse.jpg").write_bytes(b"picture")
+    assert job.key("EXP", {}) == before
+    image = find_product(folder).groups[0].ms[-1]
+    about = os.stat(image)
+    os.utime(image, ns=(about.st_atime_ns, about.st_mtime_ns + 1))  # the folder's own time stays as it was
+    assert job.key("EXP", {}) != before
+
+
 # What is wrong with a product
 
 
@@ -237,6 +319,13 @@ def test_archives_that_are_broken_or_lead_out(tmp_path):
     archive.write_bytes(archive.read_bytes()[:1000])
     with pytest.raises(UserError, match="fetch it again"):
         find_product(archive)
+
+
+def test_a_name_that_gdal_cannot_follow_into_an_archive_has_a_remedy(tmp_path):
+    folder = made.MAKERS["Sentinel-2"](tmp_path)
+    with tarfile.open(tmp_path / "order.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(folder, folder.name)
+    assert "pack the files as a .zip" in refused("fuse", tmp_path / "order.tar", tmp_path / "out.tif", *FORMULA)
 
 
 def test_two_scenes_in_a_folder_are_not_chosen_from(tmp_path):

@@ -20,8 +20,8 @@ from .command import Failed, Wish, run, words
 
 DTYPES = ("as the MS", "uint8", "uint16", "int16", "float32")
 HELP = (
-    "Sharpens a multispectral image with a panchromatic one of the same place, with the command anypan, which has to be "
-    "installed. The output is a cloud-optimised GeoTIFF on the PAN's grid with the MS's bands and pixel type."
+    "Sharpens a multispectral image with a panchromatic one of the same place, with the command anypan, which has to "
+    "be installed. The output is a cloud-optimised GeoTIFF on the PAN's grid with the MS's bands and pixel type."
 )
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from anypan.geometry.tiles import Tile
+from anypan.geometry.tiles import Tile, cut
 from anypan.methods.base import Fuser
 from anypan.methods.steps import STEPS, within
 from anypan.methods.uncertainty import Halfwidths
 from anypan.pair.scene import Scene
+from anypan.runtime.errors import UserError
 
 TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
+SMALLEST = 16  # PAN pixels, after memory has run out
 LEAST_TILE = 256  # however many the bands
 MEMORY = 9 * 2**28  # bytes that a tile may take
 LARGE = 96, 22  # of networks that ask for large tiles: PAN pixels of halo, float32 planes of a tile and band at once
@@ -37,16 +40,46 @@ def fused_tiles(
     """Each tile of ``size`` MS pixels: where it is, its images (B, H, W), and their mask (H, W), without the halo.
 
     The images are the fused one and, if asked for, its half-widths. ``share``, (number, of how many): that part of the
-    tiles only.
+    tiles only. Where the device's memory runs out, tiles are half as wide from there on; UserError when none is left.
     """
     fuser = fuser.to(device)
     halfwidths = halfwidths and halfwidths.to(fuser.device)
     tiles = list(scene.tiles(size, halfwidths.halo(fuser) if halfwidths else fuser.halo))
     tiles = tiles[len(tiles) * share[0] // share[1] : len(tiles) * (share[0] + 1) // share[1]]
     for done, tile in enumerate(tiles, 1):
-        yield fused_tile(scene, fuser, tile, halfwidths, _step(progress, done - 1, len(tiles)))
+        waiting = list(cut(tile, size))
+        while waiting:
+            step = _step(progress, done - 1, len(tiles)) if waiting == [tile] else None
+            found = _tried(scene, fuser, waiting[0], halfwidths, step)
+            if found is None:
+                size = _halved(scene, fuser, waiting[0])
+                waiting = [part for each in waiting for part in cut(each, size)]
+                continue
+            yield found
+            del waiting[0], found
         if progress:
             progress(STEPS * done, STEPS * len(tiles))
+
+
+def _tried(scene: Scene, fuser: Fuser, tile: Tile, *how: Any) -> Fused | None:
+    """As ``fused_tile``, None where the memory of the device does not do: what it held is free on return."""
+    try:
+        return fused_tile(scene, fuser, tile, *how)
+    except torch.OutOfMemoryError:
+        return None
+
+
+def _halved(scene: Scene, fuser: Fuser, tile: Tile) -> int:
+    """The side of tiles after one that did not fit. UserError if that leaves no tile to speak of."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    unit = _unit(scene, fuser)
+    size = max(tile.height, tile.width) // 2 // unit * unit
+    if size < unit or size * scene.ratio < SMALLEST:
+        raise UserError(
+            f"The memory of {fuser.device} runs out even with small tiles: end what else uses it, or pass --device cpu."
+        )
+    return size
 
 
 def _step(progress: Progress | None, done: int, count: int) -> Callable[[int], None] | None:
@@ -102,8 +135,13 @@ def tile_size(scene: Scene, tile: int | None, fuser: Fuser | type[Fuser]) -> int
 
     Unless given, it is what the fuser asks for (its ``tile``), or less where the bands are many: ``MEMORY`` bounds it.
     """
-    unit = math.lcm(fuser.cell, scene.ratio) // scene.ratio
+    unit = _unit(scene, fuser)
     halo, planes = LARGE
     most = math.isqrt(MEMORY // (4 * planes * (len(scene.bands) + 1))) - 2 * halo
     side = tile or max(LEAST_TILE, min(fuser.tile or TILE, most))
     return max(unit, side // scene.ratio // unit * unit)
+
+
+def _unit(scene: Scene, fuser: Fuser | type[Fuser]) -> int:
+    """MS pixels that the sides of tiles are multiples of."""
+    return math.lcm(fuser.cell, scene.ratio) // scene.ratio

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from anypan.products import files_of
+
 
 @dataclass(frozen=True)
 class Job:
@@ -27,9 +29,16 @@ class Job:
     def key(self, method: str, options: Mapping[str, Any]) -> str:
         """What its result depends on, as one word: files (size and time of change), options and the method."""
         settings = {**options, **self.options}
-        files = [[name, *_state(name)] for name in (self.pan, *self.ms)]
+        files = [[name, *_state(name)] for name in self._files]
         text = json.dumps([files, method, settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        """What is read: of a product its metadata name it; of one that is incomplete, what there is."""
+        if self.ms or not os.path.isdir(self.pan):
+            return (self.pan, *self.ms)
+        return files_of(self.pan)
 
 
 @dataclass(frozen=True)

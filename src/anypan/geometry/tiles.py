@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -28,3 +28,9 @@ def tiles(shape: tuple[int, int], size: int, halo: int = 0) -> Iterator[Tile]:
     for row in range(0, rows, size):
         for col in range(0, cols, size):
             yield Tile(row, col, min(size, rows - row), min(size, cols - col), halo)
+
+
+def cut(tile: Tile, size: int) -> Iterator[Tile]:
+    """The tile in tiles with cores of at most ``size`` x ``size``, row by row: itself, if it is no larger."""
+    for part in tiles((tile.height, tile.width), size, tile.halo):
+        yield replace(part, row=tile.row + part.row, col=tile.col + part.col)

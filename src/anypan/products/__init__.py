@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,10 @@ from anypan.products.product import Group, Product
 from anypan.products.shelf import Shelf, open_shelf
 from anypan.runtime.errors import UserError
 
-__all__ = ["FAMILIES", "Family", "Group", "Product", "find_product", "holds_product"]
+__all__ = ["FAMILIES", "Family", "Group", "Product", "files_of", "find_product", "holds_product"]
+
+
+IMAGE = re.compile(r"\.(tiff?|jp2|jpe?g|png|img|ntf|ovr|pdf|zip|tar|gz|tgz)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,23 @@ def holds_product(path: str | os.PathLike[str]) -> bool:
         return shelf is not None and any(family.read(shelf) is not None for family in FAMILIES.values())
     except UserError:
         return True
+
+
+def files_of(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The files that a folder's product is read from: images, and the metadata and sidecars beside them, sorted.
+
+    Images of no band and of other products are left out; of a folder without a sound product nothing is.
+    """
+    shelf = open_shelf(path)
+    if shelf is None:
+        return (os.fspath(path),)
+    every = {shelf.path(member) for member in shelf.members}
+    try:
+        groups = find_product(path).groups
+    except UserError:
+        return tuple(sorted(every))
+    used = {name for group in groups for name in (*group.pan, *group.ms)}
+    return tuple(sorted(name for name in every if name in used or not IMAGE.search(name)))
 
 
 def find_product(path: str | os.PathLike[str]) -> Product:

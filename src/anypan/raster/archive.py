@@ -72,7 +72,7 @@ def _listed(archive: str) -> list[str]:
             with zipfile.ZipFile(archive) as opened:
                 return [info.filename for info in opened.infolist() if not info.is_dir()]
         with tarfile.open(archive) as opened:
-            return [info.name for info in opened if info.isfile()]
+            return [info.name.removeprefix("./") for info in opened if info.isfile()]
     except BROKEN as error:
         raise UserError(f"{archive} is no archive that can be read, or it is cut off: fetch it again.") from error
 
@@ -88,7 +88,8 @@ def read_member(archive: str, member: str, most: int) -> bytes:
             with zipfile.ZipFile(archive) as opened, opened.open(member) as file:
                 return file.read(most)
         with tarfile.open(archive) as opened:
-            file = opened.extractfile(member)
+            known = {info.name.removeprefix("./"): info for info in opened}
+            file = opened.extractfile(known[member])
             return file.read(most) if file else b""
     except BROKEN as error:
         raise UserError(f"{member} in {archive} cannot be read: it is damaged or encrypted, so unpack it.") from error

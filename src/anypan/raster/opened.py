@@ -163,6 +163,8 @@ def _unreadable(path: str, allow_vrt: bool) -> str:
         return f"{path} is a folder, not a raster file: name the file in it."
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return f"{path} may not be read by you: ask for the permission, or copy it to where you may."
+    if path.startswith("/vsitar/"):
+        return f"{path} cannot be read within its archive, by GDAL: unpack it, or pack the files as a .zip."
     return (
         f"{path} cannot be read as a raster file: it is damaged or of an unsupported format, so convert it to GeoTIFF."
     )
