@@ -45,6 +45,14 @@ def test_samples_of_any_bits_are_written_and_kept(tmp_path: Path, bits: int, dri
     assert fused.max() < 2**bits and np.abs(fused[:, 2::4, 2::4].astype(float) - ms).mean() < 30
 
 
+@pytest.mark.parametrize("bits", [11, 12, 13])
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_samples_of_any_bits_may_have_any_number_of_bands(tmp_path: Path, bits: int, count: int) -> None:
+    """GDAL pads blocks of four and more bands with what does not fit the bits, and says so."""
+    ms = np.resize(MS, (count, *MS.shape[1:]))
+    assert len(expanded(*write_pair(tmp_path, PAN, ms, nbits=bits))) == count
+
+
 def test_nodata_beyond_the_bits_stays_a_mask(tmp_path: Path) -> None:
     ms = MS.copy()
     ms[:, 5:9, 5:9] = 65535
