@@ -258,3 +258,24 @@ def test_small_images_are_registered_and_wrong_ones_are_not(side: int) -> None:
         *found, confidence = measure_shift(images[0], images[1], 4)
         assert found == pytest.approx((1, -2), abs=0.15) and confidence > 0.7
         assert measure_shift(images[2], images[1], 4)[2] < 0.5
+
+
+@pytest.mark.parametrize("where", ["frame", "stripes", "small"])
+@pytest.mark.parametrize("wrong", ["other", "turned"])
+def test_a_wrong_pair_is_refused_between_gaps_and_frames_too(tmp_path: Path, where: str, wrong: str) -> None:
+    side = 120 if where == "small" else 240
+    rows, cols = np.mgrid[:side, :side] - side // 2
+    valid = {
+        "frame": (abs(0.9 * rows + 0.35 * cols) < 90) & (abs(0.9 * cols - 0.35 * rows) < 90),
+        "stripes": (rows + cols // 8) % 40 >= 12,
+        "small": rows > -999,
+    }[where]
+    pan, ms = landscape(side, side, seed=2)
+    low = valid.reshape(side // 4, 4, side // 4, 4).all((1, 3))
+    other = {"other": landscape(side, side, seed=77)[0], "turned": np.rot90(pan)}[wrong]
+    files = write_pair(tmp_path, np.where(valid, other, 0).astype("u2"), np.where(low, ms, 0).astype("u2"), nodata=0)
+    with pytest.raises(UserError, match="do not show the same"):
+        open_pair(*files)
+    files = write_pair(tmp_path, np.where(valid, pan, 0).astype("u2"), np.where(low, ms, 0).astype("u2"), nodata=0)
+    with open_pair(*files) as pair:
+        assert pair.registered

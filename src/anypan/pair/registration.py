@@ -92,8 +92,7 @@ def measure_shift(
     if found[2] >= CONFIDENT or (found[2] > 0 and bool(valid_lr.all())):
         return found
     for gaps in NEAR_GAPS:  # between gaps or borders that leave no whole box: of each box what is valid
-        valid = _erode(valid_lr, gaps)
-        near = _measured(pan, mask, Bands(few(lrms), valid, gaps), ratio, phase)
+        near = _measured(pan, mask, Bands.near(lrms, valid_lr, gaps), ratio, phase)
         found = max(found, near, key=lambda each: each[2])
         if found[2] >= CONFIDENT:
             break
@@ -135,6 +134,11 @@ class Bands:
     def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
         """From the MS (B, h, w) and where it is valid (h, w)."""
         return cls(_highpass(few(lrms)), _erode(valid, HIGHPASS))
+
+    @classmethod
+    def near(cls, lrms: Tensor, valid: Tensor, gaps: int) -> Bands:
+        """The same ``gaps`` pixels off what is not valid."""
+        return cls(few(lrms), _erode(valid, gaps), gaps)
 
 
 def few(lrms: Tensor) -> Tensor:
@@ -178,7 +182,7 @@ def _sampled(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) 
     return Physical(ratio, rest).degrade(moved, [GNYQ]).double(), window.whole(inside, ratio)
 
 
-def _details(
+def details(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Details of the PAN (h, w) and its slopes (2, h, w) per PAN pixel, of the bands (B, h, w); where all are sound.
@@ -200,7 +204,7 @@ def _whole_lag(
 ) -> tuple[float, float] | None:
     """The shift in PAN pixels at the peak of the explained share over whole MS pixels, refined by parabolas."""
     if bands.gaps:
-        image, _, stack, valid = _details(pan, mask, bands, ratio, phase)
+        image, _, stack, valid = details(pan, mask, bands, ratio, phase)
         bands = Bands(stack, valid)
     else:
         image, valid = degraded(pan, mask, ratio, phase)
@@ -239,7 +243,7 @@ def _gauss_newton(
     pan: Tensor, mask: Tensor, bands: Bands, ratio: int, phase: tuple[float, float]
 ) -> tuple[float, float, float, float] | None:
     """A step (dy, dx), its standard error in PAN pixels, and the correlation of the PAN with its regression."""
-    image, gradient, stack, used = _details(pan, mask, bands, ratio, phase)
+    image, gradient, stack, used = details(pan, mask, bands, ratio, phase)
     count = int(used.sum())
     if count < LEAST_PIXELS:
         return None

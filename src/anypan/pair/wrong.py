@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anypan.pair.registration import REACH, Bands, Registration, blocks_of, degraded, lag_shares
-from anypan.pair.scene import Scene
+from anypan.pair.registration import NEAR_GAPS, REACH, Bands, Registration, blocks_of, degraded, details, lag_shares
+from anypan.pair.scene import Patch, Scene
 from anypan.runtime.errors import UserError
 
-LEAST_PIXELS = 1000  # MS pixels that a verdict needs
+LEAST_PIXELS = 700  # MS pixels that a verdict needs
 TEXTURE = 0.3  # correlation of detail with itself one MS pixel on, which noise has not
 FLAT = 0.1  # of the root mean square of detail, that half of it may not be below
 NOTHING, HARDLY = 0.06, 0.15  # of the PAN's detail that the bands explain at the best lag
@@ -57,8 +57,7 @@ def likeness(scene: Scene) -> Likeness:
     """How alike PAN and MS are, whatever whole lag of MS pixels within reach lies between them."""
     shares, power, count, textures = torch.zeros(2 * REACH + 1, 2 * REACH + 1).double(), 0.0, 0, []
     for patch in blocks_of(scene):
-        image, valid = degraded(patch.pan, patch.mask, scene.ratio, scene.sampling.phase)
-        bands = Bands.of(patch.lrms, patch.mask_lr)
+        image, valid, bands = _seen(patch, scene)
         share = lag_shares(image, valid, bands)
         if share is None:
             continue
@@ -74,6 +73,20 @@ def likeness(scene: Scene) -> Likeness:
     others[max(0, row - 2) : row + 3, max(0, col - 2) : col + 3] = False
     texture = torch.tensor(textures).mean(0).min()
     return Likeness(float(shares.max()), float(shares[others].quantile(0.9)), float(texture), count)
+
+
+def _seen(patch: Patch, scene: Scene) -> tuple[Tensor, Tensor, Bands]:
+    """The PAN's detail (h, w), where it is valid, and the bands'; close to gaps and borders if few pixels are far."""
+    where = scene.ratio, scene.sampling.phase
+    image, valid = degraded(patch.pan, patch.mask, *where)
+    bands = Bands.of(patch.lrms, patch.mask_lr)
+    for gaps in NEAR_GAPS:
+        if valid.sum() >= LEAST_PIXELS:
+            break
+        near = Bands.near(patch.lrms, patch.mask_lr, gaps)
+        image, _, stack, valid = details(patch.pan, patch.mask, near, *where)
+        bands = Bands(stack, valid)
+    return image, valid, bands
 
 
 def _texture(detail: Tensor, valid: Tensor) -> float:
