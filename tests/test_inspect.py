@@ -13,7 +13,11 @@ from anypan.cli import cli
 from anypan.judging.inspect import inspect_pair
 from anypan.optics.sampling import Physical
 from anypan.optics.sensors import find
+from anypan.pair.quality import measure_quality
+from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
+from anypan.simulate.landscape import landscape
+from anypan.simulate.render import OVERSAMPLING, render
 
 GAINS, NOISE, SIDE = (0.2, 0.3, 0.42), (3.0, 5.0, 8.0), 768
 SHIFT = (1.3, -0.8)  # PAN pixels
@@ -50,6 +54,20 @@ def found(pair):
 
 def test_gain_is_found_to_three_hundredths(found):
     np.testing.assert_allclose(found.quality.gains, GAINS, atol=0.03)
+
+
+@pytest.mark.parametrize(("sensor", "pixel"), [("WV2", 0.5), ("Landsat8", 2.0)])
+def test_the_gain_of_a_rendered_landscape_is_that_of_its_optics(sensor, pixel):
+    """Ratio 4 and 2. The renderer blurs PAN and bands at the PAN's pixel with their own gains (Gaussian MTF), and then
+    the bands to the MS's: against the PAN as delivered, a band has its gain times the quotient of the two blurs at the
+    MS's Nyquist frequency, which is 1 / ratio of the PAN's."""
+    known, size = find(sensor), 512
+    bands = [known.band(name) for name in ("blue", "green", "red")]
+    ground = landscape((OVERSAMPLING * size, OVERSAMPLING * size), 3, pixel / OVERSAMPLING)
+    shot = render(ground, known, 3, bands)
+    scene = from_arrays(shot.pan[None], shot.ms, [band.gnyq for band in bands], known.pan.gnyq)
+    optics = [band.gnyq * (band.gnyq / known.pan.gnyq) ** (1 / known.ratio**2) for band in bands]
+    np.testing.assert_allclose(measure_quality(scene).gains, optics, atol=0.03)
 
 
 def test_shift_is_found_to_a_tenth_of_a_pixel(found):

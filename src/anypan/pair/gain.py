@@ -39,7 +39,7 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
     moments = torch.stack([moments_of(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]).sum(0)
-    gnyq, explained, alone = _best(moments, len(scene.bands))
+    gnyq, explained, alone = best_gain(moments, len(scene.bands))
     return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()))
 
 
@@ -53,10 +53,10 @@ def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: i
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
     detail = (stack - box_mean(stack, HIGH_PASS))[..., inside, inside].flatten(2).to(torch.float64)
     moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
-    return _best(moments, lrms.shape[1])
+    return best_gain(moments, lrms.shape[1])
 
 
-def _best(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
+def best_gain(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
     """From products (..., B + G, B + G): the gain that explains most, what it explains, (...) each; alone (..., B)."""
     between, cross = moments[..., :bands, :bands], moments[..., :bands, bands:]
     power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-200)

@@ -1,9 +1,9 @@
 """What a pair itself tells of its bands: effective MTF gain, the share of detail that the PAN explains, and noise.
 
 Gain: the PAN, degraded with a candidate gain, correlates best with a band's detail at the band's own gain (by
-Cauchy-Schwarz, if what the PAN does not explain is uncorrelated with it). Noise: what a second difference along rows
-and columns leaves (Immerkaer, CVIU 1996) where the ground is flat. Which blocks are flat is told by the other image,
-whose noise is independent, so that choosing them picks no noise.
+Cauchy-Schwarz, if what the PAN does not explain is uncorrelated with it, which holds where that is little). Noise:
+what a second difference along rows and columns leaves (Immerkaer, CVIU 1996) where the ground is flat. Which blocks are
+flat is told by the other image, whose noise is independent, so that choosing them picks no noise.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.optics.normalise import box_mean
-from anypan.pair.gain import CANDIDATES, HIGH_PASS, candidates_of, moments_of
+from anypan.pair.gain import CANDIDATES, HIGH_PASS, best_gain, candidates_of, moments_of
 from anypan.pair.scene import Patch, Scene
 
 BLOCK = 8  # MS pixels along a side
 FLAT = 0.1  # share of the blocks, the flattest, that noise is read from
 LEAST_BLOCKS = 12
+OWN = 0.9  # of a band's detail, but for its noise, that the PAN has to explain for the band to have a gain of its own
+TOGETHER = 0.8  # of the PAN's detail that all bands have to explain for them to have one in common
+HIGH_PASSED = 1 - 1 / HIGH_PASS**2  # of white noise's variance that the high-pass leaves
+LEAST_SIGNAL = 0.05  # of a band's power that is no noise
 MASK = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
 MASK_POWER = 36.0  # sum of the squares of MASK: variance of what it leaves of white noise of variance 1
 
@@ -73,18 +77,34 @@ def measure_quality(scene: Scene) -> Quality:
         )
         top = torch.maximum(top, peak)
         blocks.append(_blocks(patch, scene))
-    r2 = _agreement(torch.stack(moments).sum(0), len(scene.bands))
-    gains, explained = candidates_of(r2), r2.amax(1)
+    products = torch.stack(moments).sum(0)
+    r2 = _agreement(products, len(scene.bands))
+    explained = r2.amax(1)
     curves = tuple(tuple(zip(CANDIDATES, row, strict=True)) for row in r2.tolist())
     count = max(1, sum(each[1] for each in sums))
     total = torch.stack([each[0] for each in sums]).sum(0) / count
     held = torch.stack([torch.where(each[4] == top, each[5], 0) for each in sums]).sum(0) / count
     pan_mean = float(sum(each[2] for each in sums)) / max(1, sum(each[3] for each in sums))
     noise, pan_noise = _noise(torch.cat(blocks, 1))
+    gains = _gains(products, r2, torch.tensor(noise) ** 2 * count)
     return Quality(
         tuple(gains.tolist()), tuple(explained.tolist()), tuple(total.tolist()), noise, tuple(held.tolist()),
         pan_mean, pan_noise, count / max(1, sum(each[6] for each in sums)), curves,
     )  # fmt: skip
+
+
+def _gains(products: Tensor, r2: Tensor, noise: Tensor) -> Tensor:
+    """Gains (B,) of products (B + G, B + G), agreement (B, G) and the noise's part (B,) of each band's power.
+
+    A band's own, where the PAN follows nearly all of its detail but for the noise; else that with which all bands
+    together explain the PAN, if they do: a band's detail of its own would pull its gain off by a third.
+    """
+    bands = len(r2)
+    power = products.diagonal()[:bands]
+    clean = (power - HIGH_PASSED * noise.nan_to_num(0.0)).clamp(min=LEAST_SIGNAL * power)
+    followed = r2.amax(1) * power / clean >= OWN
+    common, together, _ = best_gain(products, bands)
+    return torch.where(followed | (together < TOGETHER), candidates_of(r2), common)
 
 
 def _agreement(moments: Tensor, bands: int) -> Tensor:
