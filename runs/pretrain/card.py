@@ -13,26 +13,22 @@ have to be installed.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tomllib
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+sys.path.append(str(ROOT.parent))  # where borrowed.py lies here; there it lies beside this file
+import borrowed  # noqa: E402
+from borrowed import MIB, MINUTES, MOST_OUT, RESERVE  # noqa: E402
+
 RECIPE, RUN = "recipe.toml", "run"
 MADE = ("checkpoint.pt", "log.jsonl", "weights.safetensors")
-MIB = 2**20
-MOST_BACK = 16 * MIB  # bytes of a file that comes back
-RESERVE = 2 * MIB  # for the recipe and the padding of the archive
-Sample = list[tuple[str, bytes]]
 
 
 def main() -> int:
@@ -42,11 +38,11 @@ def main() -> int:
     packing = verbs.add_parser("pack")
     packing.add_argument("recipe", type=Path)
     packing.add_argument("--out", type=Path, default=Path("work/card.tar"))
-    packing.add_argument("--most", type=float, default=60, help="MiB of the file (%(default)s)")
+    packing.add_argument("--most", type=float, default=MOST_OUT, help="MiB of the file (%(default)s)")
     packing.add_argument("--resume", type=Path, metavar="FOLDER", help="what the last piece made")
     piece = verbs.add_parser("piece")
     piece.add_argument("--out", type=Path, required=True)
-    piece.add_argument("--minutes", type=float, default=8.5)
+    piece.add_argument("--minutes", type=float, default=MINUTES)
     piece.add_argument("--device", default="auto")
     wanted = parser.parse_args()
     if wanted.verb == "pack":
@@ -56,31 +52,22 @@ def main() -> int:
 
 def pack(recipe: Path, out: Path, most: float, resume: Path | None) -> int:
     """Write the archive. Exit status 1 if nothing of the images would fit."""
-    fixed = {f"src/anypan/{path.relative_to(PACKAGE)}": path.read_bytes() for path in _package()}
+    fixed = borrowed.package(ROOT.parents[1]) | {"borrowed.py": Path(borrowed.__file__).read_bytes()}
     fixed |= {"card.py": Path(__file__).read_bytes(), RECIPE: localised(recipe.read_text(encoding="utf-8")).encode()}
     fixed |= {f"{RUN}/{name}": (resume / name).read_bytes() for name in MADE if resume and (resume / name).is_file()}
-    sources = [(source, list(samples(source, recipe.parent))) for source in _sources(recipe)]
-    room = most - RESERVE - sum(map(len, fixed.values()))
-    part = min(1.0, room / max(1, sum(_size(sample) for _, found in sources for sample in found)))
+    sources = [list(_samples(source, recipe.parent)) for source in _sources(recipe)]
+    part = borrowed.part_for(most - RESERVE - sum(map(len, fixed.values())), sources)
     if part <= 0:
         print(f"nothing of the images fits into {most / MIB:.0f} MiB: raise --most.", file=sys.stderr)
         return 1
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(out, "w") as archive:
-        for name, data in fixed.items():
-            _add(archive, name, data)
-        for number, (_, found) in enumerate(sources):
-            _add(archive, f"images/{number}.tar", shard(found, part))
+    shards = {f"images/{number}.tar": borrowed.shard(found, part) for number, found in enumerate(sources)}
+    borrowed.write(out, fixed | shards)
     print(f"{out}: {out.stat().st_size / MIB:.1f} MiB, {part:.0%} of the images")
     return 0
 
 
-PACKAGE = ROOT.parents[1] / "src" / "anypan" if len(ROOT.parents) > 1 else ROOT
-
-
-def _package() -> Iterator[Path]:
-    """The package without its weights, of which the largest part of its size is."""
-    return (p for p in sorted(PACKAGE.rglob("*")) if p.is_file() and p.suffix not in (".pyc", ".safetensors"))
+def _samples(source: dict, beside: Path) -> Iterator[borrowed.Sample]:
+    return borrowed.samples(beside / source["path"], source.get("keys", ""))
 
 
 def _sources(recipe: Path) -> list[dict]:
@@ -96,42 +83,6 @@ def localised(recipe: str) -> str:
     return re.sub(r'^out = ".*"', f'out = "{RUN}"', recipe, flags=re.MULTILINE)
 
 
-def samples(source: dict, beside: Path) -> Iterator[Sample]:
-    """The files of each sample that the source takes: those of one name up to the first dot."""
-    found: dict[str, Sample] = {}
-    with tarfile.open(beside / source["path"]) as archive:
-        for member in archive:
-            if member.isfile() and re.search(source.get("keys", ""), Path(member.name).name.partition(".")[0]):
-                data = archive.extractfile(member)
-                found.setdefault(member.name.partition(".")[0], []).append((member.name, data.read() if data else b""))
-    yield from found.values()
-
-
-def shard(found: list[Sample], part: float) -> bytes:
-    """A tar of that part of the samples' bytes, in their order; which, their names decide."""
-    budget, chosen = part * sum(map(_size, found)), set()
-    for sample in sorted(found, key=lambda each: sha256(each[0][0].encode()).digest()):
-        if _size(sample) <= budget:
-            chosen.add(sample[0][0])
-            budget -= _size(sample)
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for sample in found:
-            for name, data in sample if sample[0][0] in chosen else ():
-                _add(archive, name, data)
-    return out.getvalue()
-
-
-def _size(sample: Sample) -> int:
-    return sum(len(data) + 1024 for _, data in sample)
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    archive.addfile(member, io.BytesIO(data))
-
-
 def train(out: Path, minutes: float, device: str) -> int:
     """Train for ``minutes`` and copy what was made. Exit status 1 if that is nothing, or too large to come back."""
     command = [sys.executable, "-m", "anypan", "pretrain", str(ROOT / RECIPE), "--device", device, "--quiet"]
@@ -142,14 +93,7 @@ def train(out: Path, minutes: float, device: str) -> int:
     except subprocess.TimeoutExpired:
         run.send_signal(signal.SIGTERM)  # obeyed after the step at hand, when a checkpoint has been saved
         run.wait()
-    made = [ROOT / RUN / name for name in MADE if (ROOT / RUN / name).is_file()]
-    large = [path.name for path in made if path.stat().st_size > MOST_BACK]
-    out.mkdir(parents=True, exist_ok=True)
-    for path in made:
-        shutil.copy2(path, out)
-    if not made or large:
-        print(f"{', '.join(large)} over 16 MiB" if made else "nothing was made", file=sys.stderr)
-    return int(not made or bool(large))
+    return borrowed.bring_back([ROOT / RUN / name for name in MADE], out)
 
 
 if __name__ == "__main__":

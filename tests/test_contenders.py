@@ -1,0 +1,81 @@
+"""Programs that optimise for each image, through the runner that starts them: a stand-in reads and writes files."""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from pairs import landscape, write_pair
+
+from anypan.judging import contenders, run
+
+ROOT = Path(__file__).resolve().parents[1]
+RUN = ROOT / "runs" / "contenders" / "run.py"
+KNOWN = tomllib.loads(RUN.with_name("contenders.toml").read_text())
+
+
+@pytest.fixture
+def code(tmp_path):
+    return Path(shutil.copytree(ROOT / "tests" / "competitors" / "per_image", tmp_path / "code"))
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return list(write_pair(tmp_path, *landscape(128, 128)))
+
+
+def start(name, code, pair, out, *more):
+    words = [sys.executable, RUN, name, "--code", code, "--pan", pair[0], "--ms", pair[1], "--out", out, *more]
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_program_gets_the_pair_in_its_file_and_its_image_comes_back(tmp_path, code, pair, name):
+    done = start(name, code, pair, tmp_path / "out.tif", "--sensor", "WV3")
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(tmp_path / "out.tif") as out, rasterio.open(pair[1]) as ms:
+        fused, bands = out.read(), ms.read()
+    assert fused.shape == (len(bands), 128, 128)
+    means = fused.reshape(len(bands), 32, 4, 32, 4).mean((2, 4))
+    tolerance = 1e-4 if name == "Z-PNN" else 0.1  # repeated exactly, or interpolated
+    assert np.abs(means - bands).mean() < tolerance * bands.std()
+
+
+@pytest.mark.parametrize(
+    "more, word",
+    [
+        (["--ratio", "2"], "ratio 4 only"),
+        (["--sensor", "none"], "ended with status 1"),
+        (["--sensor", "short"], "wrote an image of (3, 127, 128)"),
+        (["--code", "nowhere"], "clone https://github.com/matciotola/Z-PNN"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_no_image(tmp_path, code, pair, more, word):
+    done = start("Z-PNN", code, pair, tmp_path / "out.tif", *more)
+    assert done.returncode == 1 and word in done.stderr and not (tmp_path / "out.tif").exists()
+
+
+def test_it_is_judged_beside_the_methods_of_the_package(tmp_path, code):
+    scene = tmp_path / "scenes" / "one"
+    scene.mkdir(parents=True)
+    pan, ms = write_pair(scene, *landscape(160, 160))
+    Path(pan).rename(scene / "pan.tif")
+    Path(ms).rename(scene / "ms.tif")
+    (scene / "scene.json").write_text(json.dumps({"sensor": "WV3", "bit_depth": 11}))
+    words = f"{shlex.quote(sys.executable)} {shlex.quote(str(RUN))} Z-PNN --code {shlex.quote(str(code))}"
+    command = f"Z-PNN=cmd:{words} --pan {{pan}} --ms {{ms}} --out {{out}} --ratio {{ratio}} --sensor {{sensor}}"
+    rows = list(run([scene], contenders([command, "EXP"]), protocols=("rr",)))
+    assert [row["method"] for row in rows] == ["Z-PNN", "EXP"] and not [row for row in rows if row.get("error")]
+    assert rows[0]["seconds"] > 0 and rows[0]["peak_mib"] > 20 and rows[0]["Q2n"] > 0.1
+
+
+def test_every_contender_says_where_it_is_from_and_under_which_licence():
+    for name, one in KNOWN.items():
+        assert one["code"].startswith("https://") and one["licence"] and one["paper"], name
+        assert one["layout"] in ("mat", "h5") and one["ratio"] == 4, name

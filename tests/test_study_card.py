@@ -1,0 +1,77 @@
+"""The study in pieces on a borrowed GPU: a dry run on a CPU, at a tiny budget."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+CARD = ROOT / "runs" / "paper" / "card.py"
+CELLS = ("B/pannet/both/seed1", "C/pannet/from-b/gf2/adapter/seed1")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A study whose images and scenes lie in the folder, at the smoke budget's sizes."""
+    sys.path.insert(0, str(ROOT / "runs" / "paper"))
+    from rendered import render_scenes
+
+    render_scenes(tmp_path / "scenes")
+    rng = np.random.default_rng(0)
+    for name in ("natural-a", "natural-b", "naip-a", "rs-a"):
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as archive:
+            for number in range(6):
+                file = io.BytesIO()
+                Image.fromarray(rng.integers(0, 255, (288, 288, 3), dtype=np.uint8)).save(file, "PNG")
+                member = tarfile.TarInfo(f"{name}{number}.png")
+                member.size = len(file.getvalue())
+                archive.addfile(member, io.BytesIO(file.getvalue()))
+    text = (ROOT / "runs" / "paper" / "study.toml").read_text()
+    text = re.sub(r'"../../../shared/data/pretrain/', '"', text)
+    text = re.sub(r"^scenes = \[.*", 'scenes = ["scenes"]', text, count=1, flags=re.MULTILINE)
+    text = text.replace("\nscenes = []\n", "\n")
+    text = re.sub(r"\[budget.smoke.sources\]\n.*\n.*\n", "", text)
+    (tmp_path / "study.toml").write_text(text)
+    return tmp_path
+
+
+def call(*words, cwd, code=0):
+    done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=500, cwd=cwd)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def pack(folder, out, most=60, code=0):
+    words = (CARD, "pack", "--study", folder / "study.toml", "--out", out, "--most", most, "--budget", "smoke")
+    return call(*words, cwd=folder, code=code)
+
+
+def test_two_pieces_are_one_run(folder):
+    for piece, minutes in (("one", 0.0001), ("two", 4)):
+        pack(folder, folder / "study.tar")
+        assert (folder / "study.tar").stat().st_size < 60 * 2**20
+        with tarfile.open(folder / "study.tar") as tar:
+            tar.extractall(folder / piece, filter="data")
+        words = ("card.py", "piece", "--out", folder / f"{piece}-made", "--budget", "smoke", "--device", "cpu")
+        call(*words, "--minutes", minutes, "--cells", *CELLS, cwd=folder / piece)
+        assert all(path.stat().st_size < 2**24 for path in (folder / f"{piece}-made").iterdir())
+        call(CARD, "fetch", folder / f"{piece}-made", "--budget", "smoke", cwd=folder)
+        begun = [path.suffix for path in (folder / "work" / "study" / "smoke").iterdir()]
+        assert (".pt" in begun) == (piece == "one")
+    rows = [json.loads(line) for line in (folder / "results" / "study" / "smoke.jsonl").read_text().splitlines()]
+    assert [row["cell"] for row in rows if "rows" in row] == list(CELLS)
+    assert [row["steps"] for row in rows if "rows" in row] == [2, 2]
+    assert {row["sensor"] for row in rows if "scene" in row} == {"GF2", "WV2"}
+
+
+def test_what_does_not_fit_is_said_and_nothing_to_fetch_too(folder):
+    assert "raise --most" in pack(folder, folder / "study.tar", most=2, code=1)
+    (folder / "empty").mkdir()
+    assert "holds nothing" in call(CARD, "fetch", "empty", cwd=folder, code=1)
