@@ -62,9 +62,9 @@ def check_creation(path: Path, form: Format, options: Mapping[str, str], masked:
     with writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
         rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
         rasterio.shutil.delete(trial)
-        told = [each for each in said if PADDING not in each]
-        if told:
-            raise OSError(told[0])
+        warned = [each for each in said if PADDING not in each]
+        if warned:
+            raise OSError(warned[0])
 
 
 def check_ending(path: Path, kind: str) -> None:
