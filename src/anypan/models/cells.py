@@ -67,7 +67,8 @@ def onto(image: Tensor, layer: nn.Conv2d, hidden: Tensor) -> Tensor:
     if not alone():
         return pointwise(layer, hidden).add_(image)
     whole = image.movedim(1, -1).flatten(0, -2)  # a view of images in the order of memory of convolutions
-    whole = whole.addmm_(hidden.movedim(1, -1).flatten(0, -2), layer.weight[:, :, 0, 0].T).add_(layer.bias)
+    whole = whole.addmm_(hidden.movedim(1, -1).flatten(0, -2), layer.weight[:, :, 0, 0].T)
+    whole = whole if layer.bias is None else whole.add_(layer.bias)
     return whole.view(image.movedim(1, -1).shape).movedim(-1, 1)
 
 

@@ -22,9 +22,7 @@ from anypan.raster.read import Raster
 CORNER = 32  # pixels along a side of what is looked at in the corners
 LEAST_FRAME = 32  # pixels
 LEAST_FAR, LEAST_ZERO = 4, 64  # pixels that hold a value far off, and 0
-USUAL = {
-    *map(float, np.float32([-999, -9999, -99999, -32767, -32768, 55537, 65535, -3.4028234663852886e38]))
-}  # as fill
+USUAL = {-999.0, -9999.0, -99999.0, -32767.0, -32768.0, 55537.0, 65535.0, float(np.finfo(np.float32).min)}  # as fill
 LEAST_INSIDE = 0.01  # of the pixels, of a frame whose value the image has, too
 SAMPLE, WINDOW = 2**19, 64  # values that statistics are taken of, and pixels along a side of their windows
 STRIP = 2**22  # values that are read at once
