@@ -97,4 +97,5 @@ def _part(sheet: Sheet, row: int, col: int, height: int, width: int) -> tuple[ND
     window = Window(col - sheet.corner[1], row - sheet.corner[0], width, height)  # type: ignore[call-arg]
     values = data.read(window=window)
     fill = fill_of(data, sheet.marks, data.indexes, values, window, FILE)
-    return values, ~np.isnan(values).any(0) if fill is None else ~fill.any(0)
+    invalid = np.isnan(values) if fill is None else fill
+    return values, np.logical_not(invalid.any(0))
