@@ -37,6 +37,14 @@ def test_tags_say_how_the_file_was_made(tmp_path: Path, method: str, ratio: int,
     assert "estimate" in tags["ANYPAN_USE"]
 
 
+@pytest.mark.parametrize("value", [0, 7])
+def test_a_constant_band_leaves_the_distance_of_the_others(tmp_path: Path, value: int) -> None:
+    pan, ms = landscape(160, 160)
+    ms[1] = value
+    done = anypan.fuse(*write_pair(tmp_path, pan.astype("u2"), ms.astype("u2")), tmp_path / "out.tif", "GSA")
+    assert done.r_ergas is not None and 0 < done.r_ergas < 20
+
+
 def test_the_detail_that_the_pan_explains_is_said_band_by_band(tmp_path: Path) -> None:
     pan, ms = landscape(256, 256, seed=2)
     ms[1] = np.random.default_rng(0).normal(500, 20, ms.shape[1:])

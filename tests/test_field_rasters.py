@@ -107,6 +107,21 @@ def test_another_name_of_the_same_lattice_is_not_resampled(pair: tuple[Path, Pat
     assert not any("resampled" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("crs", ["EPSG:25833", "EPSG:32633+5773", ""])
+def test_band_files_under_other_names_of_one_crs_are_one_image(pair: tuple[Path, Path], crs: str) -> None:
+    files = bands(pair[0].parent, COARSE, COARSE, COARSE)
+    write(files[1], MS[1], COARSE, **({"crs": crs} if crs else {}))
+    assert np.array_equal(expanded(pair[0], *files, register=False), expanded(*pair, register=False))
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32632", "EPSG:4326"])
+def test_band_files_in_different_crs_are_refused(pair: tuple[Path, Path], crs: str) -> None:
+    files = bands(pair[0].parent, COARSE, COARSE, COARSE)
+    write(files[1], MS[1], COARSE, crs=crs)
+    with pytest.raises(UserError, match="does not lie on the pixel grid"):
+        expanded(pair[0], *files)
+
+
 @pytest.mark.parametrize("turns", [-360, 0, 360])
 def test_longitudes_that_wrap_are_one_place(tmp_path: Path, turns: int) -> None:
     fine = Affine(0.001, 0, 179.95, 0, -0.001, 10)

@@ -66,8 +66,6 @@ def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[int, Tensor, Te
 
 
 def _r_ergas(parts: Sequence[tuple[int, Tensor, Tensor]], ratio: int) -> float:
-    """From the sums of groups of bands; NaN without any valid MS pixel."""
-    if not any(count for count, _, _ in parts):
-        return math.nan
-    errors = torch.cat([count * squares / sums.square() for count, squares, sums in parts])
-    return 100 / ratio * float(errors.mean().sqrt())
+    """From the sums of groups of bands, but those of mean 0; NaN without any, or any valid MS pixel."""
+    errors = torch.cat([(count * squares / sums.square())[sums != 0] for count, squares, sums in parts])
+    return 100 / ratio * float(errors.mean().sqrt()) if len(errors) else math.nan

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from anypan.geometry.grid import Grid
 from anypan.raster import archive
 from anypan.raster.layers import common, layer_notes, layers_of
-from anypan.raster.place import grid_of, same_crs
+from anypan.raster.place import grid_of, in_crs_of, plane_in
 from anypan.raster.read import NO_NETWORK, Raster, Sheet
 from anypan.raster.sidecars import check_sidecars
 from anypan.raster.validity import FILE, Rules, alpha_of
@@ -107,14 +107,24 @@ def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
 
 
 def _corner(name: str, first: str, grid: Grid, lattice: Grid) -> tuple[int, int]:
-    """Row and column of a grid's first pixel on the lattice of the first file."""
-    step = ~lattice.transform * grid.transform
+    """Row and column of a grid's first pixel on the lattice of the first file, whatever both call their CRS."""
+    located = _in_crs_of(lattice, grid)
+    step = ~lattice.transform * (located or grid).transform
     drift = max(abs(step.a - 1) * grid.shape[1], abs(step.e - 1) * grid.shape[0], abs(step.b) * grid.shape[0])
     drift = max(drift, abs(step.d) * grid.shape[1], abs(step.f - round(step.f)), abs(step.c - round(step.c)))
     blind = not lattice.georeferenced and grid.shape != lattice.shape
-    if drift > NEAR or blind or not same_crs(grid, lattice):
+    if drift > NEAR or blind or located is None:
         raise UserError(f"{name} does not lie on the pixel grid of {first}: resample it onto that grid first.")
     return round(step.f), round(step.c)
+
+
+def _in_crs_of(lattice: Grid, grid: Grid) -> Grid | None:
+    """The grid in the CRS of the lattice; None where it is no plane grid there, or there is no way."""
+    try:
+        located = in_crs_of(lattice, grid)
+        return located if plane_in(lattice, grid, located) else None
+    except UserError:  # its words are of a PAN and an MS
+        return None
 
 
 def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
