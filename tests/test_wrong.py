@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pairs import landscape, write_pair
 
 import anypan
+from anypan.pair.registration import REACH, Bands, lag_shares
 from anypan.pair.wrong import likeness
 
 
@@ -58,3 +60,16 @@ def test_real_pairs_are_pairs_and_turned_ones_are_not(shared: Path) -> None:
             continue
         with anypan.open_pair(folder / "pan.tif", folder / "ms.tif", register=False) as pair:
             assert likeness(pair.scene).explained > 0.5, folder.name
+
+
+@pytest.mark.parametrize("sides", [(7, 150), (150, 7), (5, 400), (8, 90), (1, 130), (60, 9)])
+def test_narrow_strips_have_all_lags_too(sides: tuple[int, int]) -> None:
+    """Of fewer MS rows than lags are looked at; what is left of the others is nothing."""
+    rng, (rows, cols) = np.random.default_rng(1), sides
+    pan, ms = rng.normal(500, 20, (4 * rows, 4 * cols)), rng.normal(500, 20, (3, rows, cols))
+    assert anypan.fuse(pan, ms, method="EXP", force=True).shape == (3, 4 * rows, 4 * cols)
+    image, valid = torch.from_numpy(rng.normal(size=sides)), torch.ones(sides, dtype=torch.bool)
+    shares = lag_shares(image, valid, Bands(image[None].clone(), valid))
+    if shares is not None:
+        assert shares.shape == (2 * REACH + 1,) * 2
+        assert divmod(int(shares.argmax()), 2 * REACH + 1) == (REACH, REACH)

@@ -221,7 +221,7 @@ def lag_shares(image: Tensor, valid: Tensor, bands: Bands) -> Tensor | None:
     image, stack = image * valid, bands.image * bands.valid
     if valid.sum() < LEAST_PIXELS or not (image.any() and stack.any()):
         return None
-    shape = [n + REACH for n in image.shape]  # zeros keep lags from wrapping around
+    shape = [max(n, REACH + 1) + REACH for n in image.shape]  # zeros keep lags from wrapping around
     spectra = torch.fft.rfft2(stack, s=shape).conj() * torch.fft.rfft2(image, s=shape)
     cross = torch.roll(torch.fft.irfft2(spectra, s=shape), (REACH, REACH), (-2, -1))[
         :, : 2 * REACH + 1, : 2 * REACH + 1
