@@ -133,12 +133,12 @@ class Bands:
     @classmethod
     def of(cls, lrms: Tensor, valid: Tensor) -> Bands:
         """From the MS (B, h, w) and where it is valid (h, w)."""
-        return cls(_highpass(few(lrms)), _erode(valid, HIGHPASS))
+        return cls(_highpass(few(lrms)), eroded(valid, HIGHPASS))
 
     @classmethod
     def near(cls, lrms: Tensor, valid: Tensor, gaps: int) -> Bands:
         """The same ``gaps`` pixels off what is not valid."""
-        return cls(few(lrms), _erode(valid, gaps), gaps)
+        return cls(few(lrms), eroded(valid, gaps), gaps)
 
 
 def few(lrms: Tensor) -> Tensor:
@@ -169,7 +169,7 @@ def _spread(count: int) -> list[int]:
 def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """High-passed PAN (h, w) at MS scale and any phase, and where it depends on valid pixels only."""
     image, valid = _sampled(pan, mask, ratio, phase)
-    return _highpass(image)[0], _erode(valid, HIGHPASS + LOWPASS)
+    return _highpass(image)[0], eroded(valid, HIGHPASS + LOWPASS)
 
 
 def _sampled(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:
@@ -193,9 +193,9 @@ def details(
     image, valid = _sampled(pan, mask, ratio, phase)
     slopes = torch.cat([_slope(image, axis) for axis in (-2, -1)]) / ratio
     if not bands.gaps:
-        used = _erode(valid, HIGHPASS + LOWPASS + 2) & bands.valid
+        used = eroded(valid, HIGHPASS + LOWPASS + 2) & bands.valid
         return _highpass(image)[0], _highpass(slopes), bands.image, used
-    used = _erode(valid, bands.gaps) & bands.valid
+    used = eroded(valid, bands.gaps) & bands.valid
     return _highpass(image, used)[0], _highpass(slopes, used), _highpass(bands.image, used), used
 
 
@@ -286,7 +286,7 @@ def _box_mean(image: Tensor) -> Tensor:
     return F.avg_pool2d(F.avg_pool2d(padded, (1, width), 1), (width, 1), 1)[0]
 
 
-def _erode(valid: Tensor, radius: int) -> Tensor:
+def eroded(valid: Tensor, radius: int) -> Tensor:
     """True where all pixels within ``radius`` are; outside of the image nothing is."""
     wrong = F.pad((~valid).float()[None], (radius,) * 4, value=1.0)
     width = 2 * radius + 1

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anypan.pair.registration import NEAR_GAPS, REACH, Bands, Registration, blocks_of, degraded, details, lag_shares
+from anypan.pair.registration import (
+    NEAR_GAPS,
+    REACH,
+    Bands,
+    Registration,
+    blocks_of,
+    degraded,
+    details,
+    few,
+    lag_shares,
+)
 from anypan.pair.scene import Patch, Scene
 from anypan.runtime.errors import UserError
 
 LEAST_PIXELS = 700  # MS pixels that a verdict needs
 TEXTURE = 0.3  # correlation of detail with itself one MS pixel on, which noise has not
 FLAT = 0.1  # of the root mean square of detail, that half of it may not be below
+FAINT = 0.02  # of a band's standard deviation, below which detail is what resampling leaves of a slope
 NOTHING, HARDLY = 0.06, 0.15  # of the PAN's detail that the bands explain at the best lag
 STANDS_OUT = 5.0  # times what they explain at nine tenths of the other lags
 
@@ -64,7 +75,9 @@ def likeness(scene: Scene) -> Likeness:
         shares += share
         power += float((image * valid).square().sum())
         count += int(valid.sum())
-        textures.append([_texture(image, valid), max(_texture(band, bands.valid) for band in bands.image)])
+        spread = few(patch.lrms)[:, patch.mask_lr].std(1)
+        of_bands = [_texture(*each, bands.valid) for each in zip(bands.image, FAINT * spread, strict=True)]
+        textures.append([_texture(image, 0.0, valid), max(of_bands)])
     if not count:
         return Likeness(0.0, 0.0, 0.0, 0)
     shares /= power
@@ -79,20 +92,34 @@ def _seen(patch: Patch, scene: Scene) -> tuple[Tensor, Tensor, Bands]:
     """The PAN's detail (h, w), where it is valid, and the bands'; close to gaps and borders if few pixels are far."""
     where = scene.ratio, scene.sampling.phase
     image, valid = degraded(patch.pan, patch.mask, *where)
-    bands = Bands.of(patch.lrms, patch.mask_lr)
+    lrms = _level(few(patch.lrms), patch.mask_lr)  # near borders the mean of half a box takes no slope off
+    bands = Bands.of(lrms, patch.mask_lr)
     for gaps in NEAR_GAPS:
         if valid.sum() >= LEAST_PIXELS:
             break
-        near = Bands.near(patch.lrms, patch.mask_lr, gaps)
+        near = Bands.near(lrms, patch.mask_lr, gaps)
         image, _, stack, valid = details(patch.pan, patch.mask, near, *where)
         bands = Bands(stack, valid)
     return image, valid, bands
 
 
-def _texture(detail: Tensor, valid: Tensor) -> float:
-    """Correlation of detail (h, w) with itself one pixel on, the mean of both axes; 0 where most of it is flat."""
+def _level(lrms: Tensor, valid: Tensor) -> Tensor:
+    """The bands (B, h, w) without the planes that lie nearest to their valid pixels."""
+    rows, cols = (torch.linspace(-1, 1, n).double() for n in valid.shape)
+    planes = torch.stack([torch.ones(valid.shape).double(), *torch.meshgrid(rows, cols, indexing="ij")])
+    seen = planes[:, valid]
+    weights = lrms[:, valid] @ seen.T @ torch.linalg.pinv(seen @ seen.T, hermitian=True)
+    return lrms - torch.einsum("bk,khw->bhw", weights, planes)
+
+
+def _texture(detail: Tensor, least: Tensor | float, valid: Tensor) -> float:
+    """Correlation of detail (h, w) with itself one pixel on, the mean of both axes.
+
+    0 where most of it is flat, or all of it below ``least``, a root mean square.
+    """
     detail = detail * valid
     power = detail.square().sum().clamp(min=1e-30)
-    if not valid.any() or detail[valid].abs().median() < FLAT * (power / valid.sum()).sqrt():
+    size = (power / valid.sum()).sqrt()
+    if not valid.any() or size < least or detail[valid].abs().median() < FLAT * size:
         return 0.0
     return float((detail[1:] * detail[:-1]).sum() + (detail[:, 1:] * detail[:, :-1]).sum()) / (2 * float(power))
