@@ -59,7 +59,7 @@ def said(done, valid=1.0, **own):
 
 @pytest.mark.parametrize(("title", "name", "values"), [
     ("Error against the truth", "ERGAS", {"green": (2.0, 3.0), "amber": (3.5,), "red": (4.0, 9.0)}),
-    ("Colours kept", "R-ERGAS", {"green": (0.0, 1.0), "amber": (1.5, 2.0), "red": (2.1,)}),
+    ("Colours kept", "R-ERGAS", {"green": (0.0, 1.0, 1.09), "amber": (1.11, 1.5, 2.0), "red": (2.1,)}),
     ("Detail that arrives", LOW, {"green": (0.8, 1.25), "amber": (0.6, 1.5), "red": (0.4, 2.0)}),
     ("Detail that arrives", HIGH, {"green": (1.0,), "amber": (0.5,), "red": (-0.1,)}),
 ])  # fmt: skip

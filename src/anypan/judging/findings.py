@@ -13,7 +13,7 @@ from anypan.runtime.columns import HIGH, LOW
 
 Scores = Mapping[str, Mapping[str, float]]
 ORDER: tuple[Light, ...] = ("green", "amber", "red")
-FAITHFUL = 1.0, 2.0  # times the R-ERGAS of EXP: as much as interpolation, which invents no colour; twice that
+FAITHFUL = 1.1, 2.0  # times the R-ERGAS of EXP: about as much as interpolation, which invents no colour; twice that
 SHARP = (0.8, 1.25), (0.5, 1.6)  # of the PAN's detail; of truths at reduced resolution it is .84 to 1.17
 NEAR = 0.1  # of the PAN's detail, more or less: not worth a word
 FAR = 0.5  # of an MS pixel: a shift beyond it is more than a camera's usual misalignment
@@ -46,11 +46,11 @@ def _colours(method: str, scores: Scores) -> Iterator[Finding]:
     if not (math.isfinite(own) and math.isfinite(plain)):
         return
     light: Light = "green" if own <= FAITHFUL[0] * plain else "amber" if own <= FAITHFUL[1] * plain else "red"
-    means = (
-        "no more than interpolation" if light == "green" else "colours changed; --sharpness 0 keeps closer to the MS"
-    )
+    means = "as near as interpolation" if light == "green" else "colours changed; --sharpness 0 keeps closer to the MS"
     said = f"Blurred to the MS's pixels, the result is {own:.2f} off the MS (R-ERGAS), interpolation {plain:.2f}"
-    yield Finding(light, "Colours kept", f"{said}: {means}.", "Green: no more than interpolation; amber: up to twice.")
+    yield Finding(
+        light, "Colours kept", f"{said}: {means}.", "Green: up to a tenth more than interpolation; amber: up to twice."
+    )
 
 
 def _detail(method: str, scores: Scores) -> Iterator[Finding]:
