@@ -104,7 +104,7 @@ def test_fill_in_some_bands_of_a_resampled_ms_never_becomes_data(tmp_path: Path,
     scale = float(rng.uniform(3.2, 4.8))
     pan = write(tmp_path / "pan.tif", PAN, NORTH_UP, crs=UTM)
     file = write(tmp_path / "ms.tif", ms, NORTH_UP * Affine.scale(scale), crs=UTM, nodata=-9999)
-    fuse(pan, file, tmp_path / "out.tif", "EXP", register=False)
+    fuse(pan, file, tmp_path / "out.tif", "EXP", register=False, force=True)  # of another scale than the PAN's ground
     with rasterio.open(tmp_path / "out.tif") as out:
         image = out.read()[:, out.dataset_mask() > 0]
     swing = (MS.max() - MS.min()) // 2

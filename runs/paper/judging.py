@@ -15,12 +15,13 @@ from rendered import render_scenes
 from anypan.judging import Case, find_scenes, judge_case, prepare
 from anypan.judging.readers.entry import Entry, Protocol
 from anypan.methods.base import Method
+from anypan.runtime.columns import HIGH, LOW
 from anypan.runtime.errors import UserError
 
 Row = dict[str, Any]
 WAYS: tuple[tuple[Protocol, str], ...] = (("rr", "physical"), ("rr", "toolbox"), ("fr", "physical"))
 FACTS = ("scene", "sensor", "protocol", "mode", "ratio", "bands", "seconds", "error")
-METRICS = ("Q2n", "ERGAS", "SAM", "D_rho", "R-ERGAS", "HQNR", "detail transfer (low)", "detail transfer (high)")
+METRICS = ("Q2n", "ERGAS", "SAM", "D_rho", "R-ERGAS", "HQNR", LOW, HIGH)
 DIGITS = 5
 
 

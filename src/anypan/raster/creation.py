@@ -44,7 +44,7 @@ def place_of(path: str | os.PathLike[str]) -> Path:
 
 def is_store(place: Path) -> bool:
     """True for the folder of a Zarr store, which may be replaced as a whole."""
-    return place.is_dir() and any((place / name).is_file() for name in _STORE)
+    return os.path.isdir(place) and any((place / name).is_file() for name in _STORE)
 
 
 def check_creation(path: Path, form: Format, options: Mapping[str, str], masked: bool = False) -> None:

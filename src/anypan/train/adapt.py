@@ -104,7 +104,7 @@ def adapt(
     path, base = _output(out, settings.overwrite), stored(weights)
     with raster.environment(), pair_of(pan, ms, settings) as pair:
         begun = time.monotonic()
-        run, before, after = teach(base, [pair.reference], path, o, tuning, settings.device, settings.progress)
+        run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
     spent = time.monotonic() - begun
     return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
 
