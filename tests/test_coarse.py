@@ -123,6 +123,11 @@ def test_a_near_infrared_band_labelled_alpha_can_always_be_had(tmp_path: Path, s
         _four(tmp_path, infrared, alpha=7)
 
 
+def test_plain_ground_in_near_infrared_is_no_feathered_alpha(tmp_path: Path) -> None:
+    rows, cols = np.indices(FULL.shape)
+    assert _four(tmp_path, (90 - rows * 20 / len(FULL) - cols * 5 / len(FULL)).astype("u1"))[0] == 4
+
+
 def test_what_is_said_of_the_alpha_of_a_pan_names_no_option_of_the_ms(tmp_path: Path) -> None:
     clear = np.kron(FULL, np.ones((4, 4)))[None]
     kinds = {"photometric": "MINISBLACK", "alpha": "YES", "crs": UTM}

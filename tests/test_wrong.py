@@ -73,3 +73,15 @@ def test_narrow_strips_have_all_lags_too(sides: tuple[int, int]) -> None:
     if shares is not None:
         assert shares.shape == (2 * REACH + 1,) * 2
         assert divmod(int(shares.argmax()), 2 * REACH + 1) == (REACH, REACH)
+
+
+@pytest.mark.parametrize("span", [3.0, 10.0, 40.0])
+@pytest.mark.parametrize("side", [32, 48, 96])
+def test_slopes_in_few_whole_numbers_are_not_judged(span: float, side: int) -> None:
+    """The steps of rounding go on from pixel to pixel, but are nothing of the ground."""
+    rng = np.random.default_rng(side)
+    rows, cols = np.mgrid[:side, :side] / side
+    ms = (100 + span * np.stack([rows + 0.3 * cols, 0.5 * rows + cols, cols])).round().astype("u1")
+    fine = np.kron(rows + cols, np.ones((4, 4)))
+    pan = (120 + span * fine + rng.normal(0, 4, fine.shape)).round().astype("u1")
+    anypan.fuse(pan, ms, method="EXP")

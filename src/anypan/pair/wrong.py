@@ -24,7 +24,8 @@ from anypan.runtime.errors import UserError
 LEAST_PIXELS = 700  # MS pixels that a verdict needs
 TEXTURE = 0.3  # correlation of detail with itself one MS pixel on, which noise has not
 FLAT = 0.1  # of the root mean square of detail, that half of it may not be below
-FAINT = 0.02  # of a band's standard deviation, below which detail is what resampling leaves of a slope
+FAINT = 0.1  # of the standard deviation of a band or the PAN, below which detail is no texture; real scenes have half
+ROUNDED = 0.5  # units of whole numbers: rounding leaves .3, in steps that go on from pixel to pixel
 NOTHING, HARDLY = 0.06, 0.15  # of the PAN's detail that the bands explain at the best lag
 STANDS_OUT = 5.0  # times what they explain at nine tenths of the other lags
 
@@ -75,9 +76,9 @@ def likeness(scene: Scene) -> Likeness:
         shares += share
         power += float((image * valid).square().sum())
         count += int(valid.sum())
-        spread = few(patch.lrms)[:, patch.mask_lr].std(1)
-        of_bands = [_texture(*each, bands.valid) for each in zip(bands.image, FAINT * spread, strict=True)]
-        textures.append([_texture(image, 0.0, valid), max(of_bands)])
+        of_bands = [_texture(*each, bands.valid) for each in zip(bands.image, _faintest(patch), strict=True)]
+        of_pan = _texture(image, FAINT * patch.pan[0][patch.mask].double().std(), valid)
+        textures.append([of_pan, max(of_bands)])
     if not count:
         return Likeness(0.0, 0.0, 0.0, 0)
     shares /= power
@@ -91,16 +92,23 @@ def likeness(scene: Scene) -> Likeness:
 def _seen(patch: Patch, scene: Scene) -> tuple[Tensor, Tensor, Bands]:
     """The PAN's detail (h, w), where it is valid, and the bands'; close to gaps and borders if few pixels are far."""
     where = scene.ratio, scene.sampling.phase
-    image, valid = degraded(patch.pan, patch.mask, *where)
-    lrms = _level(few(patch.lrms), patch.mask_lr)  # near borders the mean of half a box takes no slope off
+    # Near borders the mean of half a box takes no slope off.
+    pan, lrms = _level(patch.pan.double(), patch.mask), _level(few(patch.lrms), patch.mask_lr)
+    image, valid = degraded(pan, patch.mask, *where)
     bands = Bands.of(lrms, patch.mask_lr)
     for gaps in NEAR_GAPS:
         if valid.sum() >= LEAST_PIXELS:
             break
         near = Bands.near(lrms, patch.mask_lr, gaps)
-        image, _, stack, valid = details(patch.pan, patch.mask, near, *where)
+        image, _, stack, valid = details(pan, patch.mask, near, *where)
         bands = Bands(stack, valid)
     return image, valid, bands
+
+
+def _faintest(patch: Patch) -> Tensor:
+    """The least root mean square (B,) of detail that is texture: not of rounding, nor of resampling a slope."""
+    lrms = few(patch.lrms)[:, patch.mask_lr]
+    return (FAINT * lrms.std(1)).clamp(min=ROUNDED if bool((lrms == lrms.round()).all()) else 0.0)
 
 
 def _level(lrms: Tensor, valid: Tensor) -> Tensor:
@@ -112,7 +120,7 @@ def _level(lrms: Tensor, valid: Tensor) -> Tensor:
     return lrms - torch.einsum("bk,khw->bhw", weights, planes)
 
 
-def _texture(detail: Tensor, least: Tensor | float, valid: Tensor) -> float:
+def _texture(detail: Tensor, least: Tensor, valid: Tensor) -> float:
     """Correlation of detail (h, w) with itself one pixel on, the mean of both axes.
 
     0 where most of it is flat, or all of it below ``least``, a root mean square.

@@ -12,6 +12,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.windows import Window
 
 ALPHA_LOOK = 512  # pixels along a side of the overview that tells an alpha band from data
+LEAST_OPAQUE = 0.02  # of the pixels that an alpha with feathered edges shows as they are
 ALPHA_SHARE = 0.5  # of the pixels that are not quite transparent hold an alpha band's one greatest value
 RAMP = 0.35  # bends over slopes, which a band of an image has .8 of at least
 LEAST = 25  # pixels with four neighbours that bends are measured on
@@ -42,8 +43,9 @@ def alpha_of(dataset: Any) -> int:
     """The number of the alpha band, 0 if there is none.
 
     The one rule: a band labelled alpha is one if more than half of its pixels that are not 0 hold one value, the
-    greatest, or if what lies between is a ramp, as of feathered edges. GDAL labels the fourth band of any 8-bit image
-    alpha, and a near infrared band holds many values, which go up and down.
+    greatest, or if some are opaque, which is the greatest value of its type, and what lies between is a ramp, as of
+    feathered edges. GDAL labels the fourth band of any 8-bit image alpha, and a near infrared band holds many values,
+    which go up and down, or, over plain ground, are far from opaque.
     """
     if ColorInterp.alpha not in (colours := dataset.colorinterp):
         return 0
@@ -53,7 +55,9 @@ def alpha_of(dataset: Any) -> int:
     shown = values[values > 0]
     if not shown.size or (shown == shown.max()).mean() > ALPHA_SHARE:
         return band
-    return band if bends(values, (values > 0) & (values < shown.max())) < RAMP else 0
+    opaque = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+    ramp = bends(values, (values > 0) & (values < shown.max())) < RAMP
+    return band if ramp and (shown == opaque).mean() >= LEAST_OPAQUE else 0
 
 
 def bends(image: NDArray[Any], counts: Bools) -> float:
