@@ -17,8 +17,11 @@ import rasterio
 import torch
 from affine import Affine
 from pairs import NORTH_UP, UTM, landscape, read, write, write_pair
+from rasterio._err import CPLE_AppDefinedError
+from rasterio.errors import RasterioIOError
 
 from anypan.api import fuse, plan
+from anypan.raster.read import blaming
 from anypan.runtime.errors import UserError
 
 PAN, MS = (image.astype("u2") for image in landscape(96, 120))
@@ -296,3 +299,9 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, limit: int) -> None
         assert done.returncode == 2 and "out.tif cannot be written" in done.stdout, done.stderr
         assert names == {"pan.tif", "ms.tif"}
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
+
+
+def test_both_roots_of_gdal_s_errors_are_a_sentence() -> None:
+    for error in (RasterioIOError("x"), CPLE_AppDefinedError(3, 1, "Key 18434 of unknown type")):
+        with pytest.raises(UserError, match=r"a\.tif cannot be read to its end"), blaming("a.tif"):
+            raise error

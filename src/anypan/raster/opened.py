@@ -21,7 +21,7 @@ from anypan.geometry.grid import Grid
 from anypan.raster import archive
 from anypan.raster.layers import common, layer_notes, layers_of
 from anypan.raster.place import grid_of, in_crs_of, plane_in
-from anypan.raster.read import NO_NETWORK, Raster, Sheet
+from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming
 from anypan.raster.sidecars import check_sidecars
 from anypan.raster.validity import FILE, Rules, alpha_of
 from anypan.runtime.errors import UserError
@@ -49,8 +49,10 @@ def open_raster(
     opened: list[Any] = []
     try:
         for name in names:
-            opened.append(_open(name, allow_vrt, allow_remote))
-        return _joined(names, opened, rules)
+            with blaming(name):
+                opened.append(_open(name, allow_vrt, allow_remote))
+        with blaming(names[0]):
+            return _joined(names, opened, rules)
     except BaseException:
         for dataset in opened:
             dataset.close()

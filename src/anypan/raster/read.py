@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError
 from rasterio.windows import Window
 
@@ -151,7 +152,7 @@ class Raster:
             return None
         window = Window(left - sheet.corner[1], top - sheet.corner[0], right - left, bottom - top)  # type: ignore[call-arg]
         indexes = [self.bands[k][1] for k in picked]
-        with _blaming(self.name):
+        with blaming(self.name):
             values = sheet.dataset.read(indexes, window=window)
             fill = fill_of(sheet.dataset, sheet.marks, indexes, values, window, self.rules)
             clear = np.ones(values.shape[1:], bool)
@@ -192,8 +193,9 @@ def in_memory(image: NDArray[Any], name: str) -> Raster:
 
 
 @contextmanager
-def _blaming(path: str) -> Iterator[None]:
+def blaming(path: str) -> Iterator[None]:
+    """UserError that names ``path`` for what GDAL says of a damaged file, whichever of its two roots of errors."""
     try:
         yield
-    except RasterioIOError as error:
+    except (RasterioIOError, CPLE_BaseError) as error:
         raise UserError(f"{path} cannot be read to its end: it is damaged or cut off, so fetch it again.") from error
