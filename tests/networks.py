@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ import torch
 from anypan.models import ARCHITECTURES
 from anypan.optics.normalise import Moments, pan_at_ms_scale
 from anypan.optics.sampling import Physical
+from anypan.weights import save
 
 NAMES = sorted(ARCHITECTURES)
 SMALL: dict[str, dict[str, Any]] = {
@@ -22,6 +24,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "PanFormer": {"features": 8, "heads": 2, "blocks": 1},
     "Pan-Mamba": {"features": 4, "readers": 1, "singles": 1, "swaps": 1, "crosses": 1, "window": 16, "margin": 2},
 }
+
+
+def weight_files(folder: Path) -> dict[str, Path]:
+    """Weight files of every architecture in a small size, with random weights."""
+    files = {name: folder / f"{name}.safetensors" for name in NAMES}
+    for name, file in files.items():
+        network = network_of(name)
+        save(file, network.state_dict(), name, network.config)
+    return files
 
 
 def network_of(name: str, small: bool = True) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from networks import NAMES, network_of
+from networks import NAMES, weight_files
 from pairs import landscape, read, write_pair
 
 import anypan
@@ -24,7 +24,7 @@ from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation, Run
 from anypan.train.real import InTurn, Judging, RealPatches, remembered
-from anypan.weights import load, save, stored
+from anypan.weights import load, stored
 
 SIX = Optimisation(steps=1, scenes=1, patches=6)
 SIDE = 192  # PAN pixels; the MS has 48, of which patches are cut
@@ -37,12 +37,7 @@ def pair():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Weight files of every architecture in a small size, with random weights."""
-    folder = tmp_path_factory.mktemp("weights")
-    for name in NAMES:
-        network = network_of(name)
-        save(folder / f"{name}.safetensors", network.state_dict(), name, network.config)
-    return {name: folder / f"{name}.safetensors" for name in NAMES}
+    return weight_files(tmp_path_factory.mktemp("weights"))
 
 
 def scene_of(pan, ms, **options):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from networks import NAMES, inputs_of, network_of
+from networks import NAMES, inputs_of, network_of, weight_files
 from pairs import landscape
 from torch import nn
 
@@ -29,12 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Weight files of every architecture in a small size, with random weights."""
-    folder = tmp_path_factory.mktemp("weights")
-    for name in NAMES:
-        network = network_of(name)
-        save(folder / f"{name}.safetensors", network.state_dict(), name, network.config)
-    return {name: folder / f"{name}.safetensors" for name in NAMES}
+    return weight_files(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="module")

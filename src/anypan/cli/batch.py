@@ -24,7 +24,6 @@ _THREADS = "CPU threads of each scene; another number may change a network's las
 _SHARES = "Cut each scene's tiles into N shares that are fused side by side.  [default: as it keeps all busy]"
 _RETRY = "Try the scenes that failed again."
 _OVERWRITE = "Replace files in DIR that are not of this batch, or of other inputs or options."
-_HOW = ("method", "scheduler", "threads", "shares", "stac", "retry", "overwrite")
 _DEVICE = "cpu, cuda, cuda:1."
 
 

@@ -18,7 +18,7 @@ def film(features: Tensor, condition: Tensor) -> Tensor:
 
 
 def alone() -> bool:
-    """True where no gradient and no graph needs what an operation overwrites: a third less time and memory."""
+    """True where no gradient and no graph needs what an operation overwrites: less time and memory."""
     return torch.is_inference_mode_enabled() and not torch.onnx.is_in_onnx_export()
 
 

@@ -47,15 +47,14 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
     find = [[index(each) for each in some or ()] for some in (reference, wanted)]
     seen = range(len(described)) if reference is None else sorted({*find[0]})
     written = seen if wanted is None else find[1]
-    for index in written:
-        if index not in seen:
+    for place in written:
+        if place not in seen:
             raise UserError(
-                f"Band {described[index]} of {ms.name} is to be written, but is none of the reference bands: name it "
+                f"Band {described[place]} of {ms.name} is to be written, but is none of the reference bands: name it "
                 "with --reference-bands (reference_bands), too."
             )
     fitted = replace(ms, bands=tuple(ms.bands[i] for i in seen))
-    places = {index: place for place, index in enumerate(seen)}
-    return Chosen(fitted, tuple(described[i] for i in seen), tuple(places[i] for i in written))
+    return Chosen(fitted, tuple(described[i] for i in seen), tuple(list(seen).index(i) for i in written))
 
 
 class _Index:

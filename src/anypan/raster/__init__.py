@@ -13,7 +13,7 @@ from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.opened import open_raster
 from anypan.raster.ortho import orthorectified
 from anypan.raster.partly import partly_fill
-from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
+from anypan.raster.place import in_crs_of, plane_in, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
 from anypan.raster.recipe import check_recipe, write_recipe
 from anypan.raster.thinned import thinned
@@ -56,7 +56,6 @@ __all__ = [
     "partly_fill",
     "plane_in",
     "resampled",
-    "same_crs",
     "sweep",
     "thinned",
     "unplaced",

@@ -160,7 +160,7 @@ class Writer:
         _verify(final)
 
     def _coarser(self, options: Mapping[str, str]) -> None:
-        """Overviews of the draft, for a COG to take over: made of what is not compressed they cost half as much.
+        """Overviews of the draft, for a COG to take over: made of what is not compressed they cost less.
 
         They are those that the COG driver makes, where sides halve without a rest; it makes them where there is a mask
         or an option on them.
