@@ -192,6 +192,34 @@ def test_an_ms_with_a_place_gives_the_map(tmp_path: Path) -> None:
         assert pair.grid.shape == (160, 160) and pair.grid.transform.almost_equals(place)
 
 
+def _cut(path: Path, rows: int, cols: int, moved: bool = True) -> list[Path]:
+    """The file as four tiles that do not begin in its first pixel's order; their polynomials begin where they do."""
+    with rasterio.open(path) as file:
+        image, rpc = file.read(), file.rpcs
+    found = []
+    for top, left in ((rows, cols), (0, 0), (0, cols), (rows, 0)):
+        part = image[:, top : top + rows if top == 0 else None, left : left + cols if left == 0 else None]
+        own = RPC(**{**rpc.to_dict(), "line_off": rpc.line_off - top, "samp_off": rpc.samp_off - left})
+        name = f"{path.stem}_R{1 + (top > 0)}C{1 + (left > 0)}.tif"
+        found.append(_write(path.with_name(name), part, own if moved else rpc))
+    return found
+
+
+def test_tiles_that_polynomials_place_are_one_image(tmp_path: Path) -> None:
+    pan, ms = _pair(tmp_path, flat=True)
+    whole = fuse(pan, ms, method="EXP", orthorectify=True)
+    tiles = _cut(ms, 25, 33)
+    assert np.array_equal(whole, fuse(pan, tiles, method="EXP", orthorectify=True))
+    with pytest.raises(UserError, match="pass --orthorectify"):
+        plan(pan, tiles)
+
+
+def test_tiles_that_share_the_polynomials_of_the_whole_are_no_bands(tmp_path: Path) -> None:
+    pan, ms = _pair(tmp_path, flat=True)
+    with pytest.raises(UserError, match="are tiles that nothing in them places"):
+        plan(pan, _cut(ms, 30, 30, moved=False), orthorectify=True)
+
+
 def test_a_product_of_level_1a_is_orthorectified_as_it_is_shipped(tmp_path: Path) -> None:
     stem = "GF2_PMS1_E15.0_N45.0_20230501_L1A0000647892"
     folder = tmp_path / stem

@@ -17,10 +17,10 @@ from affine import Affine
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
-from anypan.geometry.grid import Grid
+from anypan.geometry.grid import IDENTITY, Grid
 from anypan.raster import archive
 from anypan.raster.layers import common, layer_notes, layers_of
-from anypan.raster.place import grid_of, in_crs_of, plane_in
+from anypan.raster.place import corners_by_rpc, grid_of, in_crs_of, plane_in
 from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming
 from anypan.raster.sidecars import check_sidecars
 from anypan.raster.validity import FILE, Rules, alpha_of
@@ -34,6 +34,7 @@ MAX_BLOCK = 2**30  # bytes that one read has to decode at least
 FAR = 1e12  # coordinates beyond are no place on Earth in any unit
 FINE = 1e-12  # of its coordinates that a pixel measures at least
 NEAR = 0.01  # pixels that grids taken for one lattice may differ by
+_TILE = re.compile(r"R\d+C\d+", re.IGNORECASE)
 _REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
 
 
@@ -63,14 +64,18 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     notes: list[str] = []
     grids = [grid_of(dataset) for dataset in datasets]
     alphas = [_alpha(name, dataset, rules, notes) for name, dataset in zip(names, datasets, strict=True)]
-    corners = [_corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)]
+    corners = corners_by_rpc(datasets) or [
+        _corner(name, names[0], grid, grids[0]) for name, grid in zip(names, grids, strict=True)
+    ]
+    _check_tiles(names, datasets, corners)
     sheets = [Sheet(*each) for each in zip(datasets, corners, alphas, strict=True)]
     layers = layers_of(sheets)
     notes += layer_notes(names[0], layers)
     (top, bottom), (left, right) = (common(layers, axis) for axis in (0, 1))
     if top >= bottom or left >= right:
         raise UserError(f"{names[-1]} does not lie on the pixel grid of {names[0]}: they share no pixel.")
-    grid = Grid((bottom - top, right - left), grids[0].transform * Affine.translation(left, top), grids[0].crs)
+    place = grids[0].transform * Affine.translation(left, top) if grids[0].georeferenced else IDENTITY
+    grid = Grid((bottom - top, right - left), place, grids[0].crs)
     moved = tuple(
         tuple(Sheet(s.dataset, (s.corner[0] - top, s.corner[1] - left), s.alpha) for s in layer) for layer in layers
     )
@@ -86,6 +91,18 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
         kinds = " and ".join(sorted({dataset.dtypes[0] for dataset in datasets}))
         notes.append(f"The files hold {kinds}: the output is of the type that can hold both.")
     return Raster(names[0], grid, moved, bands, rules, tuple(notes))
+
+
+def _check_tiles(names: Sequence[str], datasets: Sequence[Any], corners: Sequence[tuple[int, int]]) -> None:
+    """UserError for tiles by their names that only the polynomials of the whole image place: bands lie as they do."""
+    if any(data.transform != IDENTITY for data in datasets) or len(set(corners)) > 1:
+        return
+    tiles = {found[0].upper() for name in names if (found := _TILE.search(os.path.basename(name)))}
+    if len(tiles) > 1:
+        raise UserError(
+            f"{names[0]} and others are tiles that nothing in them places: write them as one file, for example with "
+            "gdal_translate from the product's .TIL."
+        )
 
 
 def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:

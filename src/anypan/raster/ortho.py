@@ -18,6 +18,7 @@ from rasterio.warp import transform
 
 from anypan.geometry.grid import Grid
 from anypan.raster.opened import open_raster
+from anypan.raster.place import rpc_of_whole, same_rpc
 from anypan.raster.read import Raster
 from anypan.raster.warp import Resampled
 from anypan.runtime.errors import UserError
@@ -112,13 +113,12 @@ def _seen_on(raster: Raster, grid: Grid, rpc: RPC, ground: Terrain) -> Raster:
 
 
 def _rpc_of(raster: Raster) -> RPC | None:
-    """The polynomials of a raster's files, None without. UserError for tiles, and for bands that differ in them."""
-    every = [layer[0].dataset.rpcs for layer in raster.layers]
-    if not any(every):
+    """The polynomials of a raster's files, None without. UserError for bands and tiles that differ in them."""
+    sheets = [sheet for layer in raster.layers for sheet in layer]
+    if not any(sheet.dataset.rpcs for sheet in sheets):
         return None
-    if any(len(layer) > 1 for layer in raster.layers):
-        raise UserError(f"{raster.name} is one of several tiles with RPC: write them as one file first.")
-    if any(rpc is None or rpc.to_dict() != every[0].to_dict() for rpc in every):
+    every = [rpc_of_whole(sheet.dataset, sheet.corner) if sheet.dataset.rpcs else None for sheet in sheets]
+    if any(rpc is None or every[0] is None or not same_rpc(every[0], rpc) for rpc in every):
         raise UserError(f"The files of {raster.name} and others have RPC of their own: orthorectify each first.")
     return every[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import rasterio
 from affine import Affine
 from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
+from rasterio.rpc import RPC
 from rasterio.transform import from_gcps
 from rasterio.warp import transform
 
@@ -20,6 +22,8 @@ from anypan.runtime.errors import UserError
 
 LINEAR = 0.05  # pixels that a grid may bend in another CRS and still be taken for a plane one
 GCP_MISFIT = 0.5  # pixels that ground control points may lie off an affine placing
+WHOLE = 1e-3  # pixels that a whole number of them may be off
+OFFSETS = "line_off", "samp_off"  # of rational polynomials: the row and the column that they begin at
 ROUND = 360.0  # degrees
 
 
@@ -45,6 +49,34 @@ def _affine(points: list[Any]) -> Affine | None:
         return None
     apart = [math.hypot(c - point.col, r - point.row) for (c, r), point in zip(found, points, strict=True)]
     return placed if max(apart) <= GCP_MISFIT else None
+
+
+def rpc_of_whole(dataset: Any, corner: tuple[int, int]) -> RPC:
+    """The rational polynomials of the image of which a dataset that has them is a tile at row and column ``corner``."""
+    known = dataset.rpcs.to_dict()
+    return RPC(**{**known, **{name: known[name] + n for name, n in zip(OFFSETS, corner, strict=True)}})
+
+
+def same_rpc(one: RPC, other: RPC) -> bool:
+    """True if polynomials place every pixel alike."""
+    ours, theirs = one.to_dict(), other.to_dict()
+    near = all(abs(ours[name] - theirs[name]) < WHOLE for name in OFFSETS)
+    return near and {**theirs, **{name: ours[name] for name in OFFSETS}} == ours
+
+
+def corners_by_rpc(datasets: Sequence[Any]) -> list[tuple[int, int]] | None:
+    """Row and column of each tile on the lattice of the first, where only polynomials place them; None for others.
+
+    They are the tiles of one image where their polynomials differ by whole pixels of their offsets, and by no more.
+    """
+    if len(datasets) < 2 or not all(data.rpcs and data.transform == IDENTITY for data in datasets):
+        return None
+    first = datasets[0].rpcs
+    corners = [
+        (round(first.line_off - data.rpcs.line_off), round(first.samp_off - data.rpcs.samp_off)) for data in datasets
+    ]
+    tiles = zip(datasets, corners, strict=True)
+    return corners if all(same_rpc(first, rpc_of_whole(data, corner)) for data, corner in tiles) else None
 
 
 def unplaced(raster: Raster) -> str | None:
