@@ -8,7 +8,7 @@ Prints one JSON line a figure, adds it to ``--out``, and prints the table that s
 - block: a block of anypan-s on the cells of a tile, and on strips of them that caches hold.
 - network: networks alone on 1024 x 1024 PAN pixels in memory; their multiply-adds are counted while they run.
 - fuse: anypan-s from compressed GeoTIFF to compressed GeoTIFF for every size, and with 8 bands.
-- others: anypan-b, PanNet and FusionNet (untrained), classical methods and gdal_pansharpen.py on the smallest size.
+- others: PanNet and FusionNet (untrained), classical methods and gdal_pansharpen.py on the smallest size.
 - start: the program's start against the import of torch, and the program on 1024 x 1024 PAN pixels.
 
 With one thread, seconds are those of the processor (files then lie in the system's cache, and other work on the
@@ -58,7 +58,7 @@ SHAPES = (
 )  # fmt: skip
 STRIPS = (16, 64, 560)  # rows of cells; the last a tile with its halo, whole
 PRODUCTS = {torch.ops.aten.convolution, torch.ops.aten.addmm, torch.ops.aten.mm, torch.ops.aten.bmm}
-SISTER, NETWORKS = "anypan-b", ("PanNet", "FusionNet")
+NETWORKS = "PanNet", "FusionNet"
 METHODS = ("EXP", "Brovey", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R")
 PLAIN = ("DRIVER=GTiff", "COMPRESS=DEFLATE", "PREDICTOR=2", "ZLEVEL=6")  # what gdal_pansharpen.py can write as well
 GDAL = "gdal_pansharpen.py"
@@ -141,7 +141,6 @@ def network(bench: Bench) -> Iterator[Row]:
     """Seconds of networks alone, what they multiply, and what that moves at least."""
     yield _alone(bench, "anypan-s", load("anypan-s"), BANDS)
     yield _alone(bench, "anypan-s", load("anypan-s"), 2 * BANDS)
-    yield _alone(bench, SISTER, load(SISTER), BANDS)
     for name in NETWORKS:
         yield _alone(bench, name, _untrained(name).eval(), BANDS)
 
@@ -176,7 +175,6 @@ def fuse(bench: Bench) -> Iterator[Row]:
 def others(bench: Bench) -> Iterator[Row]:
     """Other networks, classical methods and GDAL, on the smallest scene; the latter two as plain GeoTIFF."""
     side = bench.sizes[0]
-    yield _fused(bench, SISTER, side, BANDS)
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         for name in NETWORKS:
             path, model = Path(folder) / f"{name}.safetensors", _untrained(name)

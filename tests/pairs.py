@@ -62,3 +62,9 @@ def write_pair(
 def read(path: Path) -> NDArray[Any]:
     with rasterio.open(path) as dataset:
         return dataset.read()
+
+
+def in_tiles_of(monkeypatch: Any, side: int) -> None:
+    """Have the default network work in tiles of ``side`` PAN pixels, as it does of large scenes in larger ones."""
+    monkeypatch.setattr("anypan.models.anypan_s.AnypanS.tile", side)
+    monkeypatch.setattr("anypan.fusing.LEAST_TILE", 16)

@@ -273,7 +273,8 @@ def test_a_method_that_is_none_is_said_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["MTF-GLP-FS", "anypan-s"])
-def test_shares_of_scenes_give_the_same_bytes(tmp_path: Path, method: str) -> None:
+def test_shares_of_scenes_give_the_same_bytes(tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs.in_tiles_of(monkeypatch, 32)
     where = scenes(tmp_path / "in")
     told: dict[str, Any] = {"tile": 32}
     assert not fused(where, tmp_path / "out", method=method, shares=3, options=told).failed

@@ -44,7 +44,10 @@ def of_files(pan: Path, ms: Path, method: str, **options: Any) -> tuple[Path, np
 
 @pytest.mark.parametrize("method", ["MTF-GLP-FS", "BDSD-PC", "anypan-s"])
 @pytest.mark.parametrize("offset", [(0.0, 0.0), (-6.0, 10.0)])
-def test_lazy_arrays_give_the_pixels_of_the_file(tmp_path: Path, method: str, offset: tuple[float, float]) -> None:
+def test_lazy_arrays_give_the_pixels_of_the_file(
+    tmp_path: Path, method: str, offset: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs.in_tiles_of(monkeypatch, TILE)
     pan, ms = files(tmp_path, offset=offset)
     _, expected = of_files(pan, ms, method, tile=TILE)
     made = opened(ms).anypan.fuse(opened(pan), method=method, tile=TILE)
@@ -131,13 +134,14 @@ def test_nothing_is_fused_before_it_is_asked_for_and_only_what_is_asked_for(tmp_
     assert 0 < once < len(read)
 
 
-def test_the_same_pixels_come_from_a_cluster_and_go_to_zarr(tmp_path: Path) -> None:
+def test_the_same_pixels_come_from_a_cluster_and_go_to_zarr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from distributed import Client, LocalCluster
 
+    pairs.in_tiles_of(monkeypatch, TILE)
     pan, ms = files(tmp_path)
-    _, expected = of_files(pan, ms, "anypan-s", tile=TILE)
+    _, expected = of_files(pan, ms, "anypan-s")
     quiet: Any = {"dashboard_address": ":0", "silence_logs": 50}
-    made = opened(ms).anypan.fuse(opened(pan), tile=TILE)
+    made = opened(ms).anypan.fuse(opened(pan))
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **quiet) as cluster,
         Client(cluster, set_as_default=True),

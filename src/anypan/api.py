@@ -103,11 +103,13 @@ def opened(
     settings = options_of(Options, options, "fuse()")
     chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
-        yield formatted(pair, settings), chosen, settings
+        yield formatted(pair, chosen, settings), chosen, settings
 
 
-def formatted(pair: Pair, settings: Options) -> Pair:
-    """The pair with the pixel type and nodata value that are asked for. UserError if these cannot hold the values."""
+def formatted(pair: Pair, chosen: MethodRef, settings: Options) -> Pair:
+    """The pair with the pixel type and nodata value that are asked for, and notes on options that a method has no use
+    for. UserError if type and value cannot hold the pixels."""
+    pair = replace(pair, notes=(*pair.notes, *settings.notes_on(chosen)))
     if settings.dtype is None and settings.out_nodata is None:
         return pair
     form = raster.asked(pair.format, settings.dtype, settings.out_nodata)
@@ -214,7 +216,7 @@ def fused_parts(
     scene, ratio, (top, left) = pair.reference, pair.reference.ratio, pair.origin
     widths = halfwidths(chosen.fit, scene) if settings.uncertainty is not None else None
     fuser = guarded(chosen.fit, scene)
-    size = tile_size(scene, settings.tile, fuser)
+    size = tile_size(scene, settings.tile_of(chosen), fuser)
     for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress, share):
         place = top + tile.row * ratio, left + tile.col * ratio
         yield *place, [pair.written(image).numpy() for image in images], mask.numpy()
@@ -247,7 +249,7 @@ def plan(
     settings = options_of(Options, options, "plan()")
     chosen = method_of(method, settings.best, settings.sharpness)
     with raster.environment(), pair_of(pan, ms, settings) as found:
-        pair = formatted(found, settings)
+        pair = formatted(found, chosen, settings)
         if out is not None and settings.format == raster.RECIPE:
             _check_recipe(out, pair, chosen, settings)
         elif out is not None:

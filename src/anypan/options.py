@@ -27,6 +27,7 @@ DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 FORMATS = tuple(ENDINGS)
 # A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
 FORMULA, NETWORK = (64, 14), (240, 18)  # the latter: of networks that ask for no large tiles
+OWN_TILES = "tile is for formulas: networks work in tiles of their own, so that every run gives the same bytes."
 
 
 class FuseOptions(OpeningWords, total=False):
@@ -50,8 +51,8 @@ class FuseOptions(OpeningWords, total=False):
 class Options(Opening):
     """How fuse() goes about it.
 
-    The pair is opened as ``Opening`` says. ``tile``: PAN pixels along a side, at least 16. A ``device`` or ``tile``
-    that cannot be raises UserError.
+    The pair is opened as ``Opening`` says. ``tile``: of formulas, PAN pixels along a side, at least 16; networks keep
+    tiles of their own. A ``device`` or ``tile`` that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
     ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
     given they take what the truth's should be, which is 0.5 of it.
@@ -91,6 +92,14 @@ class Options(Opening):
         driver = next((value for key, value in self.creation.items() if key.upper() == "DRIVER"), self.format)
         if self.format and str(driver).upper() != self.format.upper():
             raise UserError(f"The output is asked for as {self.format} and, as its DRIVER, as {driver}: choose one.")
+
+    def tile_of(self, method: MethodRef) -> int | None:
+        """The tile that was asked for; None of a network, the last digits of whose sums depend on the tile's shape."""
+        return None if method.network else self.tile
+
+    def notes_on(self, method: MethodRef) -> tuple[str, ...]:
+        """What there is to say of options that the method does not follow."""
+        return () if self.tile == self.tile_of(method) else (OWN_TILES,)
 
     @property
     def stored(self) -> dict[str, str]:
@@ -156,7 +165,7 @@ class Plan:
 def plan_of(pair: Pair, method: MethodRef, options: Options) -> Plan:
     """The plan for an aligned pair."""
     network = method.network
-    bands, size = pair.scene.bands, tile_size(pair.reference, options.tile, network or Fuser)
+    bands, size = pair.scene.bands, tile_size(pair.reference, options.tile_of(method), network or Fuser)
     halo, planes = FORMULA if network is None else LARGE if network.tile else NETWORK
     side = min(size * pair.scene.ratio, max(pair.grid.shape)) + 2 * halo
     fused = 4 * planes * (len(pair.reference.bands) + 1) * side**2

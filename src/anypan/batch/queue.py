@@ -15,7 +15,7 @@ from anypan.batch.work import Row, Unit
 from anypan.raster import sweep
 from anypan.runtime.errors import UserError
 
-ENDED = "Its process ended, perhaps for want of memory: choose smaller tiles with --tile, or fewer --jobs."
+ENDED = "Its process ended, perhaps for want of memory: choose fewer --jobs."
 KILLED = "KilledWorker"  # Dask's word for a unit whose workers ended again and again
 GONE = ("CommClosedError", "FutureCancelledError", "ClosedClientError", "TimeoutError", "StreamClosedError")
 

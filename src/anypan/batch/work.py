@@ -47,7 +47,7 @@ class Unit:
         except UserError as problem:
             return {"reason": str(problem)}
         except MemoryError:
-            return {"reason": "The memory ran out: choose smaller tiles with --tile, or fewer --jobs."}
+            return {"reason": "The memory ran out: choose fewer --jobs."}
         except Exception as problem:  # whatever is wrong with a scene, the others are to be fused
             return {"reason": f"{type(problem).__name__}: {problem}"}
         finally:

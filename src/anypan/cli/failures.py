@@ -94,7 +94,10 @@ def _summary(error: Exception) -> str:
 
 
 def _no_memory() -> NoReturn:
-    _fail("error: the memory ran out: choose smaller tiles with --tile.", EXIT_MEMORY)
+    _fail(
+        "error: the memory ran out: end what else uses it, or choose a formula (-m MTF-GLP-HPM-R --tile 256).",
+        EXIT_MEMORY,
+    )
 
 
 def _fail(sentence: str, code: int) -> NoReturn:

@@ -32,7 +32,7 @@ _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
 _SHARPNESS = "0: most faithful to the MS, 1: all of the PAN's texture.  [default: 0.5, what the truth's should be]"
 _UNCERTAINTY = "Also write how far each pixel may be off: half-widths that held 68 % of this scene's errors, reduced."
-_TILE = "Side of a tile in PAN pixels: less needs less memory, the output is the same.  [default: by the method]"
+_TILE = "Side of a tile in PAN pixels, of formulas: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
@@ -100,7 +100,7 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
       anypan fuse pan.tif ms.tif fused.tif --dry-run
       anypan fuse pan.tif ms.tif fused.tif --method MTF-GLP-FS --report look.html
       anypan fuse pan.tif ms.tif fused.tif --uncertainty halfwidths.tif
-      anypan fuse pan.tif ms.tif fused.tif --tile 512 -co COMPRESS=ZSTD
+      anypan fuse pan.tif ms.tif fused.tif --threads 2 -co COMPRESS=ZSTD
     """
     show = {name: options.pop(name) for name in ("as_json", "quiet")}
     page, dry_run, verbose = (options.pop(name) for name in ("page", "dry_run", "verbose"))

@@ -54,7 +54,7 @@ class Anypan:
         pair = pair_of_rasters(
             raster.of_array(file_of(pan, "PAN"), of_pan), raster.of_array(file_of(ms, "MS"), of_ms), settings
         )
-        pair = formatted(pair, settings)
+        pair = formatted(pair, chosen, settings)
         pixels = fused_chunks(pair, chosen, settings)
         lazy = has_chunks(pan) or has_chunks(self._ms)
         return _labelled(pixels if lazy else pixels.compute(scheduler="synchronous"), pan, ms, pair)

@@ -40,7 +40,7 @@ class Work:
 def fused_chunks(pair: Pair, method: MethodRef, settings: Options) -> Any:
     """The fused image (B, H, W) in the pixel type of the MS, on the PAN's grid; nothing is fitted or fused yet."""
     scene, form, ratio = pair.reference, pair.format, pair.reference.ratio
-    size = tile_size(scene, settings.tile, method.network or Fuser)
+    size = tile_size(scene, settings.tile_of(method), method.network or Fuser)
     work = delayed(Work(pair, method, settings.device), pure=False)
     fuser = work.fitted()
     rows, cols = (
