@@ -23,6 +23,7 @@ from anypan.report.rows import groups, latest, mean
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
 GAINS = {"MS": 0.3, "PAN": 0.15}  # at the Nyquist frequency, as the package takes them for an unknown sensor
+WORD = 0.6  # the frequency at which a curve is named
 SHIFT, SIDE = 3, 400  # PAN pixels
 
 
@@ -31,14 +32,16 @@ def mtf() -> str:
     spans = ((0.0, 1.0), (0.0, 1.0))
     body = frame(("frequency, as a share of the Nyquist frequency of its pixels", "contrast that passes"), spans)
     frequencies = np.linspace(0, 1, 60)
-    for name, gain in GAINS.items():
+    for rank, (name, gain) in enumerate(GAINS.items()):
         points = ((along(f, spans[0], LEFT, WIDTH - RIGHT), along(gain ** (f * f), spans[1], HEIGHT - BOTTOM, TOP))
                   for f in frequencies)  # fmt: skip
         line = "L".join(f"{px:.1f} {py:.1f}" for px, py in points)
-        kind = "own" if name == "PAN" else "classical"
-        place = along(gain, spans[1], HEIGHT - BOTTOM, TOP) + 18
-        body += f"<path class='curve' d='M{line}'/><text class='{kind}' x={WIDTH - RIGHT - 70} y={place:.0f}>"
-        body += f"{name} {gain:g}</text>"
+        side, anchor = (8, "start") if rank == 0 else (-8, "end")  # right above the upper curve, left below the lower
+        px = along(WORD, spans[0], LEFT, WIDTH - RIGHT) + side
+        py = along(gain ** (WORD * WORD), spans[1], HEIGHT - BOTTOM, TOP) + 4 - 1.5 * side
+        dashes = " stroke-dasharray='6 4'" * rank
+        body += f"<path class='curve'{dashes} d='M{line}'/>"
+        body += f"<text x={px:.0f} y={py:.0f} text-anchor={anchor}>{name} {gain:g}</text>"
     return svg(WIDTH, HEIGHT, "MTF of an MS band and of a PAN", body, "curves")
 
 

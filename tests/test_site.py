@@ -121,7 +121,7 @@ def test_commands_and_api_are_on_the_site(site):
 PLOT = """async (found) => {
   const place = document.querySelector(".frontier"), dots = () => [...place.querySelectorAll("circle")];
   found.dots = dots().length; const first = dots()[0].getAttribute("cy");
-  dots()[0].focus(); found.said = place.querySelector(".said").textContent;
+  dots()[0].focus(); found.said = place.querySelector(".said").textContent; found.first = dots()[0].getAttribute("aria-label");
   const down = place.querySelectorAll("select")[1]; down.selectedIndex = 1; down.dispatchEvent(new Event("change"));
   found.moved = dots()[0].getAttribute("cy") !== first;
   found.named = dots().every((dot) => dot.getAttribute("aria-label").includes("sharpness"));
@@ -135,7 +135,7 @@ def test_the_plot_of_the_methods_answers(tmp_path):
     found = browse(page, PLOT, tmp_path)
     methods = json.loads(re.search(r"application/json'>(.*?)</script>", made)[1])["methods"]
     assert found["seen"] == [] and found["dots"] == sum(one["ratio"] == 4 for one in methods) > 10
-    assert found["said"].startswith("EXP: sharpness") and found["moved"] and found["named"]
+    assert found["said"] == found["first"] and ": sharpness" in found["first"] and found["moved"] and found["named"]
 
 
 SEARCH = """async (found) => {

@@ -28,7 +28,7 @@ Next, in this folder:
 @click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Side of the PAN in pixels.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def demo(folder: str, method: str, size: int, quiet: bool) -> None:
-    """Render a landscape, look at it with a satellite's eyes, fuse what it sees, and show the result.
+    """Render a landscape, make the PAN and MS that a satellite would record of it, fuse them, and show the result.
 
     Writes pan.tif, ms.tif, reference.tif (the truth), fused.tif and report.html into DIR [default: demo].
 

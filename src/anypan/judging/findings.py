@@ -46,7 +46,8 @@ def _colours(method: str, scores: Scores) -> Iterator[Finding]:
     if not (math.isfinite(own) and math.isfinite(plain)):
         return
     light: Light = "green" if own <= FAITHFUL[0] * plain else "amber" if own <= FAITHFUL[1] * plain else "red"
-    means = "as near as interpolation" if light == "green" else "colours changed; --sharpness 0 keeps closer to the MS"
+    near = "nearer than interpolation" if own < plain else "about as near as interpolation"
+    means = near if light == "green" else "colours changed; --sharpness 0 keeps closer to the MS"
     said = f"Blurred to the MS's pixels, the result is {own:.2f} off the MS (R-ERGAS), interpolation {plain:.2f}"
     yield Finding(
         light, "Colours kept", f"{said}: {means}.", "Green: up to a tenth more than interpolation; amber: up to twice."

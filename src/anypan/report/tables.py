@@ -86,7 +86,7 @@ def html(table: Table, caption: str, focus: str = "") -> str:
     columns = f"<tr><th scope=col><button>Method</button></th>{head}{extra}</tr>"
     return (
         f"<div class=scroll tabindex=0 role=region aria-label='{escape(caption, True)}'><table class=sortable>"
-        f"<caption>{escape(caption)}</caption><thead>{columns}</thead><tbody>{body}</tbody>{foot}</table></div>"
+        f"<caption><span>{escape(caption)}</span></caption><thead>{columns}</thead><tbody>{body}</tbody>{foot}</table></div>"
         f"{_note(table)}"
     )
 
