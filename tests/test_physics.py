@@ -11,6 +11,8 @@ from anypan.fusing import fuse_scene
 from anypan.judging.cases import prepare
 from anypan.methods import METHODS
 from anypan.models.anypan_s import AnypanS
+from anypan.models.physics import noise
+from anypan.optics.normalise import box_mean
 from anypan.weights import load
 
 
@@ -40,7 +42,21 @@ def test_nothing_learnt_is_believed_where_a_band_has_no_contrast():
     assert float(learnt[..., 120:].mean()) < 0.05 * float(learnt[..., :60].mean())
 
 
-@pytest.mark.parametrize("name", ["scenes-2/s2-01", "scenes/landsat7-03"])
+def test_a_band_of_noise_is_neither_sharpened_nor_given_detail():
+    """The band's own noise is what no other band and not the PAN explains, and as rough as white noise is."""
+    pan, lrms, scale, gnyq, sampling = inputs_of(4, 4, (40, 40))  # white noise
+    alone = [torch.tensor([[0.0, 0.0, 0.0, share]]) for share in (1.0, 0.0)]
+    torch.manual_seed(0)
+    network = AnypanS().eval()
+    with torch.inference_mode():
+        calm, loud = (network(pan, lrms, dataclasses.replace(scale, alone=told), gnyq, sampling) for told in alone)
+    assert float((calm[:, :3] - loud[:, :3]).abs().max()) < 0.02  # they share an intensity
+    assert float(calm[0, 3].std()) < 0.7 * float(loud[0, 3].std())
+    blurred = box_mean(lrms, 3)  # as an instrument blurs: detail of its own, and no noise
+    assert float(noise(lrms, torch.ones(1, 4)).mean()) > 0.7 and float(noise(blurred, torch.ones(1, 4)).mean()) < 0.2
+
+
+@pytest.mark.parametrize("name", ["scenes-2/s2-01", "scenes/landsat7-03", "scenes/landsat8-01", "scenes/landsat8-03"])
 def test_the_flattest_ground_of_real_scenes_stays_flat(shared: Path, name: str) -> None:
     """Standard deviation in each band's five flattest blocks of 20 x 20 MS pixels, against MS and MTF-GLP-HPM-R."""
     scene = prepare(shared / name, "fr").scene

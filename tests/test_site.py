@@ -121,7 +121,8 @@ def test_commands_and_api_are_on_the_site(site):
 PLOT = """async (found) => {
   const place = document.querySelector(".frontier"), dots = () => [...place.querySelectorAll("circle")];
   found.dots = dots().length; const first = dots()[0].getAttribute("cy");
-  dots()[0].focus(); found.said = place.querySelector(".said").textContent; found.first = dots()[0].getAttribute("aria-label");
+  dots()[0].focus(); found.said = place.querySelector(".said").textContent;
+  found.first = dots()[0].getAttribute("aria-label");
   const down = place.querySelectorAll("select")[1]; down.selectedIndex = 1; down.dispatchEvent(new Event("change"));
   found.moved = dots()[0].getAttribute("cy") !== first;
   found.named = dots().every((dot) => dot.getAttribute("aria-label").includes("sharpness"));

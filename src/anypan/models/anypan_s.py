@@ -32,7 +32,7 @@ from anypan.models.cells import (
     stacked,
     summed,
 )
-from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, sharpened, towards
+from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, noise, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 from anypan.optics.sampling import Sampling
@@ -181,21 +181,24 @@ class AnypanS(nn.Module):
         exp, pan_lr = sampling.expand(lrms), pan_at_ms_scale(pan, gnyq, sampling)
         pan_lp = sampling.expand(pan_lr)
         local = described(lrms, pan_lr, scale, (pan.shape[-2] // CELL, pan.shape[-1] // CELL))
-        belief = believed(scale, local[-1])
+        belief, sound = believed(scale, local[-1]), 1 - noise(lrms, scale.alone)
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, belief, seen)
         shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[:, :, None])
         gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])
+        gains = torch.lerp(scale.slope[..., None, None], gains, resized(sound, gains))
         fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
-        fused = self._correct(fused, lrms, bands, belief, seen)
+        fused = self._correct(fused, lrms, bands, belief, sound, seen)
         fused = _pull(fused, shares[:, :, 2].clamp(0, 1) * gains, seen)
-        fused = _consistent(fused, lrms, shares[:, :, 4:], sharpness, seen)
+        fused = _consistent(fused, lrms, shares[:, :, 4:], sound, sharpness, seen)
         last = towards((shares[:, :, 3] + sharpened(scale)).clamp(0, 1), sharpness)
         return _pull(fused, last * gains, seen)
 
-    def _correct(self, fused: Tensor, lrms: Tensor, bands: Tensor, belief: Tensor, seen: Sight) -> Tensor:
+    def _correct(
+        self, fused: Tensor, lrms: Tensor, bands: Tensor, belief: Tensor, sound: Tensor, seen: Sight
+    ) -> Tensor:
         """What the residual against the MS and the texture of the PAN that is left reveal, as learnt: (N, B, H, W)."""
-        residual = seen.sampling.expand(seen.residual(lrms, fused))
+        residual = seen.sampling.expand(seen.residual(lrms, fused) * sound)
         left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
         change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left).mul_(belief.flatten(0, 1)[:, None])
         return (fused + residual).add_(shuffled(change, len(fused)))
@@ -241,10 +244,13 @@ def _pull(fused: Tensor, shares: Tensor, seen: Sight) -> Tensor:
     return moved(fused, smooth(shares), seen.texture_left(fused))
 
 
-def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, sharpness: float, seen: Sight) -> Tensor:
-    """(N, B, H, W) drawn to the MS, a step for each of ``trusts`` (N, B, steps, h, w), on the grid of cells."""
+def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, sound: Tensor, sharpness: float, seen: Sight) -> Tensor:
+    """(N, B, H, W) drawn to the MS, a step for each of ``trusts`` (N, B, steps, h, w), on the grid of cells.
+
+    ``sound`` (N, B, h, w): how far the MS is more than noise.
+    """
     trusts = resized(trusts.flatten(1, 2), lrms).unflatten(1, (-1, len(TRUSTS))).clamp(0, 1)
     if seen.sampling.ratio <= FEW:
         trusts = torch.maximum(trusts, trusts.new_tensor(TRUSTS)[:, None, None])
-    trusts = towards(trusts, max(LEARNT, 1 - sharpness))
+    trusts = towards(trusts, max(LEARNT, 1 - sharpness)) * sound[:, :, None]
     return seen.sampling.expand(seen.steps(lrms, fused, trusts)).add_(fused)

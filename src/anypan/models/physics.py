@@ -22,6 +22,9 @@ STEEPEST = 4.0  # bound of a modulation's gain
 LEARNT = 0.5  # the sharpness at which the network decides
 HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
+OWN, ALONE = 0.8, 0.95  # shares of a band's detail that nothing explains: it may be a detail of its own, it is noise
+SMOOTH, ROUGH = 0.4, 0.8  # power of second differences over that of detail, of white noise 1
+DIFFERENCES = 36.0  # variance of the second differences along both axes of white noise of variance 1
 FACTS = 9  # entries of ``facts``
 
 
@@ -106,6 +109,22 @@ def believed(scale: Scale, contrast: Tensor) -> Tensor:
     whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
     variance = torch.exp(4 * contrast)
     return whole * variance / (variance + FAINT**2)
+
+
+def noise(lrms: Tensor, alone: Tensor) -> Tensor:
+    """How far a band is nothing but noise around each MS pixel, 0 to 1, of lrms and ``alone`` (N, B): (N, B, h, w).
+
+    That is where neither the PAN nor another band explains its detail, and this is as rough as white noise (second
+    differences, Immerkaer, CVIU 1996). Such a band follows no PAN, and steps towards it sharpen its noise.
+    """
+    padded = F.pad(lrms, (1, 1, 1, 1), mode="replicate")
+    down = padded[..., 2:, :] - 2 * padded[..., 1:-1, :] + padded[..., :-2, :]
+    rough = down[..., 2:] - 2 * down[..., 1:-1] + down[..., :-2]
+    detail = lrms - box_mean(lrms, WINDOW)
+    power = box_mean(detail * detail, WINDOW) * (DIFFERENCES / (1 - WINDOW**-2))
+    spectrum = box_mean(rough * rough, WINDOW) / power.clamp(min=1e-12)
+    share = ((alone - OWN) / (ALONE - OWN)).clamp(0, 1)[..., None, None]
+    return share * ((spectrum - SMOOTH) / (ROUGH - SMOOTH)).clamp(0, 1)
 
 
 def sharpened(scale: Scale) -> Tensor:
