@@ -38,6 +38,26 @@ def _write(
     return files
 
 
+@pytest.mark.parametrize("nodata", [None, 7.0])
+def test_masks_of_single_bands_are_masks(tmp_path: Path, nodata: float | None) -> None:
+    """Beside the file, one for each band; whatever the user calls nodata, too."""
+    masks, outputs = np.full(MS.shape, 255, "u1"), []
+    masks[1, 10:14, 5:9] = masks[2, 30:32, 20:22] = 0
+    for filler in (400, 600):
+        folder = tmp_path / str(filler)
+        folder.mkdir()
+        pan = write(folder / "pan.tif", PAN, NORTH_UP, crs=UTM)
+        ms = write(folder / "ms.tif", np.where(masks, MS, filler).astype("u2"), NORTH_UP * Affine.scale(4), crs=UTM)
+        with rasterio.open(write(folder / "ms.tif.msk", masks), "r+", driver="GTiff") as beside:
+            beside.update_tags(**{f"INTERNAL_MASK_FLAGS_{band}": "0" for band in beside.indexes})
+        fuse(pan, ms, folder / "out.tif", "GSA", nodata=nodata)
+        with rasterio.open(folder / "out.tif") as out:
+            outputs.append((out.read(), out.dataset_mask() > 0))
+    (first, valid), (second, also_valid) = outputs
+    assert np.array_equal(first, second) and np.array_equal(valid, also_valid)
+    assert np.array_equal(valid, masks.all(0).repeat(4, 0).repeat(4, 1))
+
+
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_invalid_contents_do_not_matter(tmp_path: Path, name: str) -> None:
     masks, outputs, tile = _holes(), [], 64 if name in CLASSICAL else 128

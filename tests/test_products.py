@@ -335,6 +335,44 @@ def test_two_scenes_in_a_folder_are_not_chosen_from(tmp_path):
         find_product(tmp_path)
 
 
+HOSTILE = {
+    "a group named as a value": "A = 1\nGROUP = A\nB = 2\nEND_GROUP = A\n",
+    "a value named as a group": "GROUP = A\nB = 2\nEND_GROUP = A\nA = 1\n",
+    "no number": "GROUP = X\nQUANTIZE_CAL_MAX_BAND_8 = abc\nbitsPerPixel = abc;\nEND_GROUP = X\n",
+    "an endless number": "GROUP = X\nQUANTIZE_CAL_MAX_BAND_8 = 1e400\nbitsPerPixel = 1e400;\nEND_GROUP = X\n",
+    "many digits": f"GROUP = X\nQUANTIZE_CAL_MAX_BAND_8 = {'9' * 5000}\nbitsPerPixel = {'9' * 5000};\nEND_GROUP = X\n",
+    "groups without end": "".join(f"GROUP = G{n}\n" for n in range(5000)),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("family, pattern", [("Landsat", "*_MTL.txt"), ("Maxar", "*.IMD"), ("Maxar", "*.TIL")])
+def test_metadata_of_any_content_are_read_or_refused(family, pattern, what, tmp_path):
+    folder = made.MAKERS[family](tmp_path)
+    for metadata in folder.rglob(pattern):
+        metadata.write_text(HOSTILE[what] + metadata.read_text())
+    done = run("fuse", folder, tmp_path / "out.tif", *FORMULA)
+    assert done.exit_code in (0, 2) and done.stderr.count("\n") <= 1, done.output
+
+
+@pytest.mark.parametrize("bits", ["1e400", "nan", "-3", "abc", "9" * 5000])
+def test_bits_that_are_none_are_left_out(bits, tmp_path):
+    folder = made.MAKERS["DIMAP"](tmp_path)
+    for metadata in folder.rglob("DIM_*.XML"):
+        text = metadata.read_text()
+        metadata.write_text(text.replace("<PRODUCT_RANGE>12<", f"<PRODUCT_RANGE>{bits}<"))
+    assert find_product(folder).bits is None
+
+
+def test_level_2_has_no_pan_though_it_names_that_of_level_1(tmp_path):
+    folder = made.landsat(tmp_path)
+    next(folder.glob("*_B8.TIF")).unlink()
+    metadata = next(folder.glob("*_MTL.txt"))
+    metadata.write_text('GROUP = PRODUCT\n  PROCESSING_LEVEL = "L2SP"\nEND_GROUP = PRODUCT\n' + metadata.read_text())
+    with pytest.raises(UserError, match=r"L2SP.*Level-1"):
+        find_product(folder)
+
+
 def test_level_2_has_no_pan(tmp_path):
     folder = made.landsat(tmp_path)
     metadata = next(folder.glob("*_MTL.txt"))

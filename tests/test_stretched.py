@@ -87,3 +87,9 @@ def middle(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         ms = coarse.read(window=Window(col, row, width, height)).astype("f4")
         window = Window(col * ratio, row * ratio, width * ratio, height * ratio)
         return fine.read(1, window=window).astype("f4"), ms
+
+
+@pytest.mark.parametrize("offset", [300, 480])
+def test_an_offset_is_no_gamma(tmp_path: Path, offset: int) -> None:
+    """Light less a constant is no power of it, though some of it is below zero."""
+    assert not notes(tmp_path, PAN, (MS.astype("i2") - offset))

@@ -22,9 +22,12 @@ CHECK_TILE = 1024  # PAN pixels
 STRIP = 256  # rows
 LEVELS = 100  # whole numbers over which the values of a band spread at least
 WIDE = {"int32", "uint32", "int64", "uint64", "float64"}  # pixel types finer than the 32-bit floats of the work
+JUDGED = WIDE | {"float32"}  # those of which what they hold may be lost in the work
 ROUNDED = " in 32-bit floats"  # of types that hold more
 BLIND = 2**24  # beyond it 32-bit floats do not hold every whole number
 COARSE = 2**12  # times its spread that a value may lie from zero: 32-bit floats then tell 4,096 levels of it
+FLAT = 2**20  # the same, of 32-bit floats that differ by their rounding only: a constant
+TINY = 1e-15  # spread of values whose squares statistics can still tell from nothing
 
 
 def check_pan(pan: Raster, ms: Raster) -> None:
@@ -120,7 +123,7 @@ def _extremes(ms: Raster) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:
     """What varies little far from zero would be rounded by the 32-bit floats of the work: none of it is fused."""
-    if not WIDE & {*pan.dtypes, *ms.dtypes}:
+    if not JUDGED & {*pan.dtypes, *ms.dtypes}:
         return
     limits = scene.limits
     names = [pan.name, *(f"band {name} of {ms.name}" for name in scene.bands)]
@@ -128,7 +131,14 @@ def check_precision(scene: Scene, pan: Raster, ms: Raster) -> None:
     most = torch.cat([limits.pan_high - BEYOND * limits.pan_spread, limits.high - BEYOND * limits.spread]).abs()
     spread = torch.cat([limits.pan_spread, limits.spread])
     for name, kind, far, wide in zip(names, kinds, most.tolist(), spread.tolist(), strict=True):
-        if WIDE & {*kind} and (0 < COARSE * wide < far or (wide == 0 and far > BLIND)):
+        if JUDGED & {*kind} and 0 < wide < TINY:
+            raise UserError(
+                f"The values of {name} differ by {wide:.3g} only, whose squares are nothing in 32-bit floats: multiply "
+                "them first, for example with gdal_calc.py."
+            )
+        finer = bool(WIDE & {*kind})
+        blurred = 0 < COARSE * wide < far and (finer or FLAT * wide > far)
+        if JUDGED & {*kind} and (blurred or (finer and wide == 0 and far > BLIND)):
             raise UserError(
                 f"The values of {name} lie around {far:.3g} and differ by {wide:.3g} only, which 32-bit floats cannot "
                 "tell apart: subtract a constant from them first, for example with gdal_calc.py, and add it afterwards."

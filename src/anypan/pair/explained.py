@@ -28,7 +28,7 @@ def explained(scene: Scene) -> tuple[float, ...]:
         products += values[1:] @ values[0]
         powers += values[1:].square().sum(1)
         power += float(values[0].square().sum())
-    shares = products.square() / (powers * power).clamp(min=1e-30)
+    shares = products.square() / (powers * power).clamp(min=1e-300)
     return tuple(float(share) for share in shares.clamp(0, 1))
 
 

@@ -76,13 +76,16 @@ def _pixels(patch: Patch, scene: Scene) -> Tensor:
 
 
 def _bend(pan: Tensor, bands: Tensor) -> tuple[float, float]:
-    """The power of the bands (B, N) that the PAN (N,) is a sum of, and how clearly; ends that are cut off are out."""
+    """The power of the bands (B, N) that the PAN (N,) is a sum of, and how clearly.
+
+    Ends that are cut off are out, and what is below 0, which has no powers.
+    """
     low, high = bands.amin(1, keepdim=True), bands.amax(1, keepdim=True)
-    inside = ((bands > low) & (bands < high)).all(0)
+    inside = ((bands > low) & (bands < high) & (bands >= 0)).all(0)
     bands, pan = bands[:, inside], pan[inside].double()
     if bands.shape[1] < LEAST_PIXELS or float(pan.var()) <= 0:
         return 1.0, 1.0
-    scaled = (bands / bands.abs().amax(1, keepdim=True)).clamp(min=0)
+    scaled = bands / bands.amax(1, keepdim=True)
     left = {power: _unexplained(scaled**power, pan) for power in POWERS}
     power = min(left, key=left.__getitem__)
     if left[power] > 1 - LEAST_EXPLAINED or 1 / BENT < power < BENT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from anypan.products.metadata import number, word, xml
+from anypan.products.metadata import bits_of, number, word, xml
 from anypan.products.product import Group, Product, only, sensor_of
 from anypan.products.shelf import Shelf
 
@@ -41,14 +41,13 @@ def read(shelf: Shelf) -> Product | None:
     group = Group(_files(shelf, pan), _files(shelf, ms), _bands(ms.root))
     mission, index = word(ms.root, ".//MISSION"), word(ms.root, ".//MISSION_INDEX")
     day, hour = word(ms.root, ".//IMAGING_DATE"), word(ms.root, ".//IMAGING_TIME")
-    bits = number(word(ms.root, ".//Dynamic_Range/PRODUCT_RANGE") or word(ms.root, ".//ACQUISITION_RANGE"))
     return Product(
         name=shelf.name,
         family="DIMAP",
         sensor=sensor_of(mission + index, mission).name,
         groups=(group,),
         nodata=_nodata(ms.root),
-        bits=int(bits) if bits else None,
+        bits=bits_of(word(ms.root, ".//Dynamic_Range/PRODUCT_RANGE") or word(ms.root, ".//ACQUISITION_RANGE")),
         acquired=f"{day}T{hour[:8]}Z" if day and hour else day or None,
         gains=_gains(ms.root),
     )

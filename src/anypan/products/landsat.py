@@ -10,6 +10,7 @@ from anypan.products.shelf import Shelf
 from anypan.runtime.errors import UserError
 
 PAN = "8"
+DEEPEST = 65535  # value of a pixel
 REFLECTIVE = ("B1", "B2", "B3", "B4", "B5", "B6", "B7")  # of Landsat 7 without B6, which is thermal
 
 
@@ -26,6 +27,9 @@ def read(shelf: Shelf) -> Product | None:
     files = {key.removeprefix("FILE_NAME_BAND_"): name for key, name in table.items() if "FILE_NAME_BAND_" in key}
     if PAN not in files:
         raise UserError(f"{shelf.path(metadata)} names no band 8, the PAN: Level-2 has none, so take Level-1.")
+    level = table.get("PROCESSING_LEVEL", "")
+    if level.startswith("L2") and shelf.look(metadata, files[PAN]) is None:
+        raise UserError(f"{shelf.path(metadata)} is of {level}, which has no band 8, the PAN: take Level-1.")
     pan = shelf.path(shelf.beside(metadata, files.pop(PAN)))
     named = {f"B{key}": name for key, name in files.items() if re.fullmatch(r"\d+(_VCID_\d)?", key)}
     members = {band: shelf.look(metadata, name) for band, name in named.items()}
@@ -41,7 +45,7 @@ def read(shelf: Shelf) -> Product | None:
         sensor=sensor.name,
         groups=(group,),
         nodata=0.0,
-        bits=int(table.get("QUANTIZE_CAL_MAX_BAND_8", "65535") or 65535).bit_length(),
+        bits=int(min(max(1, number(table.get("QUANTIZE_CAL_MAX_BAND_8")) or DEEPEST), DEEPEST)).bit_length(),
         acquired=f"{day}T{hour[:8]}Z" if day and hour else day,
         gains={band: (gain, bias) for band, (gain, bias) in gains.items() if gain is not None},
     )

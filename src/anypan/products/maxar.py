@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from anypan.products.metadata import groups, number, xml
+from anypan.products.metadata import bits_of, groups, number, xml
 from anypan.products.product import Group, Product, only, sensor_of
 from anypan.products.shelf import Shelf
 
@@ -57,14 +57,13 @@ def read(shelf: Shelf) -> Product | None:
     names = {key: NAMES.get(key, key.lower()) for key in ms.bands}
     if "N2" in names:
         names["N"] = "nir1"
-    bits = number(ms.first("bitsPerPixel"))
     return Product(
         name=shelf.name,
         family="Maxar",
         sensor=sensor_of(ms.first("satId")).name,
         groups=(Group(pan.tiles, ms.tiles, tuple(names.values())),),
         nodata=0.0,
-        bits=int(bits) if bits else None,
+        bits=bits_of(ms.first("bitsPerPixel")),
         acquired=ms.first("firstLineTime") or None,
         gains={names[key]: gain for key, table in ms.bands.items() if (gain := _gain(table))},
     )
@@ -76,7 +75,7 @@ def _part(shelf: Shelf, metadata: str) -> _Part:
     lists = [m for m in shelf.named(r".*\.TIL") if posixpath.splitext(m)[0] == stem]
     if lists:
         tiles = [each for each in groups(shelf, lists[0]).values() if isinstance(each, dict)]
-        members = [shelf.beside(lists[0], tile.get("filename", "")) for tile in tiles]
+        members = [shelf.beside(lists[0], str(tile.get("filename", ""))) for tile in tiles]
     elif "TILES" in table:
         members = [shelf.beside(metadata, name) for name in table["TILES"]]
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,10 @@ from xml.etree.ElementTree import Element, ParseError
 
 from anypan.products.shelf import Shelf
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import MOST_DEPTH
 
 _LINE = re.compile(r"\s*([A-Za-z]\w*)\s*=\s*(.*?)\s*;?\s*$")
+MOST_BITS = 64
 Table = dict[str, Any]
 
 
@@ -39,16 +42,26 @@ def word(node: Element, path: str, default: str = "") -> str:
     return (found.text or "").strip() if found is not None else default
 
 
-def number(text: str | None) -> float | None:
-    """A number, None for what is none."""
+def number(text: object) -> float | None:
+    """A finite number, None for what is none."""
     try:
-        return float(text) if text else None
+        found = float(text) if isinstance(text, str) else math.nan
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
+
+
+def bits_of(text: object) -> int | None:
+    """Bits of a pixel, None for what is no number of them."""
+    found = number(text)
+    return int(found) if found and 1 <= found <= MOST_BITS else None
 
 
 def groups(shelf: Shelf, member: str) -> Table:
-    """A file of ``key = value`` lines in GROUP ... END_GROUP as nested tables; of a repeated key the first."""
+    """A file of ``key = value`` lines in GROUP ... END_GROUP as nested tables; of a repeated key the first.
+
+    UserError for groups within each other without end.
+    """
     root: Table = {}
     open_groups = [root]
     for line in shelf.text(member).decode("utf-8", "replace").splitlines():
@@ -57,8 +70,10 @@ def groups(shelf: Shelf, member: str) -> Table:
             continue
         key, value = found[1], found[2].strip().strip('"')
         if key.upper() in ("GROUP", "BEGIN_GROUP"):
-            inner: Table = {}
-            open_groups.append(open_groups[-1].setdefault(value, inner))
+            inner = open_groups[-1].setdefault(value, {})
+            open_groups.append(inner if isinstance(inner, dict) else {})
+            if len(open_groups) > MOST_DEPTH:
+                raise UserError(f"{shelf.path(member)} nests groups without end: fetch the product again.")
         elif key.upper() == "END_GROUP":
             open_groups = open_groups[:-1] or [root]
         else:

@@ -51,7 +51,8 @@ class Raster:
 
     ``bands`` holds (layer, 1-based band) pairs. A layer is one dataset, or the tiles that cover the grid together:
     ``layers`` holds their sheets. ``described``: names of
-    bands that something other than the files gives.
+    bands that something other than the files gives. ``copied``: the pixel type of an array that the dataset is a copy
+    of in another.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Raster:
     rules: Rules = FILE
     notes: tuple[str, ...] = field(default=(), compare=False)
     described: Mapping[tuple[int, int], str] = field(default_factory=dict, compare=False)
+    copied: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,7 +77,11 @@ class Raster:
     @property
     def dtypes(self) -> tuple[str, ...]:
         """The pixel types of the layers that bands are taken from."""
-        return tuple(self.datasets[n].dtypes[0] for n in sorted({n for n, _ in self.bands}))
+        return (
+            (self.copied,)
+            if self.copied
+            else tuple(self.datasets[n].dtypes[0] for n in sorted({n for n, _ in self.bands}))
+        )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -183,13 +189,14 @@ def environment(threads: int = 1) -> Iterator[None]:
 
 def in_memory(image: NDArray[Any], name: str) -> Raster:
     """An array (C, H, W) as a raster without georeferencing; NaN, infinite and masked pixels are invalid."""
-    pixels = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
+    with np.errstate(over="ignore"):  # as in files
+        pixels = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
     count, height, width = pixels.shape
     profile = {"driver": "MEM", "count": count, "height": height, "width": width, "dtype": "float32"}
     dataset = rasterio.open("", "w+", **profile)
     dataset.write(pixels)
     bands = tuple((0, index) for index in dataset.indexes)
-    return Raster(name, Grid((height, width)), ((Sheet(dataset),),), bands)
+    return Raster(name, Grid((height, width)), ((Sheet(dataset),),), bands, copied=image.dtype.name)
 
 
 @contextmanager

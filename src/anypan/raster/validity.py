@@ -79,9 +79,13 @@ def bends(image: NDArray[Any], counts: Bools) -> float:
 
 @dataclass(frozen=True)
 class Marks:
-    """How a dataset marks fill: ``masked``, by a mask for all bands; ``valued``, by a nodata value of some band."""
+    """How a dataset marks fill: by a mask for all bands, ``masked``, or one for each, ``apart``, or by ``valued``.
+
+    ``valued``: by a nodata value of some band.
+    """
 
     masked: bool
+    apart: bool
     valued: bool
 
     @classmethod
@@ -89,11 +93,12 @@ class Marks:
         """To be asked once a dataset: GDAL tells it band by band."""
         every = dataset.mask_flag_enums
         masked = any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in every)
-        return cls(masked, any(MaskFlags.nodata in flags for flags in every))
+        apart = not all(every)  # GDAL has no flag for it
+        return cls(masked, apart, any(MaskFlags.nodata in flags for flags in every))
 
     def any(self, rules: Rules) -> bool:
         """Whether some pixel may be fill."""
-        return rules.nodata is not None or self.masked or self.valued
+        return rules.nodata is not None or self.masked or self.apart or self.valued
 
 
 def fill_of(
@@ -104,8 +109,10 @@ def fill_of(
         return None
     if rules.nodata is not None:
         fill = equals(values, rules.nodata)
-        return fill | ~dataset.read_masks(list(indexes), window=window).astype(bool) if marks.masked else fill
-    if marks.masked:  # one mask for all bands
+        if marks.masked or marks.apart:
+            fill |= dataset.read_masks(list(indexes), window=window) == 0
+        return fill
+    if marks.masked and not marks.apart:
         mask = dataset.read_masks(indexes[0], window=window) == 0
         return np.broadcast_to(mask, values.shape)
     return dataset.read_masks(list(indexes), window=window) == 0

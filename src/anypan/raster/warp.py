@@ -133,7 +133,12 @@ def resampled(raster: Raster, grid: Grid, scale: float) -> Raster:
 
     ``scale``: pixels of the new grid per pixel of the old. GDAL's own guess at it would differ from window to window.
     """
-    parts: dict[str, Any] = {"layers": raster.layers, "bands": raster.bands, "notes": raster.notes}
+    parts: dict[str, Any] = {
+        "layers": raster.layers,
+        "bands": raster.bands,
+        "notes": raster.notes,
+        "copied": raster.copied,
+    }
     return Resampled(raster.name, grid, **parts, source=raster, scale=scale)
 
 
