@@ -94,6 +94,8 @@ def test_a_folder_holds_pairs_in_folders_or_side_by_side(tmp_path: Path) -> None
     [
         ("alpha,beta/pan.tif,beta/ms.tif", ("line 3", "line 2", "output 'alpha'")),
         ("../beta,beta/pan.tif,beta/ms.tif", ("no name of a file",)),
+        (f"{'x' * 300},beta/pan.tif,beta/ms.tif", ("no name of a file",)),
+        ("be\x1bta,beta/pan.tif,beta/ms.tif", ("no name of a file", "be\\x1bta")),
         ("beta,,beta/ms.tif", ("names no pan",)),
         ("beta,beta/pan.tif,;", ("names no ms",)),
         ("beta,beta/pan.tif,beta/ms.tif,more", ("more fields",)),
@@ -171,6 +173,13 @@ def test_an_item_collection_and_an_item_are_manifests(tmp_path: Path) -> None:
     (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     jobs = read_manifest(tmp_path / "items.json").jobs
     assert [Path(job.pan) for job in jobs] == [tmp_path / name / "pan.tif" for name in NAMES]
+
+
+@pytest.mark.parametrize("name", [5, "../evil", "a/b", "", "x" * 300, "a\nb", ".a"])
+def test_an_item_whose_name_is_no_files_is_a_sentence(tmp_path: Path, name: object) -> None:
+    (tmp_path / "item.json").write_text(json.dumps(item("one") | {"id": name}))
+    found = read_manifest(tmp_path / "item.json")
+    assert not found.jobs and "no name of a file" in found.faults[0].reason and found.faults[0].name.isprintable()
 
 
 def test_bands_of_a_file_each_come_by_their_common_names(tmp_path: Path) -> None:

@@ -20,6 +20,9 @@ from rasterio.warp import transform
 from anypan.api import fuse, plan
 from anypan.cli import cli
 from anypan.pair.pair import open_pair
+from anypan.raster.format import format_of
+from anypan.raster.opened import open_raster
+from anypan.raster.write import Writer
 from anypan.runtime.errors import UserError
 
 LON, LAT, SIZE, RATIO = 15.0, 45.0, 240, 4  # the middle of the scene, PAN pixels
@@ -212,6 +215,29 @@ def test_tiles_that_polynomials_place_are_one_image(tmp_path: Path) -> None:
     assert np.array_equal(whole, fuse(pan, tiles, method="EXP", orthorectify=True))
     with pytest.raises(UserError, match="pass --orthorectify"):
         plan(pan, tiles)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_mosaic_has_the_polynomials_of_its_own_pixels_or_none(tmp_path: Path, moved: bool) -> None:
+    """Of tiles that a map places, too, whichever is named first."""
+    pan, _ = _pair(tmp_path, flat=True)
+    with rasterio.open(pan) as file:
+        whole, rpc = file.read(), file.rpcs
+    tiles = _cut(pan, 100, 132, moved)
+    for path, (top, left) in zip(tiles, ((100, 132), (0, 0), (0, 132), (100, 0)), strict=True):
+        with rasterio.open(path, "r+") as file:
+            file.crs, file.transform = (
+                "EPSG:32633",
+                Affine(2, 0, 500_000, 0, -2, 5_000_000) * Affine.translation(left, top),
+            )
+    mosaic = open_raster(tiles)
+    with Writer(tmp_path / "mosaic.tif", mosaic, format_of(mosaic), {}, masked=False) as writer:
+        writer.write(0, 0, whole.astype("f4"), np.ones(whole.shape[1:], bool))
+        writer.finish(complete=True)
+    with rasterio.open(tmp_path / "mosaic.tif") as file:
+        assert np.array_equal(file.read(), whole) and file.transform.c == 500_000
+        own = file.rpcs and (file.rpcs.line_off, file.rpcs.samp_off)
+        assert own == (pytest.approx((rpc.line_off, rpc.samp_off)) if moved else None)
 
 
 def test_tiles_that_share_the_polynomials_of_the_whole_are_no_bands(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pairs import landscape, read, write_pair
 
 import anypan
 from anypan import UserError
+from anypan.pair.pair import open_pair
+from anypan.pair.quality import measure_quality
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,9 @@ def test_units_are_the_users(tmp_path, scale):
         write_pair(tmp_path / "scaled", *(image * np.float32(scale) for image in images)),
     )
     reports = [anypan.fuse(*pair, pair[0].parent / "out.tif", method="anypan-s") for pair in (usual, scaled)]
+    qualities = [measure_quality(open_pair(*pair).scene) for pair in (usual, scaled)]
+    assert np.allclose(qualities[0].explained, qualities[1].explained, rtol=1e-3)
+    assert np.allclose(qualities[0].snr, qualities[1].snr, rtol=1e-2)
     assert reports[0].notes == reports[1].notes and np.allclose(reports[0].explained, reports[1].explained, rtol=1e-3)
     assert np.allclose(
         *(read(pair[0].parent / "out.tif") / unit for pair, unit in ((usual, 1), (scaled, scale))), rtol=1e-4

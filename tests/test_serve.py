@@ -8,10 +8,12 @@ import os
 import re
 import shutil
 import threading
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import browser
 import numpy as np
@@ -23,7 +25,7 @@ import anypan
 import anypan.serve.server as serving
 from anypan.runtime.errors import UserError
 from anypan.serve import Server
-from anypan.serve.bench import unpack
+from anypan.serve.bench import Bench, unpack
 
 LIMIT = 2**22
 
@@ -148,6 +150,56 @@ def test_a_zip_that_is_too_large_or_broken_is_refused(tmp_path: Path) -> None:
         (tmp_path / archive.stem).mkdir()
         with pytest.raises(UserError, match=words):
             unpack(archive, tmp_path / archive.stem, 2**21)
+
+
+def test_a_zip_with_two_scenes_of_one_name_is_not_chosen_from(tmp_path: Path) -> None:
+    twice = tmp_path / "twice.zip"
+    twice.write_bytes(zipped({f"{scene}/{kind}.tif": scene.encode() for scene in "ab" for kind in ("pan", "ms")}))
+    with pytest.raises(UserError, match=r"two files called pan\.tif"):
+        unpack(twice, tmp_path, 2**21)
+
+
+def test_one_fusion_at_a_time_and_no_upload_beneath_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has asked before it began, and waited for its turn."""
+    begun: list[str] = []
+    monkeypatch.setattr(Bench, "_work", lambda _, method: begun.append(method))
+    bench, refused = Bench(LIMIT), []
+
+    def tried(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except UserError as problem:
+            refused.append(str(problem))
+
+    asked = [lambda: bench.start("EXP"), lambda: bench.start("EXP"), lambda: bench.start("GSA")]
+    with bench._files:
+        threads = [threading.Thread(target=tried, args=(work,)) for work in asked]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)  # all wait
+    for thread in threads:
+        thread.join()
+    tried(lambda: bench.take("pan", io.BytesIO(b"x"), 1))
+    bench.close()
+    assert len(begun) == 1 and len(refused) == 3
+
+
+@pytest.mark.parametrize("number", ["\u00b2", "9" * 5000, "1_0", "+1", " "])
+def test_numbers_of_any_form_are_answered(server: Server, number: str) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
+    for verb, address, header, codes in (
+        ("PUT", "/pan", ("Content-Length", number), {411, 413}),
+        ("GET", f"/state?since={quote(number)}", ("X", ""), {200}),
+        ("GET", "/state", ("X-Anypan", number), {403}),
+    ):
+        line.putrequest(verb, address)
+        if header[0] != "X-Anypan":
+            line.putheader("X-Anypan", server.token)
+        line.putheader(header[0], header[1].encode("latin-1"))
+        line.endheaders()
+        answer = line.getresponse()
+        assert answer.read() and answer.status in codes
+        line.close()
 
 
 def test_a_port_that_is_taken_is_one_sentence(server: Server) -> None:

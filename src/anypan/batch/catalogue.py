@@ -53,7 +53,7 @@ def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) 
 
 
 def _job(item: Any, allow_remote: bool) -> Job | Fault:
-    where = f"item {item.id}"
+    where = f"item {item.id!s:.99}"
     pan = _of_kind(item, PAN_KEYS, ("pan",))
     ms = _of_kind(item, MS_KEYS, ()) or _of_kind(item, (), COMMON)
     if len(pan) != 1 or not ms:

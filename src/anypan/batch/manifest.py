@@ -18,7 +18,8 @@ from anypan.runtime.foreign import number_or_name, text_of
 
 COLUMNS = ("name", "pan", "ms", "sensor", "bands", "reference_bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
-_PLAIN = re.compile(r"[^\s./\\][^/\\\0]*")
+LONGEST = 200  # bytes of a name: what lies beside the output has longer ones
+_PLAIN = re.compile(r"[^\s./\\][^/\\\x00-\x1f\x7f]*")
 _RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tar\.gz|tgz)$", re.IGNORECASE)
 _PAIR = re.compile(r"(?:(.+)[_.-])?(pan|ms|mul)", re.IGNORECASE)
@@ -63,8 +64,9 @@ def _distinct(found: Iterable[Job | Fault]) -> Manifest:
             raise UserError(f"The manifest has more than {MOST:,} scenes: split it.")
         if isinstance(each, Fault):
             faults.append(each)
-        elif not _PLAIN.fullmatch(each.name):
-            faults.append(Fault(each.name, f"{each.where}: {each.name!r} is no name of a file: give a plain one."))
+        elif not _is_plain(each.name):
+            shown = f"{each.name!r:.{LONGEST}}"
+            faults.append(Fault(shown, f"{each.where}: {shown} is no name of a file: give a plain one."))
         elif each.name in jobs:
             first = jobs[each.name].where
             reason = f"{each.where} has the output {each.name!r} of {first}: give it a name of its own."
@@ -72,6 +74,13 @@ def _distinct(found: Iterable[Job | Fault]) -> Manifest:
         else:
             jobs[each.name] = each
     return Manifest(tuple(jobs.values()), tuple(faults))
+
+
+def _is_plain(name: object) -> bool:
+    """True for a name that a file can have: of a catalogue it may be anything."""
+    if not isinstance(name, str) or not _PLAIN.fullmatch(name):
+        return False
+    return len(name.encode(errors="surrogatepass")) <= LONGEST
 
 
 def _of_csv(path: Path) -> Iterator[Job | Fault]:

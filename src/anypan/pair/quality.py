@@ -25,6 +25,7 @@ LEAST_BLOCKS = 12
 OWN = 0.9  # of a band's detail, but for its noise, that the PAN has to explain for the band to have a gain of its own
 TOGETHER = 0.8  # of the PAN's detail that all bands have to explain for them to have one in common
 HIGH_PASSED = 1 - 1 / HIGH_PASS**2  # of white noise's variance that the high-pass leaves
+NOTHING = 1e-300  # in 64-bit floats, whatever the unit
 LEAST_SIGNAL = 0.05  # of a band's power that is no noise
 MASK = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
 MASK_POWER = 36.0  # sum of the squares of MASK: variance of what it leaves of white noise of variance 1
@@ -110,7 +111,7 @@ def _gains(products: Tensor, r2: Tensor, noise: Tensor) -> Tensor:
 def _agreement(moments: Tensor, bands: int) -> Tensor:
     """Of products (B + G, B + G): R2 (B, G) of each band with the PAN degraded with each candidate gain."""
     power = moments.diagonal()
-    r2 = moments[:bands, bands:].square() / (power[:bands, None] * power[None, bands:]).clamp(min=1e-20)
+    r2 = moments[:bands, bands:].square() / (power[:bands, None] * power[None, bands:]).clamp(min=NOTHING)
     return r2.clamp(0, 1)
 
 
@@ -149,7 +150,7 @@ def _variance(image: Tensor, side: int) -> Tensor:
 def _residual(band: Tensor, pan: Tensor) -> Tensor:
     """Mean square, block by block, of what is left of a band without its part along the PAN."""
     one, two = (_tiled(image[None], BLOCK)[0] for image in (band, pan))
-    slope = (one * two).sum(-1) / (two * two).sum(-1).clamp(min=1e-12)
+    slope = (one * two).sum(-1) / (two * two).sum(-1).clamp(min=NOTHING)
     return (one - slope[..., None] * two).square().sum(-1) / (BLOCK * BLOCK - 1)
 
 
@@ -159,7 +160,7 @@ def _noise(blocks: Tensor) -> tuple[tuple[float, ...], float]:
     variance, activity = blocks[:count], blocks[count:]
     if blocks.shape[1] < LEAST_BLOCKS:
         return (math.nan,) * (count - 1), math.nan
-    scaled = activity / activity.median(1, keepdim=True).values.clamp(min=1e-12)
+    scaled = activity / activity.median(1, keepdim=True).values.clamp(min=NOTHING)
     found = []
     for index in range(count):
         others = scaled[[n for n in range(count) if n != index]].amax(0)

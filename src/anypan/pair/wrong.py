@@ -126,7 +126,7 @@ def _texture(detail: Tensor, least: Tensor, valid: Tensor) -> float:
     0 where most of it is flat, or all of it below ``least``, a root mean square.
     """
     detail = detail * valid
-    power = detail.square().sum().clamp(min=1e-30)
+    power = detail.square().sum().clamp(min=1e-300)
     size = (power / valid.sum()).sqrt()
     if not valid.any() or size < least or detail[valid].abs().median() < FLAT * size:
         return 0.0

@@ -18,7 +18,7 @@ from rasterio.warp import transform
 
 from anypan.geometry.grid import Grid
 from anypan.raster.opened import open_raster
-from anypan.raster.place import rpc_of_whole, same_rpc
+from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster
 from anypan.raster.warp import Resampled
 from anypan.runtime.errors import UserError
@@ -117,10 +117,10 @@ def _rpc_of(raster: Raster) -> RPC | None:
     sheets = [sheet for layer in raster.layers for sheet in layer]
     if not any(sheet.dataset.rpcs for sheet in sheets):
         return None
-    every = [rpc_of_whole(sheet.dataset, sheet.corner) if sheet.dataset.rpcs else None for sheet in sheets]
-    if any(rpc is None or every[0] is None or not same_rpc(every[0], rpc) for rpc in every):
+    found = rpc_in_common(raster)
+    if found is None:
         raise UserError(f"The files of {raster.name} and others have RPC of their own: orthorectify each first.")
-    return every[0]
+    return found
 
 
 def _map_of(pan: Raster, ms: Raster, found: list[RPC | None]) -> str:

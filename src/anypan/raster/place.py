@@ -64,6 +64,15 @@ def same_rpc(one: RPC, other: RPC) -> bool:
     return near and {**theirs, **{name: ours[name] for name in OFFSETS}} == ours
 
 
+def rpc_in_common(raster: Raster) -> RPC | None:
+    """The polynomials of a raster's grid, None where not all of its files have them, and the same."""
+    sheets = [sheet for layer in raster.layers for sheet in layer]
+    if not all(sheet.dataset.rpcs for sheet in sheets):
+        return None
+    first, *others = (rpc_of_whole(sheet.dataset, sheet.corner) for sheet in sheets)
+    return first if all(same_rpc(first, rpc) for rpc in others) else None
+
+
 def corners_by_rpc(datasets: Sequence[Any]) -> list[tuple[int, int]] | None:
     """Row and column of each tile on the lattice of the first, where only polynomials place them; None for others.
 

@@ -22,6 +22,7 @@ from rasterio.windows import Window
 from anypan.geometry.grid import IDENTITY, Grid
 from anypan.raster.creation import BLOCK, COG_DEFAULTS, ZARR, check_creation, creation_options, place_of, store, writing
 from anypan.raster.format import Format
+from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster, Sheet
 from anypan.runtime.claim import Claim, put_in_place
 from anypan.runtime.errors import UserError
@@ -204,10 +205,10 @@ class Writer:
         dataset.update_tags(**{**form.tags, "TIFFTAG_SOFTWARE": "anypan"})
         if source.tags().get("AREA_OR_POINT"):
             dataset.update_tags(AREA_OR_POINT=source.tags()["AREA_OR_POINT"])
-        if source.gcps[0] and like.as_stored:
+        if source.gcps[0] and _of_one_file(like):
             dataset.gcps = source.gcps
-        if source.rpcs and like.as_stored:
-            dataset.rpcs = source.rpcs
+        if like.as_stored and (rpc := rpc_in_common(like)):
+            dataset.rpcs = rpc
         for band, (name, tags, unit) in enumerate(zip(form.names, form.band_tags, form.units, strict=True), 1):
             if name:
                 dataset.set_band_description(band, name)
@@ -218,11 +219,16 @@ class Writer:
 
 def _by_points(raster: Raster) -> bool:
     """True if ground control points place the file: with a transform beside them they would be lost."""
-    return raster.as_stored and raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
+    return _of_one_file(raster) and raster.datasets[0].transform == IDENTITY and bool(raster.datasets[0].gcps[0])
+
+
+def _of_one_file(raster: Raster) -> bool:
+    """True if its rows and columns are those of the file that describes it, and not of a mosaic."""
+    return raster.as_stored and len(raster.layers[0]) == 1
 
 
 def _crs(raster: Raster) -> Any:
-    return raster.datasets[0].crs if raster.as_stored else raster.grid.crs or None
+    return raster.datasets[0].crs if _of_one_file(raster) else raster.grid.crs or None
 
 
 def _inside(start: tuple[int, int], count: tuple[int, ...], size: tuple[int, ...]) -> tuple[slice, slice]:

@@ -6,7 +6,8 @@ import shutil
 import tempfile
 import threading
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -66,10 +67,14 @@ class Bench:
             for other in ("pan", "ms") if kind == "zip" else ("zip",):
                 (self._folder / INPUTS[other]).unlink(missing_ok=True)
             left = size
-            with place.open("wb") as file:
-                while left and (piece := stream.read(min(PIECE, left))):
-                    file.write(piece)
-                    left -= len(piece)
+            try:
+                with place.open("wb") as file:
+                    while left and (piece := stream.read(min(PIECE, left))):
+                        file.write(piece)
+                        left -= len(piece)
+            except OSError as problem:
+                place.unlink(missing_ok=True)
+                raise UserError(f"The upload was not kept ({problem.strerror or problem}): try again.") from problem
             if left:
                 place.unlink()
                 raise UserError("The upload ended early: try again.")
@@ -85,10 +90,13 @@ class Bench:
         path = self._folder / name
         return path if self._state.phase == "done" and path.is_file() else None
 
-    def _idle(self) -> Any:
-        if self._state.phase == "working":
-            raise UserError("A fusion is at work: wait for it.")
-        return self._files
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        """The files, for one request at a time. UserError while a fusion reads them."""
+        with self._files:
+            if self._state.phase == "working":
+                raise UserError("A fusion is at work: wait for it.")
+            yield
 
     def _work(self, method: str) -> None:
         try:
@@ -145,6 +153,8 @@ def unpack(archive: Path, folder: Path, limit: int) -> None:
                 name = Path(member.filename.replace("\\", "/")).name
                 if name in ("", ".", ".."):
                     continue
+                if (folder / name).exists():
+                    raise UserError(f"The zip holds two files called {name}: put one PAN and one MS into it.")
                 with packed.open(member) as source, (folder / name).open("wb") as file:
                     while piece := source.read(PIECE):
                         left -= len(piece)

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import number_or_name
 from anypan.serve.bench import INPUTS, PAGE, RESULT, Bench
 
 HOST = "127.0.0.1"
 TOKEN = "X-Anypan"  # of the page's own requests: other sites' pages cannot send it
 POLICY = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'"
 TIMEOUT = 60  # seconds that a connection may be silent
+DIGITS = 18  # of a number of bytes
 
 
 class Server(ThreadingHTTPServer):
@@ -59,8 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         if address.path == "/":
             self._answer(200, page(self.server).encode(), "text/html; charset=utf-8")
         elif address.path == "/state":
-            since = parse_qs(address.query).get("since", [""])[0]
-            state = self.server.bench.news(int(since)) if since.isdigit() else self.server.bench.state
+            since = number_or_name(parse_qs(address.query).get("since", [""])[0])
+            state = self.server.bench.news(since) if isinstance(since, int) else self.server.bench.state
             self._answer(200, json.dumps(asdict(state)).encode(), "application/json")
         elif address.path == f"/{RESULT}":
             self._send(RESULT, "image/tiff", f'attachment; filename="{RESULT}"')
@@ -72,13 +74,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """An upload: /pan, /ms or /zip."""
         kind, size = self.path[1:], self.headers.get("Content-Length", "")
+        whole = size.isascii() and size.isdigit()
         if not self._ours(False):
             return
         if kind not in INPUTS:
             self._refuse(404, "There is nothing here.")
-        elif not size.isdigit():
+        elif not whole:
             self._refuse(411, "The length of the upload is not told.")
-        elif int(size) > self.server.bench.limit:
+        elif len(size) > DIGITS or int(size) > self.server.bench.limit:
             self._refuse(413, f"The file is larger than {self.server.bench.limit:,} bytes: use anypan fuse.")
         else:
             self._try(lambda: self.server.bench.take(kind, self.rfile, int(size)))  # type: ignore[arg-type]
@@ -99,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
         port = self.server.server_address[1]
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
             self._refuse(403, "This page answers to 127.0.0.1 only.")
-        elif not plain and not secrets.compare_digest(self.headers.get(TOKEN, ""), self.server.token):
+        elif not plain and not secrets.compare_digest(self.headers.get(TOKEN, "").encode(), self.server.token.encode()):
             self._refuse(403, "This page was loaded before the server was started: load it again.")
         else:
             return True
