@@ -24,6 +24,7 @@ from anypan.cli import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = tuple(f"python3.{minor}" for minor in (11, 12, 13, 14))
+MADE = ("anypan-*.whl", "anypan-*.tar.gz", "anypan.1", "anypan.cdx.json")
 LISTED = (
     "import importlib.metadata as m, json; print(json.dumps([[d.metadata['Name'], d.version, "
     "d.metadata.get('License-Expression') or d.metadata.get('License') or ''] for d in m.distributions()]))"
@@ -36,7 +37,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     parser.add_argument("--python", nargs="*", default=None, help="which to try; by default 3.11 and the newest found")
     wanted = parser.parse_args()
-    shutil.rmtree(wanted.out, ignore_errors=True)
+    clear(wanted.out)
     run([sys.executable, "-m", "hatchling", "build", "-d", str(wanted.out)])
     wheel = next(wanted.out.glob("*.whl"))
     (wanted.out / "anypan.1").write_text(manual(), encoding="utf-8")
@@ -46,6 +47,13 @@ def main() -> int:
     (wanted.out / "anypan.cdx.json").write_text(json.dumps(materials(installed), indent=2) + "\n", encoding="utf-8")
     print(*sorted(path.name for path in wanted.out.iterdir()), sep="\n")
     return 0
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier release has left in a folder, and nothing else."""
+    for pattern in MADE:
+        for file in folder.glob(pattern):
+            file.unlink()
 
 
 def pythons() -> list[str]:
@@ -82,7 +90,8 @@ def tried(python: str, wheel: Path) -> list[list[str]]:
 def materials(installed: list[list[str]]) -> dict[str, object]:
     """A CycloneDX 1.5 bill of materials of (name, version, licence)."""
     parts = [
-        {"type": "library", "name": name, "version": version, "purl": f"pkg:pypi/{name.lower()}@{version}",
+        {"type": "library", "name": name, "version": version,
+         "purl": f"pkg:pypi/{name.lower().replace('_', '-')}@{version}",
          **({"licenses": [{"license": {"name": licence.splitlines()[0][:80]}}]} if licence else {})}
         for name, version, licence in sorted(installed)
     ]  # fmt: skip

@@ -36,8 +36,8 @@ def make(folder: Path, scenes: int, broken: int, side: int) -> Path:
     coarse = Grid(ms.shape[1:], place * Affine.scale(RATIO), "EPSG:32633")
     write_array(folder / "ms.tif", ms, coarse, ["blue", "green", "red", "nir"])
     (folder / "broken.tif").write_bytes(b"no image")
-    every = max(1, scenes // broken) if broken else scenes + 1
-    rows = [f"s{n},pan.tif,{'broken' if n % every == 1 else 'ms'}.tif" for n in range(scenes)]
+    wrong = {n * scenes // broken for n in range(broken)}
+    rows = [f"s{n},pan.tif,{'broken' if n in wrong else 'ms'}.tif" for n in range(scenes)]
     (folder / "scenes.csv").write_text("\n".join(["name,pan,ms", *rows]) + "\n")
     return folder / "scenes.csv"
 

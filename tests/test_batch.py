@@ -115,7 +115,12 @@ def test_a_line_that_is_no_scene_is_a_sentence_and_the_rest_goes_on(
 
 @pytest.mark.parametrize(
     ("head", "words"),
-    [("name,pan,mss", "'ms'"), ("name,pan", "no column 'ms'"), ("", "no column 'pan'")],
+    [
+        ("name,pan,mss", "'ms'"),
+        ("name,pan", "no column 'ms'"),
+        ("", "no column 'pan'"),
+        ("pan,ms,pan", "'pan' more than once"),
+    ],
 )
 def test_a_manifest_with_other_columns_is_refused(tmp_path: Path, head: str, words: str) -> None:
     with pytest.raises(UserError, match=words):

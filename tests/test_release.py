@@ -56,3 +56,11 @@ def test_links_of_the_front_pages_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     linked = {target for target in re.findall(r"\]\(([^)#:]+)\)", text)} - {"SECURITY.md"}  # which may come later
     assert linked and not [target for target in linked if not (ROOT / target).exists()]
+
+
+def test_what_an_earlier_release_left_is_cleared_and_nothing_else(tmp_path):
+    for name in ("anypan-0.0.1-py3-none-any.whl", "anypan-0.0.1.tar.gz", "anypan.1", "anypan.cdx.json", "thesis.tex"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "photos").mkdir()
+    release.clear(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "thesis.tex"]

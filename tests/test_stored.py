@@ -200,3 +200,18 @@ def test_a_batch_stores_what_is_asked_for_and_goes_on(pair: tuple[Path, Path], t
         assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "a.zarr" / ".zgroup").is_file()
     assert len((tmp_path / "out" / "batch.jsonl").read_text().splitlines()) == 2  # begun and done, once
+
+
+@pytest.mark.parametrize("key", ["NBITS", "nbits"])
+def test_fewer_bits_hold_all_values_or_are_refused(tmp_path: Path, key: str) -> None:
+    """As another pixel type; and the nodata value."""
+    pan, ms = landscape(128, 128, seed=4)
+    files = write_pair(tmp_path, pan, ms.round().astype("u2"))
+    fuse(*files, tmp_path / "enough.tif", "GSA", creation={key: "10"})
+    fuse(*files, tmp_path / "whole.tif", "GSA")
+    assert np.array_equal(read(tmp_path / "enough.tif"), read(tmp_path / "whole.tif"))
+    with pytest.raises(UserError, match=r"from \d+ to \d+, which uint16 of 9 bits cannot hold"):
+        fuse(*files, tmp_path / "few.tif", "GSA", creation={key: "9"})
+    with pytest.raises(UserError, match="Pixels of 10 bits cannot hold the nodata value 65535"):
+        fuse(*files, tmp_path / "few.tif", "GSA", creation={key: "10"}, nodata=65535)
+    assert not (tmp_path / "few.tif").exists()

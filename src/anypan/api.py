@@ -110,10 +110,10 @@ def formatted(pair: Pair, chosen: MethodRef, settings: Options) -> Pair:
     """The pair with the pixel type and nodata value that are asked for, and notes on options that a method has no use
     for. UserError if type and value cannot hold the pixels."""
     pair = replace(pair, notes=(*pair.notes, *settings.notes_on(chosen)))
-    if settings.dtype is None and settings.out_nodata is None:
+    if settings.dtype is None and settings.out_nodata is None and settings.bits is None:
         return pair
-    form = raster.asked(pair.format, settings.dtype, settings.out_nodata)
-    check_holds(pair.rasters[1], dict(zip(pair.chosen, pair.scene.bands, strict=True)), form.dtype)
+    form = raster.asked(pair.format, settings.dtype, settings.out_nodata, settings.bits)
+    check_holds(pair.rasters[1], dict(zip(pair.chosen, pair.scene.bands, strict=True)), form)
     return replace(pair, format=form)
 
 
@@ -140,7 +140,7 @@ def written(
         for writer in writers[1:]:
             writer.finish(pair.covers_all)
         size = writers[0].finish(pair.covers_all, account)
-        clipped = writers[0].clipped if settings.dtype else 0
+        clipped = writers[0].clipped if settings.dtype or settings.bits else 0
     _verify(outputs, account.r_ergas, settings.verify)
     shares = explained(pair.scene)
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))

@@ -21,10 +21,12 @@ from anypan.raster import CACHE, ENDINGS
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import number_or_name
 
 BASE = 400 * 2**20  # bytes of the interpreter and its libraries
 DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 FORMATS = tuple(ENDINGS)
+MOST_BITS = 64
 # A guess before the method is fitted: PAN pixels of halo, and float32 planes of a tile and band alive at once, at most.
 FORMULA, NETWORK = (64, 14), (240, 18)  # the latter: of networks that ask for no large tiles
 OWN_TILES = "tile is for formulas: networks work in tiles of their own, so that every run gives the same bytes."
@@ -100,6 +102,13 @@ class Options(Opening):
     def notes_on(self, method: MethodRef) -> tuple[str, ...]:
         """What there is to say of options that the method does not follow."""
         return () if self.tile == self.tile_of(method) else (OWN_TILES,)
+
+    @property
+    def bits(self) -> int | None:
+        """The bits of a pixel that the creation options ask for, if they do."""
+        given = next((str(value) for key, value in self.creation.items() if key.upper() == "NBITS"), "")
+        bits = number_or_name(given)
+        return bits if isinstance(bits, int) and bits < MOST_BITS else None  # GDAL says what is wrong with others
 
     @property
     def stored(self) -> dict[str, str]:

@@ -100,6 +100,9 @@ def _check_columns(path: Path, names: Iterable[str] | None) -> None:
         if name not in COLUMNS:
             near = difflib.get_close_matches(name, COLUMNS, 1, cutoff=0)[0]
             raise UserError(f"{path} has an unknown column {name!r}: use {near!r}, or one of {', '.join(COLUMNS)}.")
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        raise UserError(f"{path} has the column {twice[0]!r} more than once: leave one.")
     missing = [name for name in ("pan", "ms") if name not in given]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}: its first line names at least pan and ms.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from anypan.geometry.grid import Placement
 from anypan.pair.limits import BEYOND
 from anypan.pair.scene import Scene
-from anypan.raster import Raster
+from anypan.raster import Format, Raster
 from anypan.runtime.errors import UserError
 
 MIN_RATIO, MAX_RATIO = 1.5, 10.0
@@ -89,19 +89,19 @@ def check_content(scene: Scene, pan: Raster) -> None:
     )
 
 
-def check_holds(ms: Raster, bands: Mapping[int, str], dtype: str) -> None:
-    """Pixels of ``dtype`` hold every valid value of the MS's ``bands``, and whole numbers all but a hundredth."""
-    kind = np.dtype(dtype)
-    if all(np.can_cast(own, kind, "safe") for own in ms.dtypes) or kind.kind == "f":
+def check_holds(ms: Raster, bands: Mapping[int, str], form: Format) -> None:
+    """Pixels of ``form`` hold every valid value of the MS's ``bands``, and whole numbers all but a hundredth."""
+    if form.floating or (form.nbits is None and all(np.can_cast(own, form.dtype, "safe") for own in ms.dtypes)):
         return  # float32 is what the work is done in
-    known, whole = np.iinfo(kind), all(np.dtype(own).kind != "f" for own in ms.dtypes)
+    (lowest, highest), whole = form.limits, all(np.dtype(own).kind != "f" for own in ms.dtypes)
+    held = f"{form.dtype} of {form.nbits} bits" if form.nbits else form.dtype
     least, most = _extremes(ms)
     for index, name in bands.items():
         low, high = least[index], most[index]
-        if low < known.min or high > known.max:
+        if low < lowest or high > highest:
             raise UserError(
-                f"Band {name} of {ms.name} holds values from {low:g} to {high:g}, which {dtype} cannot hold: "
-                "choose a wider --dtype, or leave it out for that of the MS."
+                f"Band {name} of {ms.name} holds values from {low:g} to {high:g}, which {held} cannot hold: "
+                "choose a wider --dtype or more bits, or leave it out for that of the MS."
             )
         if not whole and high - low < LEVELS:
             raise UserError(

@@ -155,13 +155,22 @@ def format_of(raster: Raster) -> Format:
     )
 
 
-def asked(form: Format, dtype: str | None, nodata: float | None) -> Format:
-    """The format in another pixel type, with another nodata value. UserError for a value that the type cannot hold."""
+def asked(form: Format, dtype: str | None, nodata: float | None, nbits: int | None = None) -> Format:
+    """The format in another pixel type, with another nodata value, of fewer bits.
+
+    UserError for a nodata value that pixels cannot hold then.
+    """
     kind = form.dtype if dtype is None else dtype
     value = form.nodata if nodata is None else float(nodata)
     if (value is not None and _representable(value, kind) is None) or _overflows(value, kind):
         remedy = "choose another --out-nodata" if nodata is not None else "name one that it can with --out-nodata"
         raise UserError(f"Pixels of {kind} cannot hold the nodata value {value:g}: {remedy}, or another --dtype.")
+    if nbits is not None and np.dtype(kind).kind == "u":
+        if value is not None and value > 2**nbits - 1:
+            raise UserError(
+                f"Pixels of {nbits} bits cannot hold the nodata value {value:g}: name one with --out-nodata."
+            )
+        return replace(form, dtype=kind, nodata=value, nbits=nbits)
     bits = form.nbits if kind == form.dtype else None
     return replace(form, dtype=kind, nodata=value, nbits=None if bits and value and value > 2**bits - 1 else bits)
 
