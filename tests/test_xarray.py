@@ -105,6 +105,27 @@ def test_coordinates_alone_place_an_array(tmp_path: Path) -> None:
     assert made.dims == ("band", "y", "x") and np.array_equal(made.values, expected.values)
 
 
+@pytest.mark.parametrize("lazy", [True, False])
+@pytest.mark.parametrize(
+    "places",
+    [[*range(3), *range(6, 40)], [0, 2, 1, *range(3, 40)], [*range(20), *range(20), 39], [0] * 40],
+)
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_coordinates_that_are_not_even_are_refused(tmp_path: Path, axis: str, places: list[int], lazy: bool) -> None:
+    """Pixels left out, exchanged or repeated: whatever transform is stored beside them."""
+    pan, ms = files(tmp_path)
+    with pytest.raises(UserError, match=f"coordinates {axis} of an array are not evenly spaced"):
+        opened(ms, lazy).isel({axis: places}).anypan.fuse(opened(pan, lazy))
+
+
+def test_coordinates_of_32_bits_are_even(tmp_path: Path) -> None:
+    pan, ms = files(tmp_path)
+    short = opened(ms, False)
+    short = short.assign_coords(x=short.x.astype("f4"), y=short.y.astype("f4"))
+    made = short.anypan.fuse(opened(pan, False), method="EXP").values.astype(float)
+    assert np.abs(made - opened(ms, False).anypan.fuse(opened(pan, False), method="EXP").values).mean() < 1
+
+
 def test_plain_arrays_without_a_place_cover_the_same_extent() -> None:
     pan, ms = pairs.landscape(64, 64)
     made = xarray.DataArray(ms, dims=("band", "y", "x")).anypan.fuse(xarray.DataArray(pan, dims=("y", "x")), "GSA")

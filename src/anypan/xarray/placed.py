@@ -8,11 +8,13 @@ import numpy as np
 import rioxarray  # noqa: F401 (the accessor .rio, which reads CRS and nodata)
 import xarray
 from affine import Affine
+from numpy.typing import NDArray
 
 from anypan.geometry.grid import IDENTITY, Grid
 from anypan.raster import ArrayFile
 from anypan.runtime.errors import UserError
 
+BENT = 0.05  # pixels that coordinates may lie off even ones: 32-bit floats do by some hundredths
 SNAP = 1e-3  # pixels by which coordinates may differ from the stored transform, whose numbers are exact
 
 
@@ -82,7 +84,7 @@ def _transform(image: xarray.DataArray) -> Affine:
     stored = _stored(image)
     if row not in image.coords or col not in image.coords:
         return stored or IDENTITY
-    ys, xs = (np.asarray(image.coords[name].values, float) for name in (row, col))
+    ys, xs = (_even(image, name) for name in (row, col))
     if stored is not None:
         across, down = ~stored * (float(xs[0]), float(ys[0]))
         left, top = round(across - 0.5), round(down - 0.5)
@@ -95,6 +97,17 @@ def _transform(image: xarray.DataArray) -> Affine:
     found = Affine(step_x, 0, float(xs[0]) - step_x / 2, 0, step_y, float(ys[0]) - step_y / 2)
     plain = image.rio.crs is None and found.almost_equals(Affine.translation(-0.5, -0.5))
     return IDENTITY if plain else found
+
+
+def _even(image: xarray.DataArray, name: Any) -> NDArray[np.float64]:
+    """The coordinates of an axis. UserError if they are not evenly spaced: pixels would lie elsewhere than they say."""
+    found = np.asarray(image.coords[name].values, float)
+    even = np.linspace(found[0], found[-1], len(found))
+    if len(found) > 1 and not np.abs(found - even).max() < BENT * abs(even[1] - even[0]):
+        raise UserError(
+            f"The coordinates {name} of an array are not evenly spaced: give it whole, or resample it first."
+        )
+    return found
 
 
 def _agrees(transform: Affine, x_centre: float, y_centre: float, col: int, row: int) -> bool:
