@@ -124,6 +124,15 @@ def test_a_reduced_scene_has_an_ms_of_the_gain_given_and_a_truth_whatever_the_pa
     assert not drawn(scenes=40, size=48).history.hits.get("reduced scenes", torch.zeros(1)).any()
 
 
+def test_of_foreign_light_reduced_scenes_have_the_part_that_is_left():
+    light = fx.ForeignLight(1.0, part=(0.6, 0.6))
+    none, some, whole = (drawn(fx.ReducedScenes(1.0, light=left), light).pan for left in (0.0, 0.3, 1.0))
+    assert float((some - none - 0.3 * (whole - none)).std()) < 0.03 * float((whole - none).std())  # but for its floor
+    assert torch.allclose(none, drawn(fx.ReducedScenes(1.0), fx.ForeignLight(0.0)).pan, atol=1e-5)
+    others = [drawn(fx.ReducedScenes(0.0, light=left), light).pan for left in (0.0, 1.0)]
+    assert torch.equal(*others)  # at full resolution nothing is averaged
+
+
 def test_the_truth_of_a_reduced_scene_is_noisy_and_displaced_as_asked():
     quiet, noisy = (drawn(fx.ReducedScenes(1.0, displacement=0.0, snr=(snr, snr))) for snr in (1e6, 50))
     error = (noisy.reference - quiet.reference).std() / quiet.reference.mean()

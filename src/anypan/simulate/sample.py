@@ -114,9 +114,19 @@ def _ground(
     if cubes:
         pan = pan + spectral.mix_bands(images, exposure.apart)
     pan = draw.apply(fx.HiddenLight, pan, partial(c[fx.HiddenLight].apply, bands=bands))
-    pan = draw.stage("PAN", pan)
+    pan = _averaged(pan, draw.stage("PAN", pan), draw)
     pan = draw.apply(fx.PanCurve, pan.clamp(min=spectral.FLOOR))
     return _shuffled(bands, pan, weights, draw)
+
+
+def _averaged(explained: Tensor, pan: Tensor, draw: Draw) -> Tensor:
+    """The PAN (G, K, 1, S, S), of reduced scenes with less of what was added to ``explained``: that is fine mostly."""
+    left = draw.settings[fx.ReducedScenes].light
+    reduced = reduced_scenes(draw)
+    if left == 1 or not bool(reduced.any()):
+        return pan
+    share = torch.where(reduced, left, 1.0).to(pan)[:, None, None, None, None]
+    return torch.lerp(explained, pan, share)
 
 
 def _parted(bands: Tensor, weights: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:

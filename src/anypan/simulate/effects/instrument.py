@@ -23,6 +23,7 @@ class ReducedScenes(Effect):
     reference_gain: Annotated[Range, GAIN] = (0.03, 0.6)  # whatever the PAN's
     displacement: Annotated[float, PIXELS] = 0.12  # standard deviation, of the reference and MS against the PAN
     snr: Annotated[Range, SNR] = (60.0, 1500.0)  # of the reference
+    light: Annotated[float, Bounds(0, 1)] = 1.0  # what averaging leaves of the foreign light of the PAN
 
 
 @dataclass(frozen=True)
