@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Bytecode is kept, whatever the shell says: the tests start some hundred processes, and each would compile the package.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo test quick check torture docs release bench study study-smoke format clean
 
