@@ -1,9 +1,11 @@
 """Where the real scenes and golden values lie, and what happens when they are absent."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -16,6 +18,15 @@ def shared() -> Path:
             pytest.fail(f"{SHARED} is missing: on CI the real scenes must be present")
         pytest.skip("no shared data beside the checkout")
     return SHARED / "data"
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Threads that a test asks for end with it: those after it would wait for each other on busy cores."""
+    before = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != before:
+        torch.set_num_threads(before)
 
 
 SLOW = Path(__file__).with_name("slow.txt").read_text(encoding="utf-8").split()
