@@ -64,10 +64,13 @@ def _low(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return valid.reshape(SIDE // RATIO, RATIO, SIDE // RATIO, RATIO).all((1, 3))
 
 
-@pytest.mark.parametrize(
-    ("who", "where"), [("both", "turned"), ("pan", "border"), ("ms", "turned"), ("ms", "block"), ("ms", "speckled")]
-)
-@pytest.mark.parametrize(("dtype", "fill"), FILLS)
+EVERY = [(*each, "both", "turned") for each in FILLS]  # every fill, and every place with a fill of each kind
+KINDS = (("uint8", 0), ("uint8", 255), ("uint16", 65535), ("int16", -9999), ("float32", -3.4028234663852886e38))
+ALONE = (("pan", "border"), ("ms", "turned"), ("ms", "block"), ("ms", "speckled"))
+EVERY += [(*each, *place) for each in (*KINDS, ("float64", -9999.0)) for place in ALONE]
+
+
+@pytest.mark.parametrize(("dtype", "fill", "who", "where"), EVERY)
 def test_unmarked_fill_is_as_if_it_had_been_named(
     tmp_path: Path, dtype: str, fill: float, where: str, who: str
 ) -> None:
