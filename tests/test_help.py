@@ -50,7 +50,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     pages.inputs(folder)
     shutil.copy(folder / "reference.tif", folder / "truth.tif")
-    shutil.copytree(folder / "scenes" / "one", folder / "scenes" / "wv3-01")
+    (folder / "scenes" / "two").rename(folder / "scenes" / "wv3-01")
     shutil.copy(folder / "photo.png", folder / "photo.jpg")
     cube = np.linspace(300, 900, 60 * 160 * 160, dtype=np.float32).reshape(60, 160, 160)
     pages.write(folder / "cube.tif", cube, 5)
