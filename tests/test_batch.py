@@ -23,10 +23,10 @@ NAMES = ("alpha", "beta", "gamma")
 SIDE = 96
 
 
-def scenes(folder: Path, names: tuple[str, ...] = NAMES, side: int = SIDE) -> Path:
+def scenes(folder: Path, names: tuple[str, ...] = NAMES) -> Path:
     """A folder of pairs, each in a folder of its own."""
     for number, name in enumerate(names):
-        pan, ms = pairs.landscape(side, side, seed=number)
+        pan, ms = pairs.landscape(SIDE, SIDE, seed=number)
         (folder / name).mkdir(parents=True)
         pairs.write_pair(folder / name, pan.astype("uint16"), ms.astype("uint16"))
     return folder
@@ -305,7 +305,7 @@ def test_a_scene_whose_shares_fail_is_one_failure(tmp_path: Path) -> None:
 
 def test_a_killed_process_loses_and_doubles_nothing(tmp_path: Path) -> None:
     names = (*NAMES, "delta")
-    where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
+    where, out = scenes(tmp_path / "in", names), tmp_path / "out"
     killed: list[int] = []
 
     def kill(*_: int) -> None:
@@ -336,7 +336,7 @@ def test_a_dask_scheduler_gives_the_same_bytes_and_a_killed_worker_loses_nothing
     from distributed import Client
 
     names = (*NAMES, "delta")
-    where, out = scenes(tmp_path / "in", names, 192), tmp_path / "out"
+    where, out = scenes(tmp_path / "in", names), tmp_path / "out"
     (where / "beta" / "ms.tif").write_bytes(b"no image")
     killed: list[int] = []
 
@@ -354,7 +354,7 @@ def test_a_dask_scheduler_gives_the_same_bytes_and_a_killed_worker_loses_nothing
 
 
 def test_few_scenes_are_shared_out_over_a_dask_cluster(tmp_path: Path, cluster: Any) -> None:
-    where, out = scenes(tmp_path / "in", ("alpha",), 192), tmp_path / "out"
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
     summary = fused(where, out, scheduler=cluster.scheduler_address, options={"tile": 32})
     assert not summary.failed
     assert contents(out) == alone(where, tmp_path / "alone", "MTF-GLP-FS", ("alpha",))
