@@ -15,7 +15,8 @@ from anypan.cli import cli
 from anypan.judging import assess
 from anypan.methods.resolve import resolve
 from anypan.optics.sensors import SENSORS
-from anypan.pair.explained import detail_notes
+from anypan.pair.explained import detail_notes, explained
+from anypan.pair.pair import pair_of_arrays
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
@@ -54,6 +55,22 @@ def test_the_detail_that_the_pan_explains_is_said_band_by_band(tmp_path: Path) -
     done = anypan.fuse(*files, tmp_path / "two.tif", "EXP")
     assert done.explained[0] > 0.5 and done.explained[2] > 0.5 and done.explained[1] < 0.1
     assert any("hardly any of the detail of band 2" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("gaps", ["columns", "checks"])
+def test_detail_is_explained_between_gaps_as_it_is_without(tmp_path: Path, gaps: str) -> None:
+    pan, ms = landscape(256, 256, seed=2)
+    whole = explained(pair_of_arrays(pan, ms).scene)
+    rows, cols = np.ogrid[:64, :64]
+    ms[:, (cols + 0 * rows) % 4 == 0 if gaps == "columns" else (rows + cols) % 2 == 0] = np.nan
+    assert np.allclose(explained(pair_of_arrays(pan, ms).scene), whole, atol=0.1)
+
+
+def test_shares_of_detail_that_nothing_tells_are_not_said(tmp_path: Path) -> None:
+    pan, ms = landscape(64, 64)
+    files = write_pair(tmp_path, pan[:3], ms)
+    run = CliRunner().invoke(cli, ["fuse", *map(str, files), str(tmp_path / "out.tif"), "-m", "GSA"])
+    assert run.exit_code == 0 and "explained by the PAN: not measurable" in run.output and "hardly" not in run.output
 
 
 def test_bands_outside_of_the_range_of_a_known_pan_are_named() -> None:

@@ -126,7 +126,8 @@ def _check_one_of(name: str, value: str | None, known: Sequence[str]) -> None:
 class Report:
     """What was done: ``shift`` (dy, dx) in PAN pixels, ``seconds`` of wall time, ``size`` of the output in bytes.
 
-    ``explained``: of each band's detail the share that the PAN explains; ``r_ergas`` of the output against its MS.
+    ``explained``: of each band's detail the share that the PAN explains, empty if unknown; ``r_ergas`` of the output
+    against its MS.
     """
 
     output: str

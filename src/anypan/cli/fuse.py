@@ -188,9 +188,9 @@ def _lines(found: Any) -> list[str]:
     ]
     if hasattr(found, "output"):
         lines.append(f"output   {found.output}, {_bytes(found.size)}, by {found.method} in {found.seconds:.1f} s")
-        shares = ", ".join(f"{n} {100 * s:.0f} %" for n, s in zip(found.bands, found.explained, strict=True))
+        shares = ", ".join(f"{n} {100 * s:.0f} %" for n, s in zip(found.bands, found.explained, strict=False))
         kept = "not measurable" if found.r_ergas is None else f"R-ERGAS {found.r_ergas:.3g} against the MS, 0 is best"
-        lines += [f"colour   {kept}", f"detail   explained by the PAN: {shares}"]
+        lines += [f"colour   {kept}", f"detail   explained by the PAN: {shares or 'not measurable'}"]
         return [*lines, *([f"widths   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
     lines += [
         f"method   {found.method}",

@@ -11,29 +11,38 @@ from anypan.optics.sensors import GENERIC, Sensor, match
 from anypan.pair.scene import Scene
 
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+LEAST = 0.3  # of the pixels that the mean is taken of, that have to be valid
 PIXELS = 2**18  # MS pixels that it is measured on
 HARDLY = 0.1  # of a band's detail
 
 
 def explained(scene: Scene) -> tuple[float, ...]:
-    """Of each band the share, 0 to 1, of its detail that regression on the PAN's at MS scale explains."""
+    """Of each band the share, 0 to 1, of its detail that regression on the PAN's at MS scale explains.
+
+    Beside gaps detail is what differs from the valid pixels around. Empty where nothing is valid or the PAN is flat.
+    """
     count, scene = len(scene.bands), scene.limits.hold(scene)
     products, powers, power = torch.zeros(count).double(), torch.zeros(count).double(), 0.0
     for patch in scene.blocks(PIXELS):
         pan = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)
         stack = torch.cat([pan, patch.lrms])
-        detail = patch.core(stack - box_mean(stack, HIGH_PASS)).double()
-        inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
-        values = detail[:, inside]
+        valid = patch.mask_lr[None].to(stack)
+        around = box_mean(valid, HIGH_PASS)
+        detail = (stack - box_mean(stack * valid, HIGH_PASS) / around.clamp(min=LEAST)).double()
+        values = patch.core(detail)[:, patch.core(patch.mask_lr & (around[0] > LEAST))]
         products += values[1:] @ values[0]
         powers += values[1:].square().sum(1)
         power += float(values[0].square().sum())
+    if not power:
+        return ()
     shares = products.square() / (powers * power).clamp(min=1e-300)
     return tuple(float(share) for share in shares.clamp(0, 1))
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:
     """Which bands the PAN hardly explains, and which lie outside of its range where the sensor is known."""
+    if not shares:
+        return ()
     blind = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, shares, strict=True) if share < HARDLY]
     notes = [f"The PAN explains hardly any of the detail of {', '.join(blind)}: it is a guess there."] if blind else []
     if sensor is not GENERIC:
