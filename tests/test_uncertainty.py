@@ -107,7 +107,7 @@ def test_a_second_file_holds_them(tmp_path):
 
 
 def test_the_command_says_where_they_are_and_calibrates_by_the_best_of_eight_ways_too(tmp_path):
-    pan, ms = pair(tmp_path)
+    pan, ms = pair(tmp_path, 256, 256)
     told = [str(path) for path in (pan, ms, tmp_path / "out.tif", "--best", "--uncertainty", tmp_path / "aside.tif")]
     told += ["--report", str(tmp_path / "look.html")]
     done = CliRunner().invoke(cli, ["fuse", *told, "--json", "-q"])
