@@ -37,7 +37,7 @@ def test_the_source_archive_has_everything_that_is_tracked(unpacked: Path) -> No
 
 def test_tests_of_the_source_archive_run(unpacked: Path) -> None:
     """All are found and import what they need; some are run."""
-    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--assert=plain"]  # nothing is rewritten
     elsewhere = {name: value for name, value in os.environ.items() if name != "CI"}  # without the real scenes
     told = elsewhere | {"PYTHONPATH": str(unpacked / "src")}
     line += ["-k", "test_sensors or test_window"]  # of all, so that all are found
