@@ -214,7 +214,11 @@ def _broken(raised: Exception) -> Callable[[], None]:
         (AssertionError(), 70, "unexpected: AssertionError; run with --traceback and report it.\n"),
         (ValueError("one\ntwo."), 70, "unexpected: ValueError: one two; run with --traceback and report it.\n"),
         (RecursionError("deep"), 70, "unexpected: RecursionError: deep; run with --traceback and report it.\n"),
-        (MemoryError(), 1, "error: the memory ran out: end what else uses it, or choose a formula (-m MTF-GLP-HPM-R --tile 256).\n"),
+        (
+            MemoryError(),
+            1,
+            "error: the memory ran out: end what else uses it, or choose a formula (-m MTF-GLP-HPM-R --tile 256).\n",
+        ),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 1, "error: the memory ran out: "),
         (OSError(28, "No space left on device", "x"), 2, "error: x cannot be used (No space left on device): "),
     ],
