@@ -13,7 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.optics.mtf import DenseSampling
-from anypan.optics.normalise import WINDOW, Scale, box_mean, local_regression, local_variance, pan_at_ms_scale
+from anypan.optics.normalise import (
+    DIFFERENCES,
+    WINDOW,
+    Scale,
+    box_mean,
+    local_regression,
+    local_variance,
+    pan_at_ms_scale,
+    second_differences,
+)
 from anypan.optics.sampling import Sampling
 
 CLEAR = 2.0  # standard deviations below the mean at which a modulation takes the air's light to end, at most
@@ -24,7 +33,6 @@ HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
 OWN, ALONE = 0.8, 0.95  # shares of a band's detail that nothing explains: it may be a detail of its own, it is noise
 SMOOTH, ROUGH = 0.4, 0.8  # power of second differences over that of detail, of white noise 1
-DIFFERENCES = 36.0  # variance of the second differences along both axes of white noise of variance 1
 FACTS = 9  # entries of ``facts``
 
 
@@ -114,12 +122,10 @@ def believed(scale: Scale, contrast: Tensor) -> Tensor:
 def noise(lrms: Tensor, alone: Tensor) -> Tensor:
     """How far a band is nothing but noise around each MS pixel, 0 to 1, of lrms and ``alone`` (N, B): (N, B, h, w).
 
-    That is where neither the PAN nor another band explains its detail, and this is as rough as white noise (second
-    differences, Immerkaer, CVIU 1996). Such a band follows no PAN, and steps towards it sharpen its noise.
+    That is where neither the PAN nor another band explains its detail, and its second differences are those of white
+    noise. Such a band follows no PAN, and steps towards it sharpen its noise.
     """
-    padded = F.pad(lrms, (1, 1, 1, 1), mode="replicate")
-    down = padded[..., 2:, :] - 2 * padded[..., 1:-1, :] + padded[..., :-2, :]
-    rough = down[..., 2:] - 2 * down[..., 1:-1] + down[..., :-2]
+    rough = second_differences(lrms)
     detail = lrms - box_mean(lrms, WINDOW)
     power = box_mean(detail * detail, WINDOW) * (DIFFERENCES / (1 - WINDOW**-2))
     spectrum = box_mean(rough * rough, WINDOW) / power.clamp(min=1e-12)

@@ -22,6 +22,7 @@ WINDOW = 5  # MS pixels along a side of the window of local regression
 SMOOTHED = 3  # MS pixels along a side over which local gains are averaged
 REGRESSION_REACH = WINDOW // 2 + SMOOTHED // 2  # MS pixels
 LOCAL_RIDGE = 0.1  # of a standardised PAN's variance: flat ground takes the scene's slope
+DIFFERENCES = 36.0  # variance of the second differences of white noise of variance 1
 LOCAL_NOISE = 0.005  # variance below which nothing is said about likeness
 
 
@@ -124,6 +125,16 @@ class Moments:
 def pan_at_ms_scale(pan: Tensor, gnyq: Sequence[float] | Tensor, sampling: Sampling | DenseSampling) -> Tensor:
     """The PAN (..., 1, H, W) as the MS instrument would see it: blurred with the mean gain of the bands, sampled."""
     return sampling.degrade(pan, mean_gain(gnyq))
+
+
+def second_differences(image: Tensor) -> Tensor:
+    """Second differences along rows and columns (..., h, w), edges repeated: noise, most of it (Immerkaer, CVIU 1996).
+
+    image (C, h, w) or (N, C, h, w), in any unit.
+    """
+    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
+    down = padded[..., 2:, :] - 2 * padded[..., 1:-1, :] + padded[..., :-2, :]
+    return down[..., 2:] - 2 * down[..., 1:-1] + down[..., :-2]
 
 
 def local_regression(lrms: Tensor, pan_lr: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,10 +12,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.optics.normalise import box_mean
+from anypan.optics.normalise import DIFFERENCES, box_mean, second_differences
 from anypan.pair.gain import CANDIDATES, HIGH_PASS, best_gain, candidates_of, moments_of
 from anypan.pair.scene import Patch, Scene
 
@@ -27,8 +26,6 @@ TOGETHER = 0.8  # of the PAN's detail that all bands have to explain for them to
 HIGH_PASSED = 1 - 1 / HIGH_PASS**2  # of white noise's variance that the high-pass leaves
 NOTHING = 1e-300  # in 64-bit floats, whatever the unit
 LEAST_SIGNAL = 0.05  # of a band's power that is no noise
-MASK = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
-MASK_POWER = 36.0  # sum of the squares of MASK: variance of what it leaves of white noise of variance 1
 
 
 @dataclass(frozen=True)
@@ -116,24 +113,19 @@ def _agreement(moments: Tensor, bands: int) -> Tensor:
 
 
 def _blocks(patch: Patch, scene: Scene) -> Tensor:
-    """Per valid block: variances (B + 1) of what the mask leaves of bands and PAN, then their activities (B + 1)."""
+    """Per valid block: variances (B + 1) of the second differences of bands and PAN, then their activities (B + 1)."""
     ratio = scene.ratio
     degraded = scene.sampling.degrade(patch.pan, [sum(scene.gnyq) / len(scene.gnyq)])
-    left = _masked(torch.cat([patch.lrms, degraded]).double())
+    left = second_differences(torch.cat([patch.lrms, degraded]).double())
     inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
     bands = torch.stack([_residual(patch.core(left)[b], patch.core(left)[-1]) for b in range(len(patch.lrms))])
-    pan = _variance(patch.core(_masked(patch.pan.double())), BLOCK * ratio)
+    pan = _variance(patch.core(second_differences(patch.pan.double())), BLOCK * ratio)
     detail = torch.cat([patch.lrms, degraded]).double()
     activity = _variance(patch.core(detail - box_mean(detail.float(), 2 * HIGH_PASS + 1).double()), BLOCK)
     rows, cols = activity.shape[1:]
     sound = _tiled(inside[None].double(), BLOCK)[0].amin(-1) > 0
-    every = torch.cat([bands / MASK_POWER, pan[:, :rows, :cols] / MASK_POWER, activity])
+    every = torch.cat([bands / DIFFERENCES, pan[:, :rows, :cols] / DIFFERENCES, activity])
     return every[:, sound]
-
-
-def _masked(image: Tensor) -> Tensor:
-    mask = torch.tensor(MASK, dtype=image.dtype)[None, None]
-    return F.conv2d(F.pad(image[:, None], (1, 1, 1, 1), "replicate"), mask)[:, 0]
 
 
 def _tiled(image: Tensor, side: int) -> Tensor:
