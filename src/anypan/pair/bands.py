@@ -54,7 +54,8 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
                 "with --reference-bands (reference_bands), too."
             )
     fitted = replace(ms, bands=tuple(ms.bands[i] for i in seen))
-    return Chosen(fitted, tuple(described[i] for i in seen), tuple(list(seen).index(i) for i in written))
+    rank = {place: number for number, place in enumerate(seen)}
+    return Chosen(fitted, tuple(described[i] for i in seen), tuple(rank[i] for i in written))
 
 
 class _Index:
