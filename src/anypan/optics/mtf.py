@@ -15,6 +15,7 @@ from torch import Tensor
 from anypan.geometry.window import extended
 
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
+NOTHING = 1e-30  # what a weight below it adds is lost in rounding, and numbers near 1e-38 take a hundred times as long
 
 
 def sigma_for(gnyq: Tensor, ratio: float) -> Tensor:
@@ -33,8 +34,7 @@ def gaussian_taps(gnyq: Sequence[float] | Tensor, ratio: float, centre: float, r
     gains = torch.as_tensor(gnyq, dtype=torch.float64)
     sigma = sigma_for(gains, ratio)
     offsets = torch.arange(-radius, radius + 2, dtype=torch.float64, device=gains.device) - centre
-    taps = torch.exp(-0.5 * (offsets / sigma[..., None]) ** 2)
-    return taps / taps.sum(-1, keepdim=True)
+    return unit_sum(torch.exp(-0.5 * (offsets / sigma[..., None]) ** 2))
 
 
 def mean_gain(gnyq: Sequence[float] | Tensor) -> Tensor:
@@ -158,5 +158,10 @@ def gaussian_matrix(gnyq: Tensor, ratio: float, size: int, phase: float | Tensor
     centre = ratio * torch.arange(count, device=gains.device) + (ratio - 1) / 2
     shifted = centre + torch.as_tensor(phase, device=gains.device)[..., None].expand(*gains.shape, 1)
     offset = torch.arange(size, device=gains.device) - shifted[..., None]
-    weights = torch.exp(-0.5 * (offset / sigma[..., None, None]) ** 2)
-    return weights / weights.sum(-1, keepdim=True)
+    return unit_sum(torch.exp(-0.5 * (offset / sigma[..., None, None]) ** 2))
+
+
+def unit_sum(weights: Tensor) -> Tensor:
+    """Weights (..., n) over their sums, with nothing where they are lost in rounding."""
+    weights = weights / weights.sum(-1, keepdim=True)
+    return torch.where(weights < NOTHING, 0.0, weights)

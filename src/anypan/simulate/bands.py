@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from anypan.simulate.random import Random
+from anypan.simulate.random import Random, interpolation
 
 FLOOR = 1e-3  # of the PAN
 
@@ -64,8 +64,8 @@ def slow_part(images: Tensor) -> Tensor:
     """(..., S, S): means over about an eighth of the patch, interpolated smoothly."""
     blocks = 8
     coarse = torch.nn.functional.adaptive_avg_pool2d(images.flatten(0, 1), blocks)
-    slow = torch.nn.functional.interpolate(coarse, size=images.shape[-2:], mode="bicubic")
-    return slow.view_as(images)
+    rows, columns = (interpolation(size, blocks, corners=False).to(images) for size in images.shape[-2:])
+    return (rows @ coarse @ columns.T).view_as(images)
 
 
 def detail_of(images: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.optics.mtf import gaussian_matrix, sigma_for
+from anypan.optics.mtf import gaussian_matrix, sigma_for, unit_sum
 from anypan.simulate.random import Random
 
 DETECTOR_GAIN = 2 / math.pi  # of a square detector as wide as its pixel, at its Nyquist frequency
@@ -40,7 +40,7 @@ def mtf_matrix(gain: Tensor, ratio: float, size: int, phase: float | Tensor = 0.
     shift = torch.as_tensor(phase, dtype=gain.dtype, device=gain.device)[..., None, None]
     offset = torch.arange(size, device=gain.device) - (centre[:, None] + shift)
     weights = torch.special.ndtr((offset + ratio / 2) / sigma) - torch.special.ndtr((offset - ratio / 2) / sigma)
-    return weights / weights.sum(-1, keepdim=True)
+    return unit_sum(weights)
 
 
 def cubic_matrix(centres: Tensor, size: int, a: float = -0.5, stretch: float = 1.0) -> Tensor:

@@ -71,7 +71,7 @@ class Random:
         coarse = self.normal(1.0, *leading, knots, knots)
         if knots == size:
             return coarse
-        matrix = _interpolation(size, knots).to(self.device)
+        matrix = interpolation(size, knots).to(self.device)
         return matrix @ coarse @ matrix.T
 
     def _rand(self, shape: tuple[int, ...]) -> Tensor:
@@ -91,7 +91,7 @@ class Branches:
 
 
 @lru_cache(maxsize=64)
-def _interpolation(size: int, knots: int) -> Tensor:
-    """(size, knots) matrix of cubic interpolation between evenly spread knots."""
+def interpolation(size: int, knots: int, corners: bool = True) -> Tensor:
+    """(size, knots) matrix of cubic interpolation between evenly spread knots, in the ``corners`` or amid blocks."""
     rows = torch.eye(knots)[None, None]
-    return F.interpolate(rows, size=(size, knots), mode="bicubic", align_corners=True)[0, 0]
+    return F.interpolate(rows, size=(size, knots), mode="bicubic", align_corners=corners)[0, 0]

@@ -79,8 +79,11 @@ def transfer_loss(fused: Tensor, reference: Tensor, pan: Tensor, weights: Tensor
 
 def finest(image: Tensor) -> Tensor:
     """(N, 1, H, W) minus its binomial mean over 5 x 5 pixels, without the border: its finest octave."""
-    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=image.device, dtype=image.dtype) / 16
-    return image[..., 2:-2, 2:-2] - F.conv2d(image, torch.outer(taps, taps)[None, None])
+    mean = image
+    for _ in range(2):  # sums of shifted copies: a convolution of one channel takes ten times as long
+        rows = mean[..., :-2, :] + 2 * mean[..., 1:-1, :] + mean[..., 2:, :]
+        mean = (rows[..., :-2] + 2 * rows[..., 1:-1] + rows[..., 2:]) / 16
+    return image[..., 2:-2, 2:-2] - mean
 
 
 def local_correlation(one: Tensor, two: Tensor) -> Tensor:
