@@ -16,6 +16,7 @@ from anypan.geometry.window import extended
 
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
 NOTHING = 1e-30  # what a weight below it adds is lost in rounding, and numbers near 1e-38 take a hundred times as long
+FAR = -80.0  # a logarithm whose number is below NOTHING, but not near 1e-38
 
 
 def sigma_for(gnyq: Tensor, ratio: float) -> Tensor:
@@ -158,7 +159,7 @@ def gaussian_matrix(gnyq: Tensor, ratio: float, size: int, phase: float | Tensor
     centre = ratio * torch.arange(count, device=gains.device) + (ratio - 1) / 2
     shifted = centre + torch.as_tensor(phase, device=gains.device)[..., None].expand(*gains.shape, 1)
     offset = torch.arange(size, device=gains.device) - shifted[..., None]
-    return unit_sum(torch.exp(-0.5 * (offset / sigma[..., None, None]) ** 2))
+    return unit_sum(torch.exp((-0.5 * (offset / sigma[..., None, None]) ** 2).clamp(min=FAR)))
 
 
 def unit_sum(weights: Tensor) -> Tensor:
