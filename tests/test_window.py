@@ -32,12 +32,20 @@ def test_reading_is_clamped_along_both_axes(row, col, height, width):
     assert window.inside_of((5, 7), row, col, height, width).shape == (height, width)
 
 
+def test_what_is_read_is_a_copy():
+    image = torch.zeros(5, 7)
+    for read in (window.read(image, 0, 0, 5, 7), window.extended(image, 0, 0, -1)):
+        read += 1
+    assert not image.any()
+
+
 @pytest.mark.parametrize("ratio", [2, 3, 4])
 def test_an_ms_pixel_is_whole_if_all_of_its_pan_pixels_are(ratio):
     mask = torch.ones(3 * ratio, 5 * ratio, dtype=torch.bool)
     mask[ratio, 2 * ratio] = False
     found = window.whole(mask, ratio)
     assert found.shape == (3, 5) and not found[1, 2] and int(found.sum()) == 14
+    assert torch.equal(window.whole(torch.ones_like(mask), ratio), torch.ones(3, 5, dtype=torch.bool))
 
 
 def test_nobody_clamps_or_folds_for_himself():

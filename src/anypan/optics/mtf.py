@@ -16,6 +16,7 @@ from anypan.geometry.window import extended
 
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
 NOTHING = 1e-30  # what a weight below it adds is lost in rounding, and numbers near 1e-38 take a hundred times as long
+CACHED = 2**17  # numbers of an image that a filter works on at once
 FAR = -80.0  # a logarithm whose number is below NOTHING, but not near 1e-38
 
 
@@ -52,14 +53,29 @@ def weighted_rows(image: Tensor, taps: Tensor, start: int, step: int, count: int
     before = max(0, -start)
     after = max(0, start + taps.shape[-1] + step * (count - 1) - image.shape[axis])
     padded = extended(image, before, after, axis)
-    first, span = start + before, step * (count - 1) + 1
+    rows = count if axis == -2 else image.shape[-2]
+    at_once = max(8, CACHED // max(1, padded[..., 0, :].numel()))
+    parts = []
+    for row in range(0, rows, at_once):  # few rows at a time stay in the cache of a processor from tap to tap
+        these = min(at_once, rows - row)
+        if axis == -2:
+            part = padded.narrow(-2, start + before + step * row, step * (these - 1) + taps.shape[-1])
+        else:
+            part = padded.narrow(-2, row, these).narrow(-1, start + before, step * (count - 1) + taps.shape[-1])
+        parts.append(_summed(part, taps, step, axis))
+    return torch.cat(parts, -2) if len(parts) > 1 else parts[0]
+
+
+def _summed(image: Tensor, taps: Tensor, step: int, axis: int) -> Tensor:
+    """out[k] = sum_t taps[..., t] * image[t + step * k] along an axis of (..., H, W), as many as there are."""
+    span = image.shape[axis] - taps.shape[-1] + 1
 
     def piece(t: int) -> Tensor:
-        return padded.narrow(axis, first + t, span)[(..., slice(None, None, step), *[slice(None)] * (-axis - 1))]
+        return image.narrow(axis, t, span)[(..., slice(None, None, step), *[slice(None)] * (-axis - 1))]
 
     total = piece(0) * taps[..., 0, None, None]
     for t in range(1, taps.shape[-1]):
-        total = torch.addcmul(total, piece(t), taps[..., t, None, None])
+        total.addcmul_(piece(t), taps[..., t, None, None])
     return total
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,12 +48,11 @@ class Limits:
             far = torch.full_like(nothing, torch.inf)
             zero = nothing[1:]
             return cls(-far[1:], far[1:], -far[:1], far[:1], zero, zero, zero, nothing[:1], 0)
-        ordered = values.sort(1).values
         handful = max(HANDFUL, count // SHARE) if count > FEW else count // 8
-        low, high = ordered[:, handful], ordered[:, -1 - handful]
+        low, high = _ranked(values, handful), _ranked(values, count - 1 - handful)
         spread = high - low
         low, high = low - BEYOND * spread, high + BEYOND * spread
-        least, most = ordered[1:, 0], ordered[1:, -1]
+        least, most = values[1:].amin(1), values[1:].amax(1)
         return cls(low[1:], high[1:], low[:1], high[:1], least, most, spread[1:], spread[:1], count)
 
     def hold(self, scene: Scene) -> Scene:
@@ -82,6 +82,11 @@ class Limits:
     def lrms(self, lrms: Tensor) -> Tensor:
         """(B, h, w), what lies beyond the limits at the end of the range of the others."""
         return _within(lrms, self.low, self.high, self.spread)
+
+
+def _ranked(values: Tensor, rank: int) -> Tensor:
+    """The value of that rank, from 0, of each row of (C, N)."""
+    return torch.from_numpy(np.partition(values.numpy(), rank, 1)[:, rank])
 
 
 def _within(image: Tensor, low: Tensor, high: Tensor, spread: Tensor) -> Tensor:

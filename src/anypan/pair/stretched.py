@@ -64,7 +64,7 @@ def stretch_of(scene: Scene) -> Stretch:
     if values.shape[1] < LEAST_PIXELS:
         return Stretch()
     power, bent = _bend(values[0], few(values[1:, :, None])[..., 0])
-    brightest = float(values[0].sort().values[-1 - values.shape[1] // 1000])
+    brightest = float(values[0].topk(1 + values.shape[1] // 1000).values[-1])
     return Stretch(power, bent, _clipped(values[1:]), brightest)
 
 

@@ -76,11 +76,13 @@ class Format:
                 )
             fused = np.where(finite, fused, 0)
         low, high = self.limits
-        values = fused.astype(np.float64).clip(low, high)
+        short = np.dtype(self.dtype).itemsize <= 2  # whole numbers that float32 holds
+        values = fused.clip(low, high) if short else fused.astype(np.float64).clip(low, high)
         out = values.astype(self.dtype) if self.floating else _whole(values, np.dtype(self.dtype), low, high)
         if self.nodata is not None:
             out[out == self.nodata] = self._beside_nodata()
-        out[:, ~valid] = self.filler
+        if not valid.all():
+            out[:, ~valid] = self.filler
         return out
 
     def beyond(self, fused: NDArray[Any], valid: NDArray[np.bool_]) -> int:
@@ -109,6 +111,8 @@ def _whole(values: NDArray[Any], kind: np.dtype[Any], low: float, high: float) -
     rounded = np.rint(values)
     with np.errstate(invalid="ignore"):
         out = rounded.astype(kind)
+    if kind.itemsize < 8:
+        return out
     out[rounded >= high], out[rounded <= low] = int(high), int(low)
     return out
 

@@ -131,7 +131,7 @@ class Raster:
                 if found is None:
                     continue
                 window, values, clear, empty = found
-                new = ~held[window]  # what an earlier tile holds stays
+                new = ~held[window] if len(layer) > 1 else True  # what an earlier tile holds stays
                 np.copyto(covered[window], clear, where=new)
                 for k, band in zip(picked, values, strict=True):
                     np.copyto(image[k][window], band, where=new)
