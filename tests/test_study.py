@@ -29,6 +29,7 @@ import claims  # noqa: E402
 import judging  # noqa: E402
 import outcomes  # noqa: E402
 import page  # noqa: E402
+import paired  # noqa: E402
 import study as command  # noqa: E402
 import tables  # noqa: E402
 import training  # noqa: E402
@@ -98,6 +99,7 @@ def test_an_interrupted_cell_leaves_nothing_behind(tmp_path: Path) -> None:
     with out.open("a") as file:
         file.write('{"cell": "thr')
     assert {row.get("cell") for row in command.whole(out)} == {None, "one"}
+    command.keep(command.whole(out), out)
     assert len(out.read_text().splitlines()) == 3
     assert outcomes.read_rows([out])[0]["made"] == {"device": "cpu"}
     assert command.whole(tmp_path / "none.jsonl") == []
@@ -110,6 +112,7 @@ def test_the_estimate_takes_what_was_measured_here_before_what_was_guessed() -> 
     assert paces == {"PanNet": 2.0} and command.pace(rows, "cuda") == {}
     cell = cells.Cell("B", "PanNet", "both")
     assert cells.cost(cell, CPU, paces) == 5000 * 2.0 + CPU.judging
+    assert cells.cost(dataclasses.replace(cell, seed=2), CPU, paces) == 5000 * 2.0 + CPU.judging * cells.REDUCED
     assert cells.cost(cell, CPU, {}) == 5000 * CPU.pace["cpu"]["PanNet"] + CPU.judging
     said = command.estimate([cell], [cell], CPU, paces, True)
     assert "measured here" in said[1] and "2.84 hours" in said[-1]
@@ -141,11 +144,14 @@ class Named:
 
     name: str
     sensor: str
+    protocol: str = "rr"
+    mode: str = "physical"
 
     @property
     def facts(self) -> dict[str, Any]:
         ratio, bands = {"WV3": (4, 8), "Landsat7": (2, 6)}.get(self.sensor, (4, 4))
-        return {"degraded": False, "ratio": ratio, "bands": bands}
+        way = {"scene": self.name, "protocol": self.protocol, "mode": self.mode}
+        return {"degraded": False, "ratio": ratio, "bands": bands} | way
 
 
 def test_validation_is_never_of_what_is_learnt_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -156,11 +162,13 @@ def test_validation_is_never_of_what_is_learnt_from(monkeypatch: pytest.MonkeyPa
     assert left.shape[1] + right.shape[1] == 100 and min(left.shape[1], right.shape[1]) >= 32
     assert torch.equal(torch.cat([left.whole().pan, right.whole().pan], 2), scene.whole().pan)
     tiles = torch.arange(40, dtype=torch.uint8)[:, None, None, None].expand(40, 4, 256, 256)
-    monkeypatch.setattr(batches, "source_tiles", lambda *_: tiles)
+    monkeypatch.setattr(batches, "source_tiles", lambda *_: (tiles, torch.arange(40) % 20))  # two tiles of an image
     o = Optimisation(steps=1, scenes=1, patches=1)
     taught, judged = batches.batches_of(cells.Cell("B", "PanNet", "both"), SMOKE, {}, tmp_path, o)
-    kept = set(range(40)) - {int(tile[0, 0, 0]) for tile in taught.tiles}
+    learnt = {int(tile[0, 0, 0]) for tile in taught.tiles}
+    kept = set(range(40)) - learnt
     assert len(kept) == 2 and len(judged) == batches.BATCHES
+    assert not {number % 20 for number in kept} & {number % 20 for number in learnt}  # no image on both sides
     few, _ = batches.batches_of(cells.Cell("images", "PanNet", "both", images=10), SMOKE, {}, tmp_path, o)
     assert len(few.tiles) == 10 and not kept & {int(tile[0, 0, 0]) for tile in few.tiles}
 
@@ -203,7 +211,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_weights_that_it_would_have_h
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiles = torch.randint(0, 255, (40, 4, 256, 256), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    monkeypatch.setattr(batches, "source_tiles", lambda *_: tiles)
+    monkeypatch.setattr(batches, "source_tiles", lambda *_: (tiles, torch.arange(40)))
     cell, longer = cells.Cell("B", "PanNet", "both"), dataclasses.replace(SMOKE, steps=5)
     found = []
     for name in ("whole", "pieces"):
@@ -225,7 +233,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_weights_that_it_would_have_h
 
 def test_a_training_that_diverges_is_a_row_and_answers_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tiles = torch.zeros(40, 4, 256, 256, dtype=torch.uint8)
-    monkeypatch.setattr(batches, "source_tiles", lambda *_: tiles)
+    monkeypatch.setattr(batches, "source_tiles", lambda *_: (tiles, torch.arange(40)))
     monkeypatch.setattr(Run, "advance", lambda run, batches: float("nan"))
     cell = cells.Cell("B", "PanNet", "both")
     (one,) = command.run(cell, SMOKE, {}, tmp_path, "cpu", float("inf"))
@@ -236,6 +244,7 @@ def test_a_training_that_diverges_is_a_row_and_answers_nothing(tmp_path: Path, m
 def rows_of(cell: cells.Cell, factor: float, levelled: bool = True) -> list[dict[str, Any]]:
     """Rows of a cell whose ERGAS is ``factor`` on every scene."""
     common = {"cell": cell.name, "network": cell.network, "seed": cell.seed, "levelled": levelled}
+    common |= {"budget": "cpu", "recipe": cells.recipe(cell, CPU)}
     found = [common | {"rows": 5, "steps": 10}]
     for number in range(4):
         about = {"scene": f"wv{number}-01", "sensor": f"WV{number}", "protocol": "rr", "mode": "physical"}
@@ -255,10 +264,12 @@ def test_a_claim_is_answered_only_where_every_cell_was_run_and_has_converged() -
     plain = answered()[("simulation", "PanNet")]
     assert plain.said == "supported" and "-50.0 % [-50.0, -50.0]" in plain.sentence and "3 seeds" in plain.sentence
     assert answered()[("natural-both", "PanNet")].said == "contradicted"
-    assert answered(levelled=False)[("simulation", "PanNet")].why == "1 of 3 cells are not converged"
-    assert answered(missing=True)[("simulation", "PanNet")].why == "1 of 3 cells have not been run"
+    rough, part = answered(levelled=False)[("simulation", "PanNet")], answered(missing=True)[("simulation", "PanNet")]
+    assert rough.why == "of 6 cells 2 are not converged"
+    assert part.why == "of 6 cells 1 have not been run"
+    assert "undecided" in part.sentence and "So far ERGAS -50.0 %" in part.sentence and "2 seeds" in part.sentence
     silent = answered()[("real-A", "PanNet")]
-    assert (silent.said, silent.why, silent.found) == ("undecided", "not run", {})
+    assert (silent.said, silent.why, silent.found) == ("undecided", "of 12 cells 9 have not been run", {})
 
 
 def test_every_claim_has_cells_on_both_sides() -> None:
@@ -321,3 +332,94 @@ def test_the_document_has_every_table_and_all_rows_of_the_checklist() -> None:
         for path in re.findall(r"`((?:\w+/)+\w*(?:\.py)?|\w+\.py)`", modules):
             place = ROOT / path if path.startswith("runs/") else ROOT / "src" / "anypan" / path
             assert place.exists(), path
+
+
+def test_what_answers_the_first_claims_is_run_first() -> None:
+    every = cells.cells(CPU)
+    first = [cell for cell in every if cell.network in CPU.whole and cell.arm in cells.FIRST and cell.seed == 1
+             and (cell.arm, cell.source) not in {("B", "natural"), ("B", "remote-sensing")}]  # fmt: skip
+    assert set(every[: len(first)]) == set(first)
+    assert [cell.arm for cell in every].index("ablation") == len([cell for cell in every if cell.arm != "ablation"])
+    places = {cell.arm: number for number, cell in enumerate(every) if cell.network in CPU.whole}
+    assert places["A"] < places["C"] < places["steps"] < places["ablation"]
+
+
+def test_arms_see_as_large_a_part_of_the_pan_at_each_step() -> None:
+    tiles, o = torch.zeros(2, 4, 256, 256, dtype=torch.uint8), Optimisation(**CPU.optimisation, steps=9)
+    real = o.scenes * o.patches * (CPU.patch // 2) ** 2
+    for arm in ("B", "P"):
+        simulation = batches.simulation_for(cells.Cell(arm, "PanNet", "both"), CPU)
+        pool = batches.Pool(tiles, CPU.paper_like["patch"] if arm == "P" else CPU.patch, o, simulation)
+        assert abs(sum(pool.draw(n).pan.numel() for n in range(100)) / 100 / real - 1) < 0.3, arm
+
+
+def test_rows_of_another_recipe_are_made_anew_and_answer_nothing(tmp_path: Path) -> None:
+    cell, other = cells.Cell("B", "PanNet", "both"), cells.Cell("P", "PanNet", "both")
+    rows = [*rows_of(cell, 1.0), *rows_of(other, 1.0)]
+    paper = dataclasses.replace(CPU, paper_like={**CPU.paper_like, "kernels": {"mtf": 1.0}})
+    assert command.is_done(cell, paper, rows) and not command.is_done(other, paper, rows)
+    assert {row["cell"] for row in command.made_so(rows, paper)} == {cell.name}
+    assert {row["cell"] for row in outcomes.current(rows, paper, cells.cells(paper))} == {cell.name}
+    mixed = cells.Cell("A*", "PanNet", "QB")
+    assert cells.digest(mixed, CPU, "cpu") != cells.digest(mixed, dataclasses.replace(CPU, apart=()), "cpu")
+    moved = dataclasses.replace(CPU, sources={name: [{**table, "path": "elsewhere"} for table in tables_of]
+                                              for name, tables_of in CPU.sources.items()})  # fmt: skip
+    assert cells.recipe(cell, moved) == cells.recipe(cell, CPU) and cells.digest(cell, moved, "cpu") != cells.digest(
+        cell, CPU, "cpu"
+    )
+
+
+def test_arms_of_two_budgets_are_never_compared() -> None:
+    cpu = [*rows_of(cells.Cell("B", "PanNet", "both"), 1.0), *rows_of(cells.Cell("P", "PanNet", "both"), 1.0)]
+    gpu = [row | {"budget": "gpu"} for row in rows_of(cells.Cell("B", "PanNet", "both"), 9.0)]
+    assert page.of_one_budget([*cpu, *gpu], ["PanNet"]) == cpu
+    assert page.of_one_budget(gpu, ["PanNet"]) == gpu
+
+
+def test_a_tuning_of_what_has_not_levelled_answers_nothing_nor_does_a_network_that_failed_on_a_scene() -> None:
+    base, shot = cells.Cell("B", "PanNet", "both"), cells.Cell("C", "PanNet", "both", 1, "B", "QB", "full")
+    rows = [*rows_of(base, 1.0, levelled=False), *rows_of(shot, 1.0)]
+    assert outcomes.Results(rows, [], CPU).trouble([shot]) == "of 2 cells 1 are not converged"
+    failed = [*rows_of(base, 1.0), {"cell": base.name, "scene": "wv1-01", "error": "no memory"}]
+    assert outcomes.Results(failed, [], CPU).trouble([base]) == "of 1 cells 1 failed on a scene"
+    untrained = [cells.Cell("U", "anypan-s", seed=seed) for seed in (1, 2)]
+    assert outcomes.Results(rows_of(untrained[0], 1.0), [], CPU).trouble(untrained) == "of 2 cells 1 have not been run"
+
+
+def test_errors_that_are_the_same_contradict_only_where_quality_is_the_same_too() -> None:
+    def found(error: tuple[float, float], quality: tuple[float, float]) -> dict[str, paired.Estimate]:
+        pairs = {"ERGAS": error, "Q2n": quality}
+        return {name: paired.Estimate(name, sum(e) / 2, *e, None, 9, 3, 3) for name, e in pairs.items()}
+
+    assert paired.verdict(found((-0.9, -0.3), (-0.001, 0.001)))[0] == "contradicted"
+    assert paired.verdict(found((-0.9, -0.3), (0.01, 0.02)))[0] == "supported"
+    assert paired.verdict(found((-0.9, 0.3), (0.01, 0.02))) == ("undecided", "the interval of ERGAS holds 0")
+    assert paired.verdict(found((-9.0, -3.0), (-0.02, -0.01))) == ("undecided", "ERGAS and Q2n do not agree")
+
+
+def test_a_judgement_that_was_stopped_goes_on_and_only_first_seeds_are_judged_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[str] = []
+
+    def judge(case: Named, *_: Any) -> dict[str, Any]:
+        judged.append(case.name)
+        return {**case.facts, "Q2n": 0.5}
+
+    monkeypatch.setattr(judging, "judge_case", judge)
+    monkeypatch.setattr(judging, "case_of", lambda entry, protocol, mode, side: Named(entry.name, "QB", protocol, mode))
+    scenes = {name: Entry(name, "folder", "QB", _unread) for name in ("qb-01", "qb-02")}
+    cell, path, stops = cells.Cell("B", "PanNet", "both", 2), tmp_path / "cell.rows", 0
+    while True:
+        try:
+            cases = judging.judged(cell, CPU, scenes)
+            rows = judging.rows_of(cell, lambda *_: None, {}, CPU, cases, "cpu", path, time.monotonic())  # type: ignore[arg-type]
+            break
+        except training.OutOfTime:
+            stops += 1
+            with path.open("a") as file:
+                file.write('{"scene": "qb-')  # killed while it wrote
+    assert stops == 1 and judged == ["qb-01", "qb-02"] and [row.get("scene") for row in rows] == [None, *judged]
+    assert rows[0]["rows"] == 3 and "took" not in rows[1] and not path.exists()
+    full = list(judging.judged(dataclasses.replace(cell, seed=1), CPU, scenes))
+    assert {(case.protocol, case.mode) for case in full} == set(judging.WAYS)

@@ -75,3 +75,15 @@ def test_what_does_not_fit_is_said_and_nothing_to_fetch_too(folder):
     assert "raise --most" in pack(folder, folder / "study.tar", most=2, code=1)
     (folder / "empty").mkdir()
     assert "holds nothing" in call(CARD, "fetch", "empty", cwd=folder, code=1)
+
+
+def test_rows_that_were_made_here_meanwhile_are_kept(tmp_path):
+    sys.path.insert(0, str(CARD.parent))
+    import card
+
+    there, here = tmp_path / "there.jsonl", tmp_path / "here.jsonl"
+    there.write_text('{"about":1}\n{"cell":"one","rows":1,"seed":2}\n')
+    here.write_text('{"about":2}\n{"cell":"one","rows":1}\n')
+    assert card.merged(there, here) == there.read_text()
+    here.write_text(here.read_text() + '{"cell":"two","rows":1}\n')
+    assert card.merged(there, here) == there.read_text() + '{"about":2}\n{"cell":"two","rows":1}\n'

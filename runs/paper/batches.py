@@ -20,6 +20,7 @@ from anypan.judging import prepare
 from anypan.judging.readers.entry import Entry
 from anypan.methods.ensemble import TURNS, turned
 from anypan.pair.scene import Patch, Scene
+from anypan.runtime.claim import drafted
 from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train import Optimisation
 from anypan.train.config import simulation_of
@@ -83,15 +84,23 @@ def batches_of(
     if cell.arm in ("A", "A*", "C"):
         pixels = o.scenes * o.patches * (study.patch // 2) ** 2  # most images are halved before the PAN sees them
         return _real([scenes[name] for name in learnt(cell, study, scenes)], pixels, o)
-    tiles = source_tiles(cell.source, study, work)
-    count = max(1, round(HELD_OUT * len(tiles)))
-    kept, tiles = tiles[:count], tiles[count:]
+    tiles, images = source_tiles(cell.source, study, work)
+    held = held_out(images)
+    kept, tiles = tiles[held], tiles[~held]
     if cell.images:
         order = torch.randperm(len(tiles), generator=torch.Generator().manual_seed(cell.seed))
         tiles = tiles[order[: cell.images]]
     simulation = simulation_for(cell, study)
-    judging = Pool(kept, study.patch, replace(o, seed=HELD_OUT_SEED), simulation, device)
-    return Pool(tiles, study.patch, o, simulation, device), Kept(judging, BATCHES)
+    patch = study.paper_like["patch"] if cell.arm == "P" else study.patch
+    judging = Pool(kept, patch, replace(o, seed=HELD_OUT_SEED), simulation, device)
+    return Pool(tiles, patch, o, simulation, device), Kept(judging, BATCHES)
+
+
+def held_out(images: Tensor) -> Tensor:
+    """(n,) bool: the tiles of the images that validate, none of which shares its image with one that is learnt from."""
+    every = torch.unique(images)
+    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(2))
+    return torch.isin(images, every[order[: max(1, round(HELD_OUT * len(every)))]])
 
 
 def learnt(cell: Cell, study: Study, scenes: dict[str, Entry]) -> list[str]:
@@ -156,7 +165,7 @@ def parted(scene: Scene) -> tuple[Scene, Scene]:
 def simulation_for(cell: Cell, study: Study) -> Simulation:
     """The simulator of a cell: the study's, without what it leaves out; or that of the paper-like recipe."""
     paper = cell.arm == "P"
-    general = {key: value for key, value in study.paper_like.items() if key != "effect"} if paper else {}
+    general = {key: value for key, value in study.paper_like.items() if key not in ("effect", "patch")} if paper else {}
     effects = study.paper_like["effect"] if paper else study.effect
     whole = simulation_of({key: _keyed(value) for key, value in general.items()}, effects, study.folder)
     return whole if paper else replace(whole, off=cell.off)
@@ -166,15 +175,17 @@ def _keyed(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def source_tiles(source: str, study: Study, work: Path) -> Tensor:
-    """(n, 4, 256, 256) uint8: the images of one of SOURCES, in an order of their own."""
+def source_tiles(source: str, study: Study, work: Path) -> tuple[Tensor, Tensor]:
+    """Tiles (n, 4, 256, 256) uint8 of one of SOURCES, and of which image each is (n,)."""
     parts = [_tiles(name, study, work) for name in (MIXED if source == BOTH else (source,))]
-    tiles = torch.cat(parts)
-    return tiles[torch.randperm(len(tiles), generator=torch.Generator().manual_seed(2))]
+    counts = [0, *(int(images.max()) + 1 for _, images in parts)]
+    return torch.cat([tiles for tiles, _ in parts]), torch.cat(
+        [images + before for (_, images), before in zip(parts, counts, strict=False)]
+    )
 
 
-def _tiles(name: str, study: Study, work: Path) -> Tensor:
-    """(n, 4, 256, 256) uint8: at most ``study.tiles`` of the images of a source, kept in a file in ``work``."""
+def _tiles(name: str, study: Study, work: Path) -> tuple[Tensor, Tensor]:
+    """At most ``study.tiles`` tiles of a source, and of which image each is, kept in a file in ``work``."""
     paths = tuple(json.dumps(_table(table, study), sort_keys=True) for table in study.sources[name])
     return _read_once(work / f"tiles-{name}.safetensors", paths, study.tiles)
 
@@ -184,30 +195,36 @@ def _table(table: dict[str, Any], study: Study) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _read_once(path: Path, tables: tuple[str, ...], most: int) -> Tensor:
-    about = {"tables": json.dumps(tables), "most": str(most)}
+def _read_once(path: Path, tables: tuple[str, ...], most: int) -> tuple[Tensor, Tensor]:
+    about = {"tables": json.dumps(tables), "most": str(most), "images": "numbered"}
     if path.is_file():
         with safe_open(path, "pt") as file:
             same = file.metadata() == about
         if same:
-            return load_file(path)["tiles"]
-    found: list[Tensor] = []
+            return _both(load_file(path))
+    found: list[list[Tensor]] = []
     for table in map(json.loads, tables):
         source = SOURCES[table.pop("kind")](**table)
         found += _read(source, ROOM * most)
-    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(1))[:most]
-    tiles = torch.stack([found[n] for n in order.tolist()])
-    save_file({"tiles": tiles}, path, metadata=about)
-    return tiles
+    tiles = [(tile, number) for number, image in enumerate(found) for tile in image]
+    order = torch.randperm(len(tiles), generator=torch.Generator().manual_seed(1))[:most].tolist()
+    kept = {"tiles": torch.stack([tiles[n][0] for n in order]), "images": torch.tensor([tiles[n][1] for n in order])}
+    with drafted(path) as draft:
+        save_file(kept, draft, metadata=about)
+    return _both(kept)
 
 
-def _read(source: Source, most: int) -> list[Tensor]:
-    """The first tiles of a source, at most about so many."""
-    found: list[Tensor] = []
+def _both(kept: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    return kept["tiles"], kept["images"]
+
+
+def _read(source: Source, most: int) -> list[list[Tensor]]:
+    """The tiles of each of the first images of a source, at most about so many tiles."""
+    found: list[list[Tensor]] = []
     for part in source.parts():
         for sample in source.samples(part):
-            if len(found) >= most:
+            if sum(map(len, found)) >= most:
                 return found
             if source.wants(sample.key, held_out=False):
-                found += [torch.from_numpy(tile) for tile in sample.read()]
+                found.append([torch.from_numpy(tile) for tile in sample.read()])
     return found

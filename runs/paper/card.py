@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import re
 import subprocess
@@ -118,6 +119,16 @@ def run(out: Path, minutes: float, device: str, budget: str, cells: list[str]) -
     return done.returncode or borrowed.bring_back([ROOT / ROWS, *parts], out)
 
 
+def merged(there: Path, here: Path) -> str:
+    """The rows of a piece, then those here of other cells: what was run here meanwhile is not lost."""
+    theirs, ours = (path.read_text(encoding="utf-8").splitlines() if path.is_file() else [] for path in (there, here))
+    known = {json.loads(line).get("cell") for line in theirs} - {None}
+    kept = [line for line in ours if json.loads(line).get("cell") not in known]
+    if all("about" in json.loads(line) for line in kept):
+        kept = []
+    return "".join(f"{line}\n" for line in [*theirs, *kept])
+
+
 def fetch(folder: Path, rows: Path, work: Path) -> int:
     """What a piece brought back, where the next ``pack`` and the page look for it. Exit status 1 if it is nothing."""
     parts = sorted(folder.glob(f"{WORK}-*.part"))
@@ -126,7 +137,7 @@ def fetch(folder: Path, rows: Path, work: Path) -> int:
         return 1
     rows.parent.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
-    rows.write_bytes((folder / ROWS).read_bytes())
+    rows.write_text(merged(folder / ROWS, rows), encoding="utf-8")
     for stale in (path for path in work.glob("*") if path.suffix in (".pt", ".json", ".best")):
         stale.unlink()
     with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import tomllib
 from collections.abc import Iterator
@@ -19,21 +18,10 @@ BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = ("natural", "remote-sensing", BOTH)
 BUDGETS = ("smoke", "cpu", "gpu")
 EVERYTHING = "everything on"
+REDUCED = 0.3  # share of a judgement's time that is spent at reduced resolution in physical mode
 STARTS = ("B", "P", "U")  # what one-shot cells begin with
-IRRELEVANT = (
-    "folder",
-    "budget",
-    "pace",
-    "judging",
-    "seeds",
-    "seeded",
-    "judged",
-    "apart",
-    "side",
-    "whole",
-    "others",
-    "arms",
-)
+ORDER = ("U", "B", "P", "A", "A*", "C", "images", "steps", "ablation")
+FIRST = ("U", "B", "P", "A", "A*")  # what the first claims compare
 
 
 @dataclass(frozen=True)
@@ -136,16 +124,28 @@ def read(path: str | Path, budget: str = "cpu") -> Study:
 
 
 def cells(study: Study) -> list[Cell]:
-    """All cells: one seed first, what answers the first claims before the rest; what a cell starts from before it."""
+    """All cells, what answers the first claims before the rest, and what a cell starts from before it.
+
+    First the arms in FIRST of the networks that are run whole, one seed after the other; then kinds of images,
+    one-shot, numbers of images and steps; then the other networks; single effects last.
+    """
     found: list[Cell] = []
-    for arm in ("U", "B", "A", "A*", "P", "C", "steps", "images", "ablation"):
+    for arm in ORDER:
         for network in study.networks:
             if network in study.whole or arm in study.arms:
                 found += ARMS[arm](Cell(arm, network), study)
     first = [cell for cell in found if possible(cell)]
     more = [replace(cell, seed=seed) for seed in range(2, study.seeds + 1)
             for cell in first if cell.network in study.whole and seed <= _seeds(cell, study)]  # fmt: skip
-    return first + more
+    return sorted(first + more, key=lambda cell: _turn(cell, study))
+
+
+def _turn(cell: Cell, study: Study) -> tuple[int, int, int]:
+    """When a cell is run: its stage, then its seed, then its arm; cells that agree in these keep their order."""
+    kinds = cell.arm == "B" and cell.source != BOTH
+    stages = (cell.arm == "ablation", cell.network not in study.whole, cell.arm not in FIRST, kinds)
+    stage = stages.index(True) if any(stages) else len(stages)
+    return -stage, cell.seed, ORDER.index(cell.arm)
 
 
 def possible(cell: Cell) -> bool:
@@ -203,10 +203,40 @@ def cost(cell: Cell, study: Study, measured: dict[str, float]) -> float:
     ``measured``: network -> seconds a step, of rows made on this device; the study's own guess for the others.
     """
     pace = measured.get(cell.network, study.pace[study.device].get(cell.network, 1.0))
-    return steps_of(cell, study) * pace + study.judging * (0.2 if cell.adapted or cell.arm == "A*" else 1.0)
+    fewer = 0.2 if cell.adapted or cell.arm == "A*" else 1.0
+    return steps_of(cell, study) * pace + study.judging * fewer * (1.0 if in_full(cell) else REDUCED)
+
+
+def in_full(cell: Cell) -> bool:
+    """Whether a cell is judged at full resolution and in toolbox mode, too, which decide no claim."""
+    return cell.arm in FIRST and cell.seed == 1
 
 
 def digest(cell: Cell, study: Study, device: str) -> str:
-    """Eight characters that change with whatever decides a cell's weights."""
-    kept = {key: value for key, value in dataclasses.asdict(study).items() if key not in IRRELEVANT}
-    return hashlib.sha256(repr((cell, cell.off, kept, device)).encode()).hexdigest()[:8]
+    """Eight characters that change with whatever decides a cell's weights, and with nothing else."""
+    places = study.scenes if cell.arm in ("A", "A*", "C") else ()
+    return _hashed([_decides(cell, study), places, () if cell.arm in ("A", "A*", "U") else study.sources, device])
+
+
+def recipe(cell: Cell, study: Study) -> str:
+    """The same of its rows: what it learns and is judged on, but not where that lies, nor on which device."""
+    return _hashed([_decides(cell, study), study.judged, study.side])
+
+
+def _hashed(what: Any) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:8]
+
+
+def _decides(cell: Cell, study: Study) -> list[Any]:
+    """All of the study that a cell's weights come from, but for places."""
+    if cell.arm == "U":
+        return [cell, study.sizes.get(cell.network)]
+    found = [cell, cell.off, steps_of(cell, study), study.sizes.get(cell.network), study.optimisation, study.patch]
+    if cell.base:
+        one_shot = [study.one_shot["rate"], study.one_shot["scenes"][cell.adapted]]
+        return [*found, one_shot, _decides(cell.base, study)]
+    if cell.arm in ("A", "A*"):
+        return [*found, study.real[cell.source] if cell.arm == "A" else study.apart]
+    images = [[sorted((key, value) for key, value in table.items() if key != "path") for table in study.sources[name]]
+              for name in ((cell.source,) if cell.source != BOTH else SOURCES[:-1])]  # fmt: skip
+    return [*found, study.paper_like if cell.arm == "P" else study.effect, study.tiles, images]

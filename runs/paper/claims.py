@@ -37,6 +37,7 @@ class Answer:
     said: str
     why: str
     found: dict[str, Estimate]
+    partial: bool = False
 
     @property
     def sentence(self) -> str:
@@ -45,7 +46,7 @@ class Answer:
         because = (
             f", because {self.why}" if self.why and self.said == UNDECIDED else f": {self.why}" if self.why else ""
         )
-        return f"{head}{because}.{figures(self.found)}"
+        return f"{head}{because}.{' So far' * self.partial}{figures(self.found)}"
 
 
 def figures(found: dict[str, Estimate]) -> str:
@@ -75,10 +76,10 @@ def interval(one: Estimate) -> str:
 def answer(claim: Claim, network: str, results: Results) -> Answer:
     """A claim holds only where every cell of both arms was run and has converged."""
     before, after = claim.before(network), claim.after(network)
-    trouble = results.trouble(after) or results.trouble(before)
+    trouble = results.trouble([*before, *after])
     found = compared(results.arm(before), results.arm(after), METRICS)
     if trouble:
-        return Answer(claim, network, UNDECIDED, trouble, found)
+        return Answer(claim, network, UNDECIDED, trouble, found, partial="ERGAS" in found and "Q2n" in found)
     return Answer(claim, network, *verdict(found), found)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cells import Cell, Study
+from cells import Cell, Study, possible, recipe
 
 from anypan.models import ARCHITECTURES
 from anypan.report import records
@@ -29,9 +29,12 @@ class Results:
         self.trainings: dict[str, Row] = {}
         self.cells: dict[str, list[Row]] = {}
         self.methods: dict[str, list[Row]] = {}
+        self.failed: set[str] = set()  # cells with a scene on which the network failed
         for row in rows:
             if "rows" in row:
                 self.trainings[row["cell"]] = row
+            elif row.get("error"):
+                self.failed.add(row["cell"])
             elif usable(row):
                 self.cells.setdefault(row["cell"], []).append(row)
         for row in benchmark:
@@ -54,17 +57,29 @@ class Results:
             found += self.method(EXP) if cell.arm == "U" and not physics else self.cells.get(cell.name, [])
         return self.apart(found, False)
 
-    def trouble(self, wanted: Sequence[Cell]) -> str:
-        """Why an arm answers nothing: cells that were not run, that failed, or that have not levelled; else empty."""
-        trained = [cell for cell in wanted if cell.arm != "U"]
-        missing = sum(cell.name not in self.trainings for cell in trained)
-        wrong = sum("error" in self.trainings.get(cell.name, {}) for cell in trained)
-        rough = sum(not row.get("levelled") for cell in trained if (row := self.trainings.get(cell.name)))
-        if missing:
-            return f"{missing} of {len(trained)} cells have not been run" if missing < len(trained) else "not run"
-        if wrong:
-            return f"{wrong} of {len(trained)} cells diverged"
-        return f"{rough} of {len(trained)} cells are not converged" if rough else ""
+    def converged(self, cell: Cell) -> list[Row]:
+        """The rows of a trained cell, none if it answers no claim."""
+        return [] if self.trouble([cell]) else self.arm([cell])
+
+    def trouble(self, wanted: Iterable[Cell]) -> str:
+        """Why cells answer nothing: they, or what they began with, were not run, failed, or have not levelled."""
+        needed = {cell.name: cell for one in wanted for cell in (one, one.base) if cell and possible(cell)}
+        run = {name: row for name in needed if (row := self.trainings.get(name))}
+        if not run:
+            return "not run"
+        wrong = [name for name, row in run.items() if "error" in row]
+        rough = [name for name, row in run.items() if needed[name].arm != "U" and not row.get("levelled")]
+        kinds = {"have not been run": len(needed) - len(run), "diverged": len(wrong)}
+        kinds["failed on a scene"] = len(self.failed & needed.keys())
+        kinds["are not converged"] = len(set(rough) - set(wrong))
+        said = [f"{count} {kind}" for kind, count in kinds.items() if count]
+        return f"of {len(needed)} cells {' and '.join(said)}" if said else ""
+
+
+def current(rows: Iterable[Row], study: Study, every: Iterable[Cell]) -> list[Row]:
+    """The rows of cells of the study as it is now; those of other recipes answer nothing."""
+    now = {cell.name: recipe(cell, study) for cell in every}
+    return [row for row in rows if row.get("recipe") == now.get(row["cell"])]
 
 
 def read_rows(paths: Iterable[Path]) -> list[Row]:

@@ -19,7 +19,8 @@ Values = dict[tuple[str, str], dict[int, float]]  # (sensor, scene) -> seed -> v
 RELATIVE = ("ERGAS", "SAM", "R-ERGAS")  # errors, of which the change is a share
 DRAWS, SEED = 4000, 0
 CONFIDENCE = 0.95
-SAME = 1.0  # per cent of ERGAS: an interval that lies within it on both sides is no difference that matters
+SAME, SAME_Q2N = 1.0, 0.002  # per cent of ERGAS, and of Q2n: intervals that lie within both, on both sides, are no
+# difference that matters
 LEAST = 3  # scenes, below which nothing is claimed
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 
@@ -128,12 +129,17 @@ def verdict(found: Mapping[str, Estimate]) -> tuple[str, str]:
     error, quality = found["ERGAS"], found["Q2n"]
     if error.scenes < LEAST:
         return UNDECIDED, f"{error.scenes} scenes are too few"
-    if max(abs(error.low), abs(error.high)) < SAME:
-        return CONTRADICTED, f"the difference is within {SAME:g} % of ERGAS"
+    if _within(error, SAME) and _within(quality, SAME_Q2N):
+        return CONTRADICTED, f"the difference is within {SAME:g} % of ERGAS and {SAME_Q2N:g} of Q2n"
     if error.high < 0 and quality.low > 0:
         return SUPPORTED, ""
     if error.low > 0 and quality.high < 0:
         return CONTRADICTED, "it is worse"
-    if error.high < 0 or error.low > 0:
-        return UNDECIDED, "ERGAS and Q2n do not agree"
-    return UNDECIDED, "the interval of ERGAS holds 0"
+    names = [one.metric for one in (error, quality) if one.low <= 0 <= one.high]
+    if names:
+        return UNDECIDED, f"the interval of {' and of '.join(names)} holds 0"
+    return UNDECIDED, "ERGAS and Q2n do not agree"
+
+
+def _within(one: Estimate, most: float) -> bool:
+    return max(abs(one.low), abs(one.high)) < most

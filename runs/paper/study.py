@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from fnmatch import fnmatch
 from pathlib import Path
 from statistics import median
@@ -25,13 +26,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from cells import BUDGETS, Cell, Study, cells, cost, read
+from cells import BUDGETS, Cell, Study, cells, cost, read, recipe
 from judging import about, judged, rows_of, scenes_of
 from training import OutOfTime, train
 
 from anypan import __version__
 from anypan.judging.readers.entry import Entry
 from anypan.methods.neural import neural
+from anypan.runtime.claim import Claim, drafted
 from anypan.runtime.errors import UserError
 from anypan.train import Diverged
 
@@ -50,12 +52,17 @@ def main() -> None:
     if not chosen:
         raise UserError(f"No cell is called like {' or '.join(wanted.cells)}: see them with --list.")
     out = Path(wanted.out or f"results/study/{study.budget}.jsonl")
-    rows = whole(out)
-    left = [cell for cell in chosen if cell.name not in {row.get("cell") for row in rows}]
-    for line in estimate(chosen, left, study, pace(rows, device), wanted.list):
-        print(line, flush=True)
-    if not wanted.list and left:
-        run_all(left, study, Path(wanted.work or Path("work") / "study" / study.budget), out, device, wanted.minutes)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with nullcontext() if wanted.list else Claim(out):
+        rows = whole(out)
+        if not wanted.list:
+            keep(rows := made_so(rows, study), out)
+        left = [cell for cell in chosen if not is_done(cell, study, rows)]
+        for line in estimate(chosen, left, study, pace(rows, device), wanted.list):
+            print(line, flush=True)
+        if not wanted.list and left:
+            work = Path(wanted.work or Path("work") / "study" / study.budget)
+            run_all(left, study, work, out, device, wanted.minutes)
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,7 +85,8 @@ def run_all(left: Sequence[Cell], study: Study, work: Path, out: Path, device: s
     work.mkdir(parents=True, exist_ok=True)
     scenes = scenes_of(study, work)
     able = [cell for cell in left if can_run(cell, study, scenes)]
-    append([{"about": machine(device)}], out)
+    if machine(device) != next((row["about"] for row in reversed(whole(out)) if "about" in row), None):
+        append([{"about": machine(device)}], out)
     for number, cell in enumerate(able, 1):
         try:
             rows = run(cell, study, scenes, work, device, until)
@@ -93,17 +101,13 @@ def run_all(left: Sequence[Cell], study: Study, work: Path, out: Path, device: s
 
 
 def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str, until: float) -> list[Row]:
-    """The rows of a cell, one with ``error`` if its training diverged. Raises OutOfTime.
-
-    ``wall_seconds``: by the clock, from start to end of the cell in this sitting.
-    """
-    begun = time.monotonic()
+    """The rows of a cell, one with ``error`` if its training diverged. Raises OutOfTime."""
     try:
         path, spent = train(cell, study, scenes, work, device, until)
-        rows = rows_of(cell, neural(path), spent, study, list(judged(cell, study, scenes)), device)
+        kept = path.with_suffix(".rows")
+        rows = rows_of(cell, neural(path), spent, study, judged(cell, study, scenes), device, kept, until)
     except Diverged as error:
         rows = [about(cell, study, {}) | {"rows": 1, "error": str(error)}]
-    rows[0]["wall_seconds"] = round(time.monotonic() - begun, 1)
     rows[0]["device"] = device
     return rows
 
@@ -130,32 +134,52 @@ def said(cell: Cell, rows: list[Row]) -> str:
     """A line about a finished cell."""
     first, quality = rows[0], [row["Q2n"] for row in rows if "Q2n" in row]
     mean = f", Q2n {sum(quality) / len(quality):.4f}" if quality else f", {first.get('error', 'no reference')}"
-    return f"{cell.name}: {first.get('steps', 0)} steps, {first['wall_seconds']} s, {len(rows)} rows{mean}"
+    seconds = first.get("train_seconds", 0) + first.get("judge_seconds", 0)
+    return f"{cell.name}: {first.get('steps', 0)} steps, {seconds:.0f} s, {len(rows)} rows{mean}"
 
 
 def append(rows: Iterable[Row], out: Path) -> None:
     """Rows of a whole cell at the end of a file, on the disk when this returns."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
-        file.write("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
+        file.write("".join(map(_line, rows)))
         file.flush()
         os.fsync(file.fileno())
 
 
 def whole(out: Path) -> list[Row]:
-    """The rows of the cells of which ``out`` has all; what an interruption left of others is taken out of it."""
-    if not out.is_file():
-        return []
-    lines = out.read_text(encoding="utf-8").splitlines()
+    """The rows of the cells of which ``out`` has all, without what an interruption left of others."""
+    lines = out.read_text(encoding="utf-8").splitlines() if out.is_file() else []
     rows = [row for row in map(_parsed, lines) if row]
     counts = Counter(row.get("cell") for row in rows)
     sizes = {row["cell"]: row["rows"] for row in rows if "rows" in row}
-    kept = [row for row in rows if "about" in row or counts[row["cell"]] == sizes.get(row["cell"])]
-    if len(kept) < len(lines):
-        part = out.with_suffix(".part")
-        part.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in kept), encoding="utf-8")
-        os.replace(part, out)
+    return [row for row in rows if "about" in row or counts[row["cell"]] == sizes.get(row["cell"])]
+
+
+def made_so(rows: Sequence[Row], study: Study) -> list[Row]:
+    """Rows without those of cells that the study has by another recipe by now, which it says."""
+    now = {cell.name: recipe(cell, study) for cell in cells(study)}
+    kept = [row for row in rows if "about" in row or row.get("recipe") == now.get(row["cell"], row.get("recipe"))]
+    if len(kept) < len(rows):
+        print(f"{len(rows) - len(kept)} rows are of another recipe: their cells are run anew", flush=True)
     return kept
+
+
+def keep(rows: Sequence[Row], out: Path) -> None:
+    """Nothing but these rows in ``out``."""
+    if out.is_file() and len(rows) < len(out.read_text(encoding="utf-8").splitlines()):
+        with drafted(out.with_suffix(".part")) as draft:
+            draft.write_text("".join(map(_line, rows)), encoding="utf-8")
+        os.replace(out.with_suffix(".part"), out)
+
+
+def is_done(cell: Cell, study: Study, rows: Iterable[Row]) -> bool:
+    """Whether a cell has rows that were made as the study says now."""
+    return any(row.get("cell") == cell.name and row.get("recipe") == recipe(cell, study) for row in rows)
+
+
+def _line(row: Row) -> str:
+    return json.dumps(row, separators=(",", ":")) + "\n"
 
 
 def _parsed(line: str) -> Row | None:

@@ -104,6 +104,7 @@ def answers(results: Results) -> str:
         for one in found:
             error = one.found.get("ERGAS")
             figure = f" (ERGAS {interval(error)})" if error and one.said != UNDECIDED else ""
+            figure = f" (so far ERGAS {interval(error)})" if error and one.partial else figure
             because = f", because {one.why}" if one.said == UNDECIDED else ""
             kinds.setdefault(f"**{one.said}**{because}", []).append(f"{one.network}{figure}")
         said = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
@@ -146,7 +147,7 @@ def spent(results: Results) -> str:
         level = sum(bool(row.get("levelled")) for row in rows)
         trained = [row for row in rows if row.get("steps")]
         size = f"{trained[0]['parameters']:,}" if trained else "-"
-        hours = sum(row.get("wall_seconds", 0) for row in rows) / 3600
+        hours = sum(row.get(part, 0) for row in rows for part in ("train_seconds", "judge_seconds")) / 3600
         lines.append([network, size, f"{len(rows)} of {len(every)}", str(level), f"{hours:.1f}"])
     return markdown(["network", "parameters", "cells run", "converged", "hours"], lines)
 
@@ -175,7 +176,7 @@ def _plane(results: Results) -> str:
     """Reduced against full resolution: formulas, what ships, its physics, and what was pretrained on both sources."""
     chosen = {name: results.method(name) for name in (*FORMULAS, OURS, PHYSICS)}
     for network in results.study.networks:
-        chosen[f"{network}, pretrained"] = results.arm([Cell("B", network, "both")])
+        chosen[f"{network}, pretrained"] = results.converged(Cell("B", network, "both"))
     points = {}
     for label, rows in chosen.items():
         found = [mean(rows, metric) for metric in ("ERGAS", "D_rho")]
@@ -184,13 +185,15 @@ def _plane(results: Results) -> str:
     return plots.scatter(points, ("ERGAS, reduced resolution", "D_rho, full resolution"), [OURS]) if points else ""
 
 
-def _curve(arm: str, place: Callable[[Cell], float], axis: str) -> Callable[[Results], str]:
+def _curve(arm: str, place: Callable[[Row], float], axis: str) -> Callable[[Results], str]:
     def plot(results: Results) -> str:
         lines = {}
         for network in results.study.whole:
             found = [cell for cell in cells(results.study) if (cell.arm, cell.network) == (arm, network)]
             reached = [
-                (place(cell), mean(results.arm([cell]), "ERGAS")) for cell in (*found, Cell("B", network, "both"))
+                (place(results.trainings[cell.name]), mean(rows, "ERGAS"))
+                for cell in (*found, Cell("B", network, "both"))
+                if (rows := results.converged(cell))
             ]
             lines[network] = sorted((at, each.value) for at, each in reached if each)
         lines = {network: points for network, points in lines.items() if len(points) > 2}
@@ -203,6 +206,6 @@ def plots_of(study: Study) -> dict[str, Callable[[Results], str]]:
     """Name -> plot; empty where rows are missing."""
     return {
         "plane": _plane,
-        "images": _curve("images", lambda c: log10(c.images or study.tiles), "images to simulate from, log10"),
-        "steps": _curve("steps", lambda cell: log2(cell.times), "steps, doublings"),
+        "images": _curve("images", lambda row: log10(row["images"]), "images to simulate from, log10"),
+        "steps": _curve("steps", lambda row: log2(row["steps"] / study.steps), "steps, doublings"),
     }

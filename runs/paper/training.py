@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from anypan.judging.readers.entry import Entry
 from anypan.models import ARCHITECTURES
+from anypan.runtime.claim import drafted
 from anypan.train import Optimisation, Run
 from anypan.train.adapt import tuned_run
 from anypan.train.run import Judged
@@ -49,11 +51,13 @@ class Watch:
         if run.step in self.when:
             loss = run.validate(self.judging)
             if loss <= min((point[1] for point in self.curve), default=loss):
-                save_file({key: value.cpu().contiguous() for key, value in run.average.items()}, self.best)
+                with drafted(self.best) as draft:
+                    save_file({key: value.cpu().contiguous() for key, value in run.average.items()}, draft)
             self.curve.append([run.step, float(f"{loss:.5g}")])
         late = time.monotonic() > self.until
         if run.step in self.when or late:
-            self.seen.write_text(json.dumps(self.curve))
+            with drafted(self.seen) as draft:
+                draft.write_text(json.dumps(self.curve))
             run.save_checkpoint(self.checkpoint, self.batches)
         if late and not run.finished:
             raise OutOfTime
@@ -102,7 +106,7 @@ def _taught(
     batches, judging = batches_of(cell, study, scenes, work, o, str(run.device))
     watch = Watch(run, judging, batches, path, until)
     watch.resume()
-    run.finish(batches, progress=watch)
+    run.finish(batches, clock_of(str(run.device)), watch)
     fallen = fall(watch.curve, o.steps, o.warmup, o.decay)
     spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
     spent |= {"curve": watch.curve, "fall": None if fallen is None else round(fallen, 4)}
@@ -110,6 +114,11 @@ def _taught(
     best = load_file(watch.best)
     watch.done()
     return spent, best
+
+
+def clock_of(device: str) -> Callable[[], float]:
+    """What a device's seconds are: of the processor on a CPU, which others may use, too; else by the clock."""
+    return time.process_time if device == "cpu" else time.monotonic
 
 
 def _optimisation(cell: Cell, study: Study) -> Optimisation:
