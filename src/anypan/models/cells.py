@@ -29,7 +29,11 @@ def moved(image: Tensor, shares: Tensor, change: Tensor) -> Tensor:
 
 def half(smooth: Tensor) -> Tensor:
     """(N, 1, H, W) without fine detail as four channels of the coarse grid: means of the quarters of each cell."""
-    return F.pixel_unshuffle(F.avg_pool2d(smooth, CELL // 2), 2)
+    if not alone():
+        return F.pixel_unshuffle(F.avg_pool2d(smooth, CELL // 2), 2)
+    of = smooth[:, 0].unflatten(2, (-1, 2, 2)).unflatten(1, (-1, 2, 2))  # N, h, half, row, w, half, column
+    means = (of[:, :, :, 0, ..., 0] + of[:, :, :, 0, ..., 1] + of[:, :, :, 1, ..., 0] + of[:, :, :, 1, ..., 1]) / 4
+    return means.permute(0, 2, 4, 1, 3).flatten(1, 2)  # a third of the time
 
 
 def smooth(coarse: Tensor) -> Tensor:
@@ -45,7 +49,10 @@ def resized(coarse: Tensor, like: Tensor) -> Tensor:
 
 def shuffled(cells: Tensor, count: int) -> Tensor:
     """(N * B, 16, h, w) on the coarse grid, a channel for each pixel of a cell, as N images (N, B, H, W)."""
-    return F.pixel_shuffle(cells, CELL).unflatten(0, (count, -1))[:, :, 0]
+    if torch.onnx.is_in_onnx_export():
+        return F.pixel_shuffle(cells, CELL).unflatten(0, (count, -1))[:, :, 0]
+    rows = cells.movedim(1, -1).unflatten(-1, (CELL, CELL)).transpose(2, 3)  # one copy of what lies side by side
+    return rows.flatten(3, 4).flatten(1, 2).unflatten(0, (count, -1))
 
 
 def mixed(gains: Tensor, bases: Tensor, own: Tensor) -> Tensor:
