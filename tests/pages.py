@@ -30,8 +30,9 @@ BLOCK = re.compile(
 )
 OPENING = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 SHORTER = {"adapt": ("--steps", "1"), "batch": ("--jobs", "1")}  # what a command is given besides
-SMALLER = {"demo": {"size": 256}, "simulate": {"count": 2}}  # defaults in place of its own
-SIDE = 192  # PAN pixels
+SMALLER = {"demo": {"size": 128}, "simulate": {"count": 2}}  # defaults in place of its own
+SMALLER["benchmark"] = {"names": ("EXP", "MTF-GLP-FS", "anypan-s")}
+SIDE = 160  # PAN pixels
 BANDS = ("blue", "green", "red", "nir1")
 
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from anypan.optics.sampling import Physical
 
@@ -62,6 +63,17 @@ def write_pair(
 def read(path: Path) -> NDArray[Any]:
     with rasterio.open(path) as dataset:
         return dataset.read()
+
+
+def middle(folder: Path, side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """PAN and MS of the middle of a scene on disk, at most ``side`` MS pixels along a side."""
+    with rasterio.open(folder / "pan.tif") as fine, rasterio.open(folder / "ms.tif") as coarse:
+        ratio = round(fine.width / coarse.width)
+        height, width = (min(side, n // ratio, m) for n, m in zip(fine.shape, coarse.shape, strict=True))
+        row, col = (coarse.height - height) // 2, (coarse.width - width) // 2
+        ms = coarse.read(window=Window(col, row, width, height)).astype("f4")
+        window = Window(col * ratio, row * ratio, width * ratio, height * ratio)
+        return fine.read(1, window=window).astype("f4"), ms
 
 
 def in_tiles_of(monkeypatch: Any, side: int) -> None:

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,26 @@ from affine import Affine
 from pairs import UTM, landscape, write
 
 SIDE = 96  # PAN pixels
+
+
+def _kept(make: Callable[..., Path]) -> Callable[..., Path]:
+    """Made once; the same files are written again from then on."""
+    kept: dict[tuple[object, ...], tuple[str, dict[Path, bytes]]] = {}
+
+    @wraps(make)
+    def again(root: Path, *which: object) -> Path:
+        if which not in kept:
+            folder = make(root, *which)
+            files = [path for path in folder.rglob("*") if path.is_file()]
+            kept[which] = folder.name, {path.relative_to(folder): path.read_bytes() for path in files}
+            return folder
+        name, contents = kept[which]
+        for inner, content in contents.items():
+            (root / name / inner).parent.mkdir(parents=True, exist_ok=True)
+            (root / name / inner).write_bytes(content)
+        return root / name
+
+    return again
 
 
 def _images(bands: int, ratio: int) -> tuple[np.ndarray, np.ndarray]:
@@ -34,6 +55,7 @@ def _tiles(folder: Path, stem: str, image: np.ndarray, size: float, suffix: str 
     return names
 
 
+@_kept
 def landsat(root: Path, spacecraft: str = "LANDSAT_9") -> Path:
     """A scene of Collection 2 Level-1: band files and the MTL."""
     stem = f"L{'E' if spacecraft.endswith('7') else 'C'}0{spacecraft[-1]}_L1TP_193027_20240612_20240612_02_T1"
@@ -101,6 +123,7 @@ def _dim(spectral: str, files: list[str], bands: list[str], mission: tuple[str, 
 """
 
 
+@_kept
 def dimap(root: Path, mission: tuple[str, str] = ("PHR", "1A")) -> Path:
     """A bundle of two components, each a DIM file and two tiles; the MS in the order red, green, blue, infrared."""
     folder = root / "BUNDLE"
@@ -116,6 +139,7 @@ def dimap(root: Path, mission: tuple[str, str] = ("PHR", "1A")) -> Path:
     return folder
 
 
+@_kept
 def maxar(root: Path, satellite: str = "WV02") -> Path:
     """An order with a PAN and a MUL part, each with .IMD, .TIL and two tiles; eight bands."""
     folder = root / "012345678010_01"
@@ -143,6 +167,7 @@ def maxar(root: Path, satellite: str = "WV02") -> Path:
     return folder
 
 
+@_kept
 def skysat(root: Path) -> Path:
     """A collect: PAN and MS in a folder."""
     folder = root / "20230501_103105_ssc4_u0001"
@@ -153,6 +178,7 @@ def skysat(root: Path) -> Path:
     return folder
 
 
+@_kept
 def cbers(root: Path) -> Path:
     """A scene: five band files with an XML."""
     folder = root / "CBERS_4A_WPM_20230501_209_139_L4"
@@ -167,6 +193,7 @@ def cbers(root: Path) -> Path:
     return folder
 
 
+@_kept
 def gaofen(root: Path) -> Path:
     """A scene: PAN and MSS with an XML each, here orthorectified."""
     stem = "GF2_PMS1_E113.6_N22.4_20230501_L1A0000647892"
@@ -180,6 +207,7 @@ def gaofen(root: Path) -> Path:
     return folder
 
 
+@_kept
 def kompsat(root: Path) -> Path:
     """A bundle: five band files."""
     folder = root / "K3A_20230501043105_44444_00110011_L1G_Bundle"
@@ -195,6 +223,7 @@ def kompsat(root: Path) -> Path:
 SENTINEL = {"10": ("B02", "B03", "B04", "B08"), "20": ("B05", "B06", "B07", "B8A", "B11", "B12"), "60": ("B01", "B09")}
 
 
+@_kept
 def sentinel2(root: Path) -> Path:
     """A Level-2A product of one tile."""
     folder = root / "S2B_MSIL2A_20230501T101559_N0509_R065_T33UUP_20230501T132512.SAFE"

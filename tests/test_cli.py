@@ -285,7 +285,7 @@ def test_bad_configurations_are_one_sentence(tmp_path: Path) -> None:
 
 def test_demo_writes_what_it_promises(tmp_path: Path) -> None:
     folder = tmp_path / "my demo"
-    result = anypan("demo", folder, "-m", "MTF-GLP-HPM-R")  # at its own size; examples and pages make it smaller
+    result = anypan("demo", folder, "-m", "MTF-GLP-HPM-R", "--size", 256)
     assert result.exit_code == 0, result.output
     names = {"pan.tif", "ms.tif", "reference.tif", "fused.tif", "report.html"}
     assert {file.name for file in folder.iterdir()} == names

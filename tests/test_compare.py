@@ -40,7 +40,7 @@ def test_quantiles_of_student(freedom: int, t: float) -> None:
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
     rng = np.random.default_rng(5)
-    held = [low < 0.3 < high for low, high in (interval(rng.normal(0.3, 2, 6)) for _ in range(400))]
+    held = [low < 0.3 < high for low, high in (interval(rng.normal(0.3, 2, 6)) for _ in range(200))]
     assert 0.92 < np.mean(held) < 0.98
 
 

@@ -162,7 +162,7 @@ def test_shards_on_the_network_are_streamed_only_where_allowed(tmp_path):
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     handler.func.log_message = lambda *_: None
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         source = partial(SOURCES["webdataset"], path=f"http://127.0.0.1:{server.server_port}/s-{{0..0}}.tar")
         with pytest.raises(UserError, match="allow_remote"):
             source().parts()

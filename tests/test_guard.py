@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pairs import landscape, write_pair
+from pairs import landscape, middle, write_pair
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -37,8 +37,10 @@ def _clean(ratio: int, method: str = "anypan-s") -> np.ndarray:
 # --- statistics ---
 
 
-@pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize(("bad", "count"), [(1e5, 1), (-1e5, 1), (1e30, 3), (1e9, 6)])
+@pytest.mark.parametrize(
+    ("ratio", "bad", "count"),
+    [(2, 1e5, 1), (2, -1e5, 1), (2, 1e30, 3), (2, 1e9, 6), (3, -1e5, 1), (4, 1e9, 6), (5, 1e30, 3)],
+)
 def test_a_handful_of_pixels_moves_nothing_but_their_neighbourhood(ratio: int, bad: float, count: int) -> None:
     pan, ms = _scene(ratio)
     wrong, where = ms.copy(), np.random.default_rng(1).integers(0, 12, (count, 2))
@@ -63,11 +65,11 @@ def test_nor_does_one_of_the_pan(bad: float) -> None:
 @pytest.mark.parametrize(("bad", "count"), [(1e5, 1), (-9999.0, 3)])
 def test_of_no_method(method: str, bad: float, count: int) -> None:
     """Statistics of the scene: what lies around the pixels themselves is theirs."""
-    pan, ms = _scene(4)
+    pan, ms = _scene(2)
     wrong = ms.copy()
     wrong[1, 3 : 3 + count, 5] = bad
-    clean, dirty = _clean(4, method), anypan.fuse(pan, wrong, method=method, register=False)
-    away = dirty[:, 96:, 96:] - clean[:, 96:, 96:]
+    clean, dirty = _clean(2, method), anypan.fuse(pan, wrong, method=method, register=False)
+    away = dirty[:, 72:, 72:] - clean[:, 72:, 72:]
     assert np.sqrt((away**2).mean()) < 0.02 * ms.std() and np.isfinite(dirty).all()
 
 
@@ -152,8 +154,9 @@ class _Wild:
         return fused
 
 
-@pytest.mark.parametrize("ratio", RATIOS)
-@pytest.mark.parametrize("amount", [1e17, -1e17, 1e4, -1e4, -700.0])
+@pytest.mark.parametrize(
+    ("ratio", "amount"), [(2, 1e17), (2, -1e17), (2, 1e4), (2, -1e4), (2, -700.0), (3, -1e17), (4, 1e4), (5, -700.0)]
+)
 def test_what_is_beyond_range_and_contrast_is_held_and_said(
     monkeypatch: pytest.MonkeyPatch, ratio: int, amount: float, tmp_path: Path
 ) -> None:
@@ -166,8 +169,11 @@ def test_what_is_beyond_range_and_contrast_is_held_and_said(
     assert 2.5 < float(said.split(" %")[0]) < 3.3  # one in 35
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(
+    ("method", "dtype"),
+    [*((method, "uint16") for method in sorted(METHODS)), ("anypan-s", "uint8"), ("anypan-s", "float32"),
+     ("BDSD-PC", "uint8"), ("BDSD-PC", "float32")],
+)  # fmt: skip
 def test_a_positive_band_stays_positive(method: str, dtype: str) -> None:
     rng = np.random.default_rng(2)
     ms = rng.integers(18, 128, (4, 24, 24)).astype(dtype)
@@ -183,11 +189,11 @@ def test_a_band_that_is_not_positive_may_be_negative() -> None:
 
 def test_real_scenes_are_hardly_held(shared: Path) -> None:
     for name in ("scenes/qb-01", "scenes/pleiades-01", "scenes-2/wv4-01"):
-        done = anypan.fuse(shared / name / "pan.tif", shared / name / "ms.tif", method="MTF-GLP-FS")
-        assert np.isfinite(done).all()
-        with anypan.open_pair(shared / name / "pan.tif", shared / name / "ms.tif") as pair:
-            fuser, patch = guarded(METHODS["anypan-s"], pair.scene), pair.scene.whole()
-            fuser(patch.pan, patch.lrms)
+        pan, ms = middle(shared / name, 160)
+        assert np.isfinite(anypan.fuse(pan, ms, method="MTF-GLP-FS")).all()
+        scene = pair_of_arrays(pan, ms).scene
+        fuser, patch = guarded(METHODS["anypan-s"], scene), scene.whole()
+        fuser(patch.pan, patch.lrms)
         assert fuser.tally.held < 1e-4 * fuser.tally.seen
 
 

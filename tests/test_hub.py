@@ -60,7 +60,7 @@ def mirror(pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
         monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
         yield asked

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from affine import Affine
 from numpy.typing import NDArray
 from pairs import NORTH_UP, UTM, landscape, write
 
 from anypan.api import fuse
+from anypan.fusing import fuse_scene
 from anypan.methods import CLASSICAL, METHODS
+from anypan.methods.guard import guarded
+from anypan.pair.pair import open_pair
+from anypan.pair.scene import Scene
 
 PAN, MS = (image.astype("u2") for image in landscape(144, 120, seed=3))
 
@@ -58,7 +65,23 @@ def test_masks_of_single_bands_are_masks(tmp_path: Path, nodata: float | None) -
     assert np.array_equal(valid, masks.all(0).repeat(4, 0).repeat(4, 1))
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Scene]]:
+    """The scenes of two pairs that differ in what invalid pixels hold."""
+    with ExitStack() as stack:
+        folders = [tmp_path_factory.mktemp("filled") for _ in range(2)]
+        files = [_write(folder, filler, _holes()) for folder, filler in zip(folders, (0, 65535), strict=True)]
+        yield [stack.enter_context(open_pair(*each)).scene for each in files]
+
+
 @pytest.mark.parametrize("name", sorted(METHODS))
+def test_no_method_sees_invalid_contents(filled: list[Scene], name: str) -> None:
+    tile = 64 if name in CLASSICAL else 128
+    one, other = (fuse_scene(scene, guarded(METHODS[name], scene), tile) for scene in filled)
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["anypan-s", "GSA", "MTF-GLP-HPM-R"])
 def test_invalid_contents_do_not_matter(tmp_path: Path, name: str) -> None:
     masks, outputs, tile = _holes(), [], 64 if name in CLASSICAL else 128
     for filler in (0, 65535):

@@ -6,6 +6,7 @@ function at the place where its ray meets the terrain, found here by iteration.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -106,10 +107,16 @@ def _write(path: Path, image: np.ndarray, rpc: RPC, **more: object) -> Path:
     return path
 
 
+@cache
+def _ground(flat: bool) -> np.ndarray:
+    """The ground's three bands, as the PAN's rays meet it."""
+    east, north = _seen(_polynomials(), (SIZE, SIZE), flat)
+    return np.stack([_value(east, north, band) for band in (-1.0, 0.0, 1.0)])
+
+
 def _pair(folder: Path, flat: bool = False, stem: str = "", **more: object) -> tuple[Path, Path]:
     """PAN and MS as the sensor sees the ground; MS pixels are means of 4 x 4 PAN pixels."""
-    east, north = _seen(_polynomials(), (SIZE, SIZE), flat)
-    bands = np.stack([_value(east, north, band) for band in (-1.0, 0.0, 1.0)])
+    bands = _ground(flat)
     low = bands.reshape(3, SIZE // RATIO, RATIO, SIZE // RATIO, RATIO).mean((2, 4))
     pan = _write(folder / f"{stem}pan.tif", bands.mean(0)[None], _polynomials(), **more)
     return pan, _write(folder / f"{stem}ms.tif", low, _polynomials(RATIO), **more)

@@ -33,7 +33,7 @@ LIMIT = 2**22
 @pytest.fixture
 def server() -> Iterator[Server]:
     made = Server(0, LIMIT)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()

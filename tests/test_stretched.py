@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 import torch
-from pairs import landscape, write_pair
-from rasterio.windows import Window
+from pairs import landscape, middle, write_pair
 
 import anypan
 from anypan.pair.scene import from_arrays
@@ -67,7 +65,7 @@ def test_no_real_scene_is_taken_for_a_picture_and_most_are_found_when_made_one(s
     for folder in sorted(shared.glob("scenes*/*/")):
         if not (folder / "pan.tif").exists():
             continue
-        pan, ms = middle(folder)
+        pan, ms = middle(folder, 320)
         delivered, picture = (
             stretch_of(from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(image.astype("f4"))))
             for image in (ms, stretched(ms, 2.2))
@@ -76,17 +74,6 @@ def test_no_real_scene_is_taken_for_a_picture_and_most_are_found_when_made_one(s
         assert picture.clipped > 0.01, folder.name
         bent.append(picture.bent >= CLEARLY)
     assert sum(bent) >= len(bent) / 2
-
-
-def middle(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """PAN and MS of the middle of a scene, at most 320 MS pixels along a side."""
-    with rasterio.open(folder / "pan.tif") as fine, rasterio.open(folder / "ms.tif") as coarse:
-        ratio = round(fine.width / coarse.width)
-        height, width = (min(320, n // ratio, m) for n, m in zip(fine.shape, coarse.shape, strict=True))
-        row, col = (coarse.height - height) // 2, (coarse.width - width) // 2
-        ms = coarse.read(window=Window(col, row, width, height)).astype("f4")
-        window = Window(col * ratio, row * ratio, width * ratio, height * ratio)
-        return fine.read(1, window=window).astype("f4"), ms
 
 
 @pytest.mark.parametrize("offset", [300, 480])

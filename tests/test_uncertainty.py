@@ -73,7 +73,7 @@ def test_they_are_wider_where_the_bands_do_not_follow_the_pan_and_where_more_is_
 @pytest.mark.parametrize("name", [CLASSICAL, NETWORK])
 def test_tiles_make_no_difference_and_the_image_is_that_of_the_plain_method(scene, name):
     fuser, widths = METHODS[name](scene), halfwidths(METHODS[name], scene)
-    whole, tiled = (fuse_with_halfwidths(scene, fuser, widths, tile) for tile in (None, 128))
+    whole, tiled = (fuse_with_halfwidths(scene, fuser, widths, tile) for tile in (None, 256))
     for one, other in zip(whole, tiled, strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.std()))
     assert torch.equal(whole[0], fuse_scene(scene, METHODS[name](scene)))
@@ -93,7 +93,7 @@ def test_nothing_beyond_the_halo_reaches_a_pixel(scene):
 
 
 def test_a_second_file_holds_them(tmp_path):
-    pan, ms = pair(tmp_path, nodata=0)
+    pan, ms = pair(tmp_path, 256, 256, nodata=0)
     plain, out, aside = (tmp_path / f"{name}.tif" for name in ("plain", "out", "aside"))
     anypan.fuse(pan, ms, plain)
     done = anypan.fuse(pan, ms, out, uncertainty=aside)
@@ -123,7 +123,7 @@ def test_the_command_says_where_they_are_and_calibrates_by_the_best_of_eight_way
      ("old.tif", "exists already")],
 )  # fmt: skip
 def test_a_file_that_cannot_be_theirs_is_said_before_the_work(tmp_path, aside, words):
-    pan, ms = pair(tmp_path)
+    pan, ms = pair(tmp_path, 128, 128)
     (tmp_path / "old.tif").write_text("old")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UserError, match=words):

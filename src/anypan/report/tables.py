@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, loss, mean, oracle, wins
@@ -23,7 +24,7 @@ class Table:
     wins: dict[str, str]
     metrics: Metrics
 
-    @property
+    @cached_property
     def scenes(self) -> dict[str, int]:
         """How many scenes the best covered method has in each column."""
         return {name: max((cells[name].scenes for cells in self.body.values() if name in cells), default=0)
