@@ -15,10 +15,10 @@ from anypan.simulate.effects import EFFECTS
 from anypan.train.tunings import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
-SOURCES = ("natural", "remote-sensing", BOTH)
+SOURCES = (BOTH, "natural", "remote-sensing")
 BUDGETS = ("smoke", "cpu", "gpu")
 EVERYTHING = "everything on"
-REDUCED = 0.3  # share of a judgement's time that is spent at reduced resolution in physical mode
+REDUCED = 0.15  # share of a judgement's time that is spent at reduced resolution in physical mode
 STARTS = ("B", "P", "U")  # what one-shot cells begin with
 ORDER = ("U", "B", "P", "A", "A*", "C", "images", "steps", "ablation")
 FIRST = ("U", "B", "P", "A", "A*")  # what the first claims compare
@@ -31,7 +31,7 @@ class Study:
     ``steps``: of every training but one-shot and ablation, which have a share of them. ``pace``: device -> network ->
     seconds a step, for the estimate where no row says better; ``judging``: seconds to judge a cell. ``whole``: the
     networks of which all cells are run, those of the arms ``seeded`` with ``seeds`` seeds; ``others``: those of which
-    ``arms`` are run with one. ``apart``: scenes that stand on a line of their own.
+    ``arms`` are run with one, B from the ``kinds`` of images. ``apart``: scenes that stand on a line of their own.
     Without ``scenes`` the package renders some.
     """
 
@@ -46,6 +46,7 @@ class Study:
     whole: tuple[str, ...]
     others: tuple[str, ...]
     arms: tuple[str, ...]
+    kinds: tuple[str, ...]
     scenes: tuple[str, ...]
     judged: tuple[str, ...]
     apart: tuple[str, ...]
@@ -176,7 +177,9 @@ ARMS: dict[str, Any] = {
     "U": lambda cell, study: [cell],
     "A": lambda cell, study: [replace(cell, source=sensor) for sensor in study.real],
     "A*": lambda cell, study: [replace(cell, source=sensor) for sensor in study.left_out],
-    "B": lambda cell, study: [replace(cell, source=source) for source in (BOTH, "natural", "remote-sensing")],
+    "B": lambda cell, study: [
+        replace(cell, source=source) for source in (SOURCES if cell.network in study.whole else study.kinds)
+    ],
     "P": lambda cell, study: [replace(cell, source=BOTH)],
     "C": _one_shot,
     "images": lambda cell, study: [
@@ -238,5 +241,5 @@ def _decides(cell: Cell, study: Study) -> list[Any]:
     if cell.arm in ("A", "A*"):
         return [*found, study.real[cell.source] if cell.arm == "A" else study.apart]
     images = [[sorted((key, value) for key, value in table.items() if key != "path") for table in study.sources[name]]
-              for name in ((cell.source,) if cell.source != BOTH else SOURCES[:-1])]  # fmt: skip
+              for name in ((cell.source,) if cell.source != BOTH else SOURCES[1:])]  # fmt: skip
     return [*found, study.paper_like if cell.arm == "P" else study.effect, study.tiles, images]

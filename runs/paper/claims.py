@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from cells import BOTH, EVERYTHING, Cell, Study, cells
+from cells import BOTH, EVERYTHING, SOURCES, Cell, Study, cells
 from outcomes import Results, Row
 from paired import SUPPORTED, UNDECIDED, Estimate, compared, verdict
 
@@ -110,11 +110,12 @@ def claims(study: Study) -> Iterator[Claim]:
         yield Claim(
             f"real-{name}", f"Pretraining on simulated pairs is better than real pairs of {sensors}", real, both, has
         )
+    kinds = study.networks if set(study.kinds) == set(SOURCES) else study.whole
     pairs = (("natural", "remote-sensing"), ("natural", BOTH), ("remote-sensing", BOTH))
     for one, two in pairs:
         says = f"Simulating from {two} images is better than from {one} ones"
         says = says.replace("both images", "both kinds of images")
-        yield Claim(f"{one}-{two}", says, pretrained(one), pretrained(two), study.networks)
+        yield Claim(f"{one}-{two}", says, pretrained(one), pretrained(two), kinds)
     paper = arm(lambda cell: cell.arm == "P")
     yield Claim("simulation", "The MTF simulation is better than the paper-like one", paper, both, having(study, "P"))
     yield from _adapted(study, arm, both)
