@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,13 @@ def test_whole_numbers_are_the_same_whatever_tile_and_but_for_rounding_whatever_
     assert np.array_equal(found[0], found[1])
     apart = np.abs(found[0].astype(int) - found[2].astype(int))
     assert apart.max() <= 1 and (apart > 0).mean() <= 1e-5
+
+
+def test_what_a_network_sees_far_beyond_the_scene_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = fuse(PAN, MS, method="anypan-s", register=False)
+    monkeypatch.setattr(sys.modules["anypan.methods.neural"], "EDGE", 1000)
+    far = fuse(PAN, MS, method="anypan-s", register=False)
+    assert 0 < np.abs(near - far).max() < 1e-3 * MS.std()
 
 
 def test_a_network_says_that_it_keeps_its_tiles() -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import anypan
 from anypan.judging.inspect import inspect_pair
-from anypan.methods import METHODS
+from anypan.methods import METHODS, Fuser
 from anypan.methods.guard import guarded
 from anypan.pair.limits import Limits
 from anypan.pair.pair import pair_of_arrays
@@ -136,16 +136,13 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, bad: float) -> 
 # --- range ---
 
 
-class _Wild:
+class _Wild(Fuser):
     """A fuser that gives what no ground can have, in some pixels."""
 
-    halo, cell, tile, device = 0, 4, None, "cpu"
+    halo = 0
 
     def __init__(self, amount: float) -> None:
         self.amount = amount
-
-    def to(self, _: str) -> _Wild:
-        return self
 
     def __call__(self, pan: torch.Tensor, lrms: torch.Tensor) -> torch.Tensor:
         ratio = pan.shape[-1] // lrms.shape[-1]

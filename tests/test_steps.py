@@ -8,7 +8,7 @@ import anypan
 from anypan.methods.steps import STEPS
 
 RNG = np.random.default_rng(4)
-PAN, MS = RNG.uniform(100, 900, (160, 160)).astype(np.float32), RNG.uniform(100, 900, (3, 40, 40)).astype(np.float32)
+PAN, MS = RNG.uniform(100, 900, (320, 320)).astype(np.float32), RNG.uniform(100, 900, (2, 80, 80)).astype(np.float32)
 
 
 def watched(**options):
@@ -17,7 +17,7 @@ def watched(**options):
     return image, seen
 
 
-@pytest.mark.parametrize("tile", [None, 96])
+@pytest.mark.parametrize("tile", [None, 176])
 def test_a_network_tells_how_far_it_is_within_a_tile(tile, monkeypatch):
     if tile:
         pairs.in_tiles_of(monkeypatch, tile)
@@ -35,8 +35,14 @@ def test_the_best_of_eight_ways_tells_of_each():
 
 
 def test_a_formula_tells_of_whole_tiles():
-    _, seen = watched(method="GSA", tile=96)
+    _, seen = watched(method="GSA", tile=176)
     assert seen == [(STEPS * n, 4 * STEPS) for n in range(1, 5)]
+
+
+def test_small_tiles_are_done_at_once():
+    seen = []
+    anypan.fuse(PAN[:160, :160], MS[:, :40, :40], progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(STEPS, STEPS)]
 
 
 def test_nothing_is_watched_after_a_failure():

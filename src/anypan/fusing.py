@@ -96,11 +96,27 @@ def fused_tile(
 ) -> Fused:
     """One of the tiles that ``fused_tiles`` gives; ``step`` is told how many of its ``STEPS`` are done."""
     patch = scene.read(tile)
-    pan, lrms = patch.pan.to(fuser.device), patch.lrms.to(fuser.device)
+    seen = _seen(tile, scene, fuser.edge)
+    on_pan = [slice(side.start * scene.ratio, side.stop * scene.ratio) for side in seen]
+    pan, lrms = patch.pan[..., *on_pan].to(fuser.device), patch.lrms[..., *seen].to(fuser.device)
     with torch.inference_mode(), within(fuser, pan, lrms, step):
         images = [fuser(pan, lrms)]
         images += [halfwidths(pan, lrms, images[0])] if halfwidths else []
-    return tile, [patch.core(image).cpu() for image in images], patch.core(patch.mask)
+    top, left = ((tile.halo - side.start) * scene.ratio for side in seen)
+    rows, cols = slice(top, top + tile.height * scene.ratio), slice(left, left + tile.width * scene.ratio)
+    return tile, [image[..., rows, cols].cpu() for image in images], patch.core(patch.mask)
+
+
+def _seen(tile: Tile, scene: Scene, edge: int | None) -> list[slice]:
+    """Rows and columns of a tile's MS pixels that lie in the scene, or not more than ``edge`` PAN pixels outside."""
+    beyond = tile.halo if edge is None else edge // scene.ratio
+    sides = zip((tile.row, tile.col), (tile.height, tile.width), scene.shape, strict=True)
+    return [
+        slice(
+            tile.halo - min(tile.halo, start + beyond), tile.halo + count + min(tile.halo, end - start - count + beyond)
+        )
+        for start, count, end in sides
+    ]
 
 
 def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str = "cpu") -> Tensor:

@@ -19,6 +19,7 @@ class Fuser(Protocol):
     """
 
     halo: int  # context needed on each side, in PAN pixels
+    edge: int | None = None  # PAN pixels of it that are worth their time beyond the scene, where nothing new is seen
     cell: int = CELL  # tiles begin at multiples of so many PAN pixels
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it, if it asks for more than usual
     device: str = "cpu"  # where its arrays lie
@@ -42,6 +43,11 @@ class Around(Fuser):
     def halo(self) -> int:
         """As the fuser's."""
         return self.fuser.halo
+
+    @property
+    def edge(self) -> int | None:
+        """As the fuser's."""
+        return self.fuser.edge
 
     @property
     def cell(self) -> int:

@@ -23,6 +23,8 @@ from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
 from anypan.weights import load
 
+EDGE = 32  # PAN pixels that a network sees beyond the scene
+
 
 @dataclass(frozen=True)
 class NeuralFuser(Fuser):
@@ -34,6 +36,7 @@ class NeuralFuser(Fuser):
     sampling: Sampling
     halo: int
     limits: Limits
+    edge: int | None = None  # of it, beyond the scene
     cell: int = CELL  # PAN pixels: tiles must begin at multiples of it
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it
     sharpness: float | None = None  # as the network takes it, if it takes one
@@ -100,8 +103,8 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     gain, explained, alone = (torch.tensor([v]) for v in (measured.gnyq, measured.explained, measured.alone))
     scale = scale.measured(gain, explained, alone, instrument_gnyq)
     unit = math.lcm(network.cell, scene.ratio)
-    halo = unit * math.ceil(network.halo(sampling) / unit)
-    return NeuralFuser(network, scale, instrument_gnyq, sampling, halo, limits, network.cell, network.tile)
+    halo, edge = (unit * math.ceil(side / unit) for side in (network.halo(sampling), EDGE))
+    return NeuralFuser(network, scale, instrument_gnyq, sampling, halo, limits, edge, network.cell, network.tile)
 
 
 def scale_of(scene: Scene, gnyq: Sequence[float], sampling: Sampling) -> Scale:
