@@ -19,8 +19,7 @@ from anypan.pair.explained import detail_notes, explained
 from anypan.pair.pair import pair_of_arrays
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "float32"])
-@pytest.mark.parametrize("ratio", [2, 3, 4])
+@pytest.mark.parametrize(("ratio", "dtype"), [(2, "uint16"), (3, "float32"), (4, "uint16")])
 @pytest.mark.parametrize("method", ["anypan-s", "GSA", "EXP"])
 def test_tags_say_how_the_file_was_made(tmp_path: Path, method: str, ratio: int, dtype: str) -> None:
     pan, ms = landscape(64 * ratio, 60 * ratio, ratio=ratio, seed=2)

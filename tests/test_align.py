@@ -117,7 +117,7 @@ def test_gains_follow_the_true_ratio() -> None:
     assert float(seen) == pytest.approx(float(meant))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(
     st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
     st.integers(2, 5),

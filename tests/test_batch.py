@@ -288,9 +288,9 @@ def test_a_method_that_is_none_is_said_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", ["MTF-GLP-FS", "anypan-s"])
 def test_shares_of_scenes_give_the_same_bytes(tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs.in_tiles_of(monkeypatch, 32)
+    pairs.in_tiles_of(monkeypatch, 48)
     where = scenes(tmp_path / "in")
-    told: dict[str, Any] = {"tile": 32}
+    told: dict[str, Any] = {"tile": 48}
     assert not fused(where, tmp_path / "out", method=method, shares=3, options=told).failed
     assert contents(tmp_path / "out") == alone(where, tmp_path / "alone", method)
     assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from copies import lend_bytecode
 from PIL import Image
 
 CARD = Path(__file__).resolve().parents[1] / "runs" / "pretrain" / "card.py"
@@ -80,6 +81,7 @@ def test_two_pieces_in_folders_of_their_own_are_one_run(folder):
         call("pack", folder / "recipe.toml", "--out", folder / "card.tar", *resume)
         with tarfile.open(folder / "card.tar") as tar:
             tar.extractall(folder / piece, filter="data")
+        lend_bytecode(folder / piece)
         words = ["piece", "--out", folder / f"{piece}-made", "--minutes", "4", "--device", "cpu"]
         done = subprocess.run([sys.executable, "card.py", *map(str, words)], cwd=folder / piece, timeout=300)
         assert done.returncode == 0

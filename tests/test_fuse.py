@@ -49,7 +49,7 @@ def test_arrays_give_an_array_of_the_ms_type() -> None:
     assert isinstance(fused, np.ma.MaskedArray) and fused.mask.sum() == 3 * 16 and fused.mask[:, 12:16, 16:20].all()
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
+@pytest.mark.parametrize("name", sorted(METHODS.keys() - {"anypan-s+"}))  # see test_ensemble
 def test_tiles_do_not_show(name: str) -> None:
     pair = pair_of_arrays(PAN, MS, register=False)
     fuser = METHODS[name](pair.scene)
@@ -97,7 +97,7 @@ def test_a_pair_of_arrays_is_the_scene_of_the_same_arrays() -> None:
     assert np.array_equal(fused.numpy(), fuse(PAN, MS, method="EXP", register=False))
 
 
-@settings(deadline=None, max_examples=10, phases=[Phase.explicit, Phase.generate])  # shrinking files is slow
+@settings(deadline=None, max_examples=6, phases=[Phase.explicit, Phase.generate])  # shrinking files is slow
 @given(
     st.tuples(st.floats(-20, 20), st.floats(-20, 20)),
     st.sampled_from([1.5, 2, 2.7, 3, 3.97, 6]),

@@ -59,8 +59,10 @@ def method(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("bands", "ratio", "phase"), CASES)
+@pytest.mark.parametrize(
+    ("method", "bands", "ratio", "phase"),
+    [(method, *case) for case in CASES for method in METHODS if method != "anypan-s+" or case == CASES[0]],
+)  # of the best of eight ways, more in test_ensemble
 def test_tiles_equal_the_whole(method: str, bands: int, ratio: int, phase: tuple[float, float]) -> None:
     gnyq = [0.3 + 0.02 * (band // 2) for band in range(bands)]
     scene = from_arrays(*arrays(bands, ratio, dtype=torch.float32), gnyq=gnyq, phase=phase)

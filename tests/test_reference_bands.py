@@ -22,7 +22,7 @@ NAMES = ("blue", "green", "red", "nir", "swir")
 def test_chosen_bands_are_the_bytes_of_those_of_all(method: str) -> None:
     every = fuse(PAN, MS, method=method)
     assert len({band.tobytes() for band in every}) == len(MS)
-    for bands in ([3, 2, 1], [5], [1, 4], [2, 2, 5, 4, 3, 1]):
+    for bands in ([5], [2, 2, 5, 4, 3, 1]):
         assert np.array_equal(fuse(PAN, MS, method=method, bands=bands), every[[band - 1 for band in bands]]), bands
 
 

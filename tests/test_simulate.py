@@ -98,7 +98,7 @@ def test_an_aliased_scene_is_given_its_measured_gain_and_keeps_detail_above_nyqu
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_no_kernel_is_given_a_gain_that_amplifies(images, kernel):
-    given = [simulate_batch(images, generator(n), Simulation(kernels={kernel: 1.0})).gnyq for n in range(20)]
+    given = [simulate_batch(images, generator(n), Simulation(kernels={kernel: 1.0})).gnyq for n in range(8)]
     assert all(0 < float(gains.min()) <= float(gains.max()) < 1 for gains in given)
 
 
@@ -129,6 +129,7 @@ def same(one, other):
     )
 
 
+WITH: dict = {}  # settings -> the batch with every effect, for all that are switched off in turn
 NOT_REDUCED = ("wide gains", "sharpening", "overstated gains", "gain error", "misregistration", "band misregistration")
 
 
@@ -147,7 +148,9 @@ def test_what_is_off_leaves_the_sample_as_with_a_share_of_0_and_it_was_there_bef
         settings = replace(settings, ratios={2: 1.0})  # in all scenes there, in a fifth of those of other ratios
     without = simulate_batch(images, generator(1), replace(settings, off=(name,)))
     assert same(without, simulate_batch(images, generator(1), settings.having(settings[EFFECTS[name]].never())))
-    assert not same(without, simulate_batch(images, generator(1), settings))
+    if repr(settings) not in WITH:
+        WITH[repr(settings)] = simulate_batch(images, generator(1), settings)
+    assert not same(without, WITH[repr(settings)])
 
 
 def test_switching_an_effect_off_leaves_all_other_draws_as_they_were(images):

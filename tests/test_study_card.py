@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from copies import lend_bytecode
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,9 +19,10 @@ CARD = ROOT / "runs" / "paper" / "card.py"
 CELLS = ("B/pannet/both/seed1", "C/pannet/from-b/gf2/adapter/seed1")
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A study whose images and scenes lie in the folder, at the smoke budget's sizes."""
+    tmp_path = tmp_path_factory.mktemp("study")
     sys.path.insert(0, str(ROOT / "runs" / "paper"))
     from rendered import render_scenes
 
@@ -42,6 +45,11 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def folder(made, tmp_path):
+    return shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+
+
 def call(*words, cwd, code=0):
     done = subprocess.run([sys.executable, *map(str, words)], capture_output=True, text=True, timeout=500, cwd=cwd)
     assert done.returncode == code, done.stdout + done.stderr
@@ -59,6 +67,7 @@ def test_two_pieces_are_one_run(folder):
         assert (folder / "study.tar").stat().st_size < 60 * 2**20
         with tarfile.open(folder / "study.tar") as tar:
             tar.extractall(folder / piece, filter="data")
+        lend_bytecode(folder / piece)
         words = ("card.py", "piece", "--out", folder / f"{piece}-made", "--budget", "smoke", "--device", "cpu")
         call(*words, "--minutes", minutes, "--cells", *CELLS, cwd=folder / piece)
         assert all(path.stat().st_size < 2**24 for path in (folder / f"{piece}-made").iterdir())

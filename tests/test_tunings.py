@@ -54,7 +54,7 @@ def taught(run):
 @pytest.mark.parametrize("way", TUNINGS)
 def test_a_network_prepared_for_tuning_computes_what_it_did(weights, name, way):
     before = stored(weights[name])
-    inputs = inputs_of(3, 4, (16, 16))
+    inputs = inputs_of(3, 4, (8, 8))
     with torch.no_grad():
         expected = before.network().eval()(*inputs)
         found = tuned_run(before, TUNINGS[way], ONE).network.eval()(*inputs)
@@ -86,7 +86,7 @@ def test_small_ways_train_little_and_leave_the_weights_as_they_were(weights, nam
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("way", SMALL)
 def test_what_was_tuned_is_a_weight_file_that_computes_the_same(tmp_path, weights, name, way):
-    base, inputs = stored(weights[name]), inputs_of(3, 4, (16, 16))
+    base, inputs = stored(weights[name]), inputs_of(3, 4, (8, 8))
     run = tuned_run(base, TUNINGS[way], ONE)
     tensors = taught(run)
     save(tmp_path / "own.safetensors", TUNINGS[way].merged(tensors), name, base.config)

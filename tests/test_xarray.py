@@ -42,8 +42,9 @@ def of_files(pan: Path, ms: Path, method: str, **options: Any) -> tuple[Path, np
     return out, pairs.read(out)
 
 
-@pytest.mark.parametrize("method", ["MTF-GLP-FS", "BDSD-PC", "anypan-s"])
-@pytest.mark.parametrize("offset", [(0.0, 0.0), (-6.0, 10.0)])
+@pytest.mark.parametrize(
+    ("method", "offset"), [("MTF-GLP-FS", (0.0, 0.0)), ("BDSD-PC", (-6.0, 10.0)), ("anypan-s", (-6.0, 10.0))]
+)
 def test_lazy_arrays_give_the_pixels_of_the_file(
     tmp_path: Path, method: str, offset: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
