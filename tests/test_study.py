@@ -423,3 +423,35 @@ def test_a_judgement_that_was_stopped_goes_on_and_only_first_seeds_are_judged_in
     assert rows[0]["rows"] == 3 and "took" not in rows[1] and not path.exists()
     full = list(judging.judged(dataclasses.replace(cell, seed=1), CPU, scenes))
     assert {(case.protocol, case.mode) for case in full} == set(judging.WAYS)
+
+
+def test_a_kill_while_the_curve_is_written_loses_no_earlier_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = torch.randint(0, 255, (40, 4, 256, 256), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(batches, "source_tiles", lambda *_: (tiles, torch.arange(40)))
+    cell, write = cells.Cell("B", "PanNet", "both"), Path.write_text
+    with pytest.raises(training.OutOfTime):
+        training.train(cell, SMOKE, {}, tmp_path, "cpu", time.monotonic())
+
+    def killed(path: Path, text: str, *words: Any, **more: Any) -> int:
+        write(path, text[:3], *words, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context, pytest.raises(KeyboardInterrupt):
+        context.setattr(Path, "write_text", killed)
+        training.train(cell, SMOKE, {}, tmp_path, "cpu")
+    assert training.train(cell, SMOKE, {}, tmp_path, "cpu")[1]["steps"] == 2
+
+
+def test_two_runs_into_one_file_are_refused_and_what_made_it_stands_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "rows.jsonl"
+    monkeypatch.setattr(command, "scenes_of", lambda *_: {})
+    for _ in range(2):
+        command.run_all([], SMOKE, tmp_path, out, "cpu", None)
+    assert len(out.read_text().splitlines()) == 1
+    monkeypatch.setattr(sys, "argv", ["study.py", str(TOML), "--budget", "smoke", "--out", str(out)])
+    with command.Claim(out), pytest.raises(UserError, match="another process"):
+        command.main()

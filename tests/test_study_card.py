@@ -96,3 +96,13 @@ def test_rows_that_were_made_here_meanwhile_are_kept(tmp_path):
     assert card.merged(there, here) == there.read_text()
     here.write_text(here.read_text() + '{"cell":"two","rows":1}\n')
     assert card.merged(there, here) == there.read_text() + '{"about":2}\n{"cell":"two","rows":1}\n'
+
+
+def test_a_judgement_at_hand_takes_its_weights_along(tmp_path):
+    sys.path.insert(0, str(CARD.parent))
+    import card
+
+    names = ("A_x_seed1-0a.safetensors", "A_x_seed1-0a.rows", "A_y_seed1-0b.safetensors", "B_z_seed1-0c.safetensors")
+    for name in names:
+        (tmp_path / name).touch()
+    assert [name for name in names if card.is_needed(tmp_path / name)] == [names[0], names[1], names[3]]

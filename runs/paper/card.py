@@ -31,8 +31,8 @@ from borrowed import MIB, MINUTES, MOST_BACK, MOST_OUT, RESERVE  # noqa: E402
 
 HOME = ROOT.parents[1] if len(ROOT.parents) > 1 else ROOT
 STUDY, ROWS, WORK = "runs/paper/study.toml", "rows.jsonl", "work"
-# Weights to begin with, and trainings at hand.
-BEGUN = re.compile(r"^([BPU]_.*seed\d+-\w+\.safetensors|.*\.(pt|json|best))$")
+AT_HAND = (".pt", ".json", ".best", ".rows")  # of a training or a judgement that is to go on
+START = re.compile(r"^[BPU]_.*seed\d+-\w+\.safetensors$")  # weights that other cells begin with
 CHUNK = MOST_BACK - 2**16
 
 
@@ -76,8 +76,7 @@ def pack(study: Path, out: Path, most: float, rows: Path, work: Path) -> int:
         fixed |= {f"scenes/{number}/{p.relative_to(study.parent / folder)}": p.read_bytes() for p in files}
     if rows.is_file():
         fixed[ROWS] = rows.read_bytes()
-    begun = (path for path in sorted(work.glob("*")) if BEGUN.match(path.name))
-    fixed |= {f"{WORK}/{path.name}": path.read_bytes() for path in begun}
+    fixed |= {f"{WORK}/{path.name}": path.read_bytes() for path in sorted(work.glob("*")) if is_needed(path)}
     sources = [_samples(study.parent / one["path"]) for each in values["sources"].values() for one in each]
     part = borrowed.part_for(most - RESERVE - sum(len(data) + 1024 for data in fixed.values()), sources)
     if part <= 0:
@@ -86,6 +85,11 @@ def pack(study: Path, out: Path, most: float, rows: Path, work: Path) -> int:
     borrowed.write(out, fixed | {f"images/{n}.tar": borrowed.shard(found, part) for n, found in enumerate(sources)})
     print(f"{out}: {out.stat().st_size / MIB:.1f} MiB, {part:.0%} of the images")
     return 0
+
+
+def is_needed(path: Path) -> bool:
+    """Whether the next piece needs a file: a start of other cells, what is at hand, the weights that it judges."""
+    return path.suffix in AT_HAND or bool(START.match(path.name)) or path.with_suffix(".rows").is_file()
 
 
 def _samples(pattern: Path) -> list[borrowed.Sample]:
@@ -138,7 +142,7 @@ def fetch(folder: Path, rows: Path, work: Path) -> int:
     rows.parent.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
     rows.write_text(merged(folder / ROWS, rows), encoding="utf-8")
-    for stale in (path for path in work.glob("*") if path.suffix in (".pt", ".json", ".best")):
+    for stale in (path for path in work.glob("*") if path.suffix in AT_HAND):
         stale.unlink()
     with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:
         archive.extractall(work, filter="data")
