@@ -14,6 +14,15 @@ from copies import lend_bytecode
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 ASIDE = (".ci/", ".gitignore", ".pre-commit-config.yaml")  # of the repository, not of the package
+RUN = """
+import importlib, sys
+from pathlib import Path
+import pytest
+sys.path.insert(0, "tests")
+for file in sorted(Path("tests").glob("test_*.py")):
+    importlib.import_module(file.stem)
+sys.exit(pytest.main(sys.argv[1:]))
+"""  # imports are what can lack a file; to collect the 3,400 tests takes as long again
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +47,13 @@ def test_the_source_archive_has_everything_that_is_tracked(unpacked: Path) -> No
 
 
 def test_tests_of_the_source_archive_run(unpacked: Path) -> None:
-    """All are found and import what they need; some are run."""
-    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    """All import what they need; some are run."""
+    line = [sys.executable, "-c", RUN, "-q", "-p", "no:cacheprovider", "tests/test_sensors.py", "tests/test_window.py"]
     elsewhere = {name: value for name, value in os.environ.items() if name != "CI"}  # without the real scenes
     told = elsewhere | {"PYTHONPATH": str(unpacked / "src")}
-    line += ["-k", "test_sensors or test_window"]  # of all, so that all are found
     done = subprocess.run(line, cwd=unpacked, env=told, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert re.search(r"\d+ passed.* \d{4} deselected", done.stdout) is not None, done.stdout[-300:]
+    assert re.search(r"\d{2,} passed", done.stdout) is not None, done.stdout[-300:]
 
 
 def test_what_each_extra_brings_is_tested() -> None:
