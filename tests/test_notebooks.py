@@ -4,6 +4,7 @@ import nbformat
 import numpy as np
 import pages
 import pytest
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 import anypan
@@ -11,13 +12,25 @@ import anypan
 BOOKS = sorted((pages.DOCS / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module")
+def kernel():
+    """A kernel for all, which each finds empty and in a folder of its own."""
+    manager = KernelManager()
+    manager.start_kernel()
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path, tmp_path):
+def test_a_notebook_runs(path, tmp_path, kernel):
     book = nbformat.read(path, 4)
     assert not any(cell.get("outputs") for cell in book.cells), "kept without outputs"
     for cell in book.cells:
         cell.source = cell.source.replace(", 256)", ", 128)")  # a smaller scene
-    NotebookClient(book, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    book.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {tmp_path}"))
+    client = NotebookClient(book, km=kernel, timeout=600)
+    client.execute()
+    client.kc.stop_channels()
     pages_shown = [
         out["data"]["text/html"]
         for cell in book.cells
