@@ -55,7 +55,7 @@ def test_verdicts(factor, gain, expected):
 def test_noise_and_nothing_are_undecided():
     rng = np.random.default_rng(3)
     found = paired.compared(rows(1, 0, noise=0.2, rng=rng), rows(1, 0, noise=0.2, rng=rng), METRICS)
-    assert paired.verdict(found) == ("undecided", "the interval of ERGAS holds 0")
+    assert paired.verdict(found) == ("undecided", "the interval of ERGAS and of Q2n holds 0")
     assert paired.verdict({}) == ("undecided", "it has not been run")
     few = paired.compared(rows(1, 0, 1, 2), rows(0.5, 0.1, 1, 2), METRICS)
     assert paired.verdict(few) == ("undecided", "2 scenes are too few")

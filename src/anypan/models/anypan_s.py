@@ -32,7 +32,7 @@ from anypan.models.cells import (
     stacked,
     summed,
 )
-from anypan.models.physics import FACTS, LEARNT, Sight, believed, described, facts, noise, sharpened, towards
+from anypan.models.physics import FACTS, LEARNT, Sight, believed, blurred, described, facts, noise, sharpened, towards
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 from anypan.optics.sampling import Sampling
@@ -43,7 +43,8 @@ RESAMPLED = 0.75  # variance of an MTF filter with a gain of .1 followed by inte
 HIDDEN = 48  # units of the layer that facts go through
 TRUSTS = (1.0, 0.95, 0.8, 0.5)  # in each step towards the MS, before training
 FEW = 2  # at ratios up to it the MS knows half of the octaves: it is trusted no less than before training
-BEGIN = (0.0, 0.0, 0.5, 0.0, *TRUSTS)  # shares before training: two of modulations, two pulls, trusts
+BEGIN = (0.0, 0.0, *TRUSTS)  # shares before training: two of modulations, trusts
+FIRST = 0.5  # share of the first pull
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class AnypanS(nn.Module):
         self.blocks = nn.ModuleList(Block(c.trunk, c.band) for _ in range(c.blocks))
         self.bases = nn.Conv2d(c.trunk, c.bases * CELL**2, 1)
         self.gains = nn.Conv2d(c.band, c.bases + CELL**2, 3, padding=1)
-        self.shares = nn.Conv2d(c.band, 4 + len(TRUSTS), 1)
+        self.shares = nn.Conv2d(c.band, len(BEGIN), 1)
         self.correction = Correction(c.band)
         for head in (self.gains, self.shares):
             nn.init.zeros_(head.weight)
@@ -189,9 +190,9 @@ class AnypanS(nn.Module):
         fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
         fused = self._correct(fused, lrms, bands, belief, sound, seen)
-        fused = _pull(fused, shares[:, :, 2].clamp(0, 1) * gains, seen)
-        fused = _consistent(fused, lrms, shares[:, :, 4:], sound, sharpness, seen)
-        last = towards((shares[:, :, 3] + sharpened(scale)).clamp(0, 1), sharpness)
+        fused = _pull(fused, FIRST * gains, seen)
+        fused = _consistent(fused, lrms, shares[:, :, 2:], sound, sharpness, seen)
+        last = towards(blurred(gnyq) * sharpened(scale), sharpness)
         return _pull(fused, last * gains, seen)
 
     def _correct(
@@ -212,7 +213,7 @@ class AnypanS(nn.Module):
         belief: Tensor,
         seen: Sight,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Features of the bands (N * B, C, h, w), learned detail (N, B, H, W), shares (N, B, 4 + TRUSTS, h, w)."""
+        """Features of the bands (N * B, C, h, w), learned detail (N, B, H, W), shares (N, B, 2 + TRUSTS, h, w)."""
         misfit, count = pan_lp - seen.intensity(exp), len(exp)
         of_trunk, of_bands = self.conditions(facts(seen.scale, seen.gnyq, seen.sampling.ratio))
         trunk = self.read_pan(stacked(F.pixel_unshuffle(detail, CELL), half(pan_lp), half(misfit)))

@@ -33,6 +33,7 @@ HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
 OWN, ALONE = 0.8, 0.95  # shares of a band's detail that nothing explains: it may be a detail of its own, it is noise
 SMOOTH, ROUGH = 0.4, 0.8  # power of second differences over that of detail, of white noise 1
+SOFT, SHARP = 0.45, 0.6  # gains of an MS that was blurred by an instrument, that was resampled from a sharp image
 FACTS = 9  # entries of ``facts``
 
 
@@ -131,6 +132,14 @@ def noise(lrms: Tensor, alone: Tensor) -> Tensor:
     spectrum = box_mean(rough * rough, WINDOW) / power.clamp(min=1e-12)
     share = ((alone - OWN) / (ALONE - OWN)).clamp(0, 1)[..., None, None]
     return share * ((spectrum - SMOOTH) / (ROUGH - SMOOTH)).clamp(0, 1)
+
+
+def blurred(gnyq: Tensor) -> Tensor:
+    """How far the MS is blurred against the PAN, 1 or less, of gains (N, B): (N, 1, 1, 1).
+
+    An MS that was resampled shows nearly all that there is; the PAN's texture beyond it is not in its truth.
+    """
+    return ((SHARP - gnyq.mean(-1)) / (SHARP - SOFT)).clamp(0, 1)[:, None, None, None]
 
 
 def sharpened(scale: Scale) -> Tensor:
