@@ -32,6 +32,7 @@ OPENING = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 SHORTER = {"adapt": ("--steps", "1"), "batch": ("--jobs", "1")}  # what a command is given besides
 SMALLER = {"demo": {"size": 128}, "simulate": {"count": 2}}  # defaults in place of its own
 SMALLER["benchmark"] = {"names": ("EXP", "MTF-GLP-FS", "anypan-s")}
+ELSEWHERE = ("anypan export anypan-s anypan-s.onnx --onnx",)  # run as an example of the command's help
 SIDE = 160  # PAN pixels
 BANDS = ("blue", "green", "red", "nir1")
 
@@ -132,6 +133,8 @@ def run(block: Block, space: dict[str, object]) -> None:
         exec(compile(block.code, "a page's block", "exec"), space)
         return
     for line in block.code.replace("\\\n", " ").splitlines():
+        if line.strip() in ELSEWHERE:
+            continue
         words = shlex.split(line, comments=True)
         if words[:1] == ["anypan"]:
             call(words[1:])

@@ -328,7 +328,7 @@ def cluster() -> Any:
     from distributed import LocalCluster
 
     quiet = {"dashboard_address": ":0", "silence_logs": 50}
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **quiet) as running:
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=True, **quiet) as running:
         yield running
 
 
@@ -376,7 +376,7 @@ def test_a_scheduler_that_goes_away_is_one_sentence_and_what_is_done_stays(tmp_p
     names = tuple(f"s{number}" for number in range(8))
     where, out = scenes(tmp_path / "in", names), tmp_path / "out"
     quiet = {"dashboard_address": ":0", "silence_logs": 50}
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, **quiet) as running:
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **quiet) as running:
 
         def leave(*_: int) -> None:
             running.close()

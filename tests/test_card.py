@@ -72,9 +72,6 @@ def images(archive):
 
 
 def test_two_pieces_in_folders_of_their_own_are_one_run(folder):
-    call("pack", folder / "recipe.toml", "--out", folder / "card.tar")
-    assert {"card.py", "recipe.toml", "src/anypan/__init__.py", "images/0.tar"} <= names(folder / "card.tar")
-    assert sorted(images(folder / "card.tar")) == sorted(f"kept{n}.png" for n in range(12))
     for piece, steps in (("one", 2), ("two", 4)):
         (folder / "recipe.toml").write_text(RECIPE.format(steps=steps))
         resume = ["--resume", folder / "one-made"] if piece == "two" else []
@@ -85,6 +82,8 @@ def test_two_pieces_in_folders_of_their_own_are_one_run(folder):
         words = ["piece", "--out", folder / f"{piece}-made", "--minutes", "4", "--device", "cpu"]
         done = subprocess.run([sys.executable, "card.py", *map(str, words)], cwd=folder / piece, timeout=300)
         assert done.returncode == 0
+    assert {"card.py", "recipe.toml", "src/anypan/__init__.py", "images/0.tar"} <= names(folder / "card.tar")
+    assert sorted(images(folder / "card.tar")) == sorted(f"kept{n}.png" for n in range(12))
     rows = [json.loads(line) for line in (folder / "two-made" / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
     assert (folder / "two-made" / "weights.safetensors").stat().st_size < 2**24

@@ -103,6 +103,10 @@ def test_reasons_for_not_running_are_of_examples_that_there_are():
     assert [part for part in NOT_RUN if part not in every] == []
 
 
+def test_what_pages_leave_to_the_examples_is_one_of_them():
+    assert not [line for line in pages.ELSEWHERE if line not in examples(line.split()[1])]
+
+
 def test_help_names_no_file_that_the_wheel_lacks():
     found = {name: re.findall(r"(?:docs|runs|tests|results)/\S+", help_of(name)) for name in cli.commands}
     assert not any(found.values()), found

@@ -15,10 +15,10 @@ from pairs import NORTH_UP, UTM, landscape, write
 import anypan
 from anypan import raster
 
-SIDE, RATIO, BANDS = 256, 4, 3
+SIDE, RATIO, BANDS = 192, 4, 3
 ROWS, COLS = np.mgrid[:SIDE, :SIDE] - SIDE / 2
-TURNED = (abs(0.9 * ROWS + 0.35 * COLS) < 95) & (abs(0.9 * COLS - 0.35 * ROWS) < 95)
-BORDER = (ROWS >= -100) & (COLS < 108)
+TURNED = (abs(0.9 * ROWS + 0.35 * COLS) < 71) & (abs(0.9 * COLS - 0.35 * ROWS) < 71)
+BORDER = (ROWS >= -72) & (COLS < 80)
 BLOCK = ~((abs(ROWS) < 24) & (abs(COLS - 40) < 32))
 SPECKLED = np.kron(np.random.default_rng(1).random((SIDE // RATIO,) * 2) > 0.02, np.ones((RATIO, RATIO))) > 0
 PLACES = {"turned": TURNED, "border": BORDER, "block": BLOCK, "speckled": SPECKLED}

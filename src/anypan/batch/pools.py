@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, parent_process
 from typing import Any, Protocol
 
 from anypan.runtime.errors import UserError
+from anypan.runtime.processes import starting
 
 MEMORY = 5 * 2**29  # bytes that a scene takes, at most, with tiles of the usual size
 AHEAD = 4  # units that wait at the scheduler for each thread of its workers, so that none is idle
@@ -60,7 +61,7 @@ class Local:
     def submit(self, unit: Any) -> Any:
         """A future of the unit's row; all futures fail once one process has ended."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(self.workers, get_context("spawn"), _attend)
+            self._pool = ProcessPoolExecutor(self.workers, starting("anypan.api"), _attend)
         return self._pool.submit(unit.run)
 
     def renew(self) -> None:

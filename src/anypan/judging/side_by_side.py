@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import torch
 
 from anypan.report.rows import Row
 from anypan.runtime.errors import UserError
+from anypan.runtime.processes import starting
 
 
 class Work(Protocol):
@@ -25,7 +25,7 @@ def side_by_side(units: Sequence[Work], jobs: int) -> Iterator[Row]:
 
     UserError if a process ends, as it does when the system is out of memory.
     """
-    context, waiting = get_context("spawn"), deque(units)
+    context, waiting = starting("anypan.judging.run"), deque(units)
     threads = max(1, torch.get_num_threads() // jobs)
     busy: dict[Any, Any] = {}
     try:

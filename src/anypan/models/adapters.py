@@ -28,9 +28,10 @@ class Adapter(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        channels = 1 if features.ndim == 4 else -1
-        found = self.up(F.gelu(self.down(features.movedim(channels, -1))))
-        return features + found.movedim(-1, channels)
+        image = features.ndim == 4
+        last = features.permute(0, 2, 3, 1) if image else features  # named axis by axis: a graph may not know how many
+        found = self.up(F.gelu(self.down(last)))
+        return features + (found.permute(0, 3, 1, 2) if image else found)
 
 
 class Adapters(nn.ModuleList):
