@@ -4,8 +4,8 @@ python runs/docs.py           rewrite every block between <!-- table:NAME --> an
                               simulator's effects, and the card
 python runs/docs.py --check   change nothing; exit 1 and name the documents whose tables are out of date
 
-NAME: `short` (five methods in three plain columns), `main` (a few methods, both protocols), or PROTOCOL-RATIO[-MODE],
-as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
+NAME: `short` (five methods in three plain columns), `main` (a few methods, both protocols), `optimisers` (methods that
+optimise for each image, scene by scene), or PROTOCOL-RATIO[-MODE], as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from anypan.metrics import described
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
-from anypan.report.rows import PROTOCOLS, groups, latest, mean, oracle
+from anypan.report.rows import COST, PROTOCOLS, groups, latest, mean, oracle
 from anypan.runtime.columns import HEADLINES, LOW
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS
@@ -34,6 +34,7 @@ COLUMNS = {"rr": (*HEADLINES["rr"], "SCC"), "fr": (*HEADLINES["fr"], "D_lambda_K
 MAIN = (*HEADLINES["rr"], *HEADLINES["fr"])
 SHORT = ("EXP", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R", "MTF-GLP-FS + consistency")  # of the formulas in the main table
 MODE = "physical"
+OPTIMISERS = Path("results", "contenders", "optimisers.jsonl")
 PLAIN = {
     "ERGAS": "Error against the truth ↓",
     LOW: "Sharpness → 1",
@@ -44,6 +45,8 @@ SHORTEST, RATIO = ("MTF-GLP-FS + consistency", "anypan-s untrained", "anypan-s")
 
 def table(name: str, rows: Sequence[Row]) -> str:
     """The Markdown of the table called `name`. UserError if there is no such table or no row for it."""
+    if name == "optimisers":
+        return _optimisers(read([ROOT / OPTIMISERS]))
     if name in ("main", "short"):
         return _main(rows) if name == "main" else _short(rows)
     protocol, _, rest = name.partition("-")
@@ -86,6 +89,14 @@ def _short(rows: Sequence[Row]) -> str:
     errors = {"anypan-s": _of(apart, "anypan-s"), "interpolation": _of(apart, "EXP"), "the best formula of each": bars}
     said = ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in errors.items())
     return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{len(bars)} GaoFen-2 scenes that came degraded, error: {said}.\n"
+
+
+def _optimisers(rows: Sequence[Row]) -> str:
+    """A table for each scene, with what each method took; of our methods without start-up and files."""
+    every, names = latest(rows), (*HEADLINES["rr"], "PSNR", *COST)
+    scenes = dict.fromkeys(row["scene"] for row in every)
+    parts = {scene: markdown_table([row for row in every if row["scene"] == scene], names, KNOWN) for scene in scenes}
+    return "\n".join(f"{scene}:\n\n{made}" for scene, made in parts.items())
 
 
 def _resampled(rows: Sequence[Row]) -> str:

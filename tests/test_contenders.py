@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from pairs import landscape, write_pair
 
 from anypan.judging import contenders, run
@@ -86,3 +87,25 @@ def test_every_contender_says_where_it_is_from_and_under_which_licence():
     for name, one in KNOWN.items():
         assert one["code"].startswith("https://") and one["licence"] and one["paper"], name
         assert one["layout"] in ("mat", "h5") and one["ratio"] == 4, name
+
+
+def test_kz_pan_makes_an_image_of_the_pan_s_size_and_learns_what_makes_the_pan(monkeypatch, pair):
+    """A few of its steps, on a pair whose sides are no multiples of its cell."""
+    spec = importlib.util.spec_from_file_location("kz_pan", RUN.with_name("kz_pan.py"))
+    kz_pan = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(kz_pan)
+    monkeypatch.setattr(kz_pan, "STAGES", (5, 5, 5))
+    pan, ms = (rasterio.open(file).read()[:, :size, :size] for file, size in zip(pair, (40, 10), strict=True))
+    pan, ms = (torch.from_numpy(image / 2047).float()[None] for image in (pan, ms))
+    pan, ms, gnyq = kz_pan.whole(pan, kz_pan.CELL), kz_pan.whole(ms, kz_pan.CELL // 4), (0.3,) * ms.shape[1]
+    torch.manual_seed(1)
+    found = kz_pan.fuse(pan, ms, gnyq, 0.15)
+    assert found.shape == (1, len(gnyq), 64, 64) and found.min() > 0 and found.max() < 1
+    assert torch.equal(kz_pan.parts(found[:, :, :8, :12], 4)[4], found[0, :, 4:8, 4:8])
+    flat = torch.full_like(pan, 0.4)
+    assert torch.allclose(kz_pan.sampled(kz_pan.blur(flat, [0.15])), flat[..., ::4, ::4])
+    low, to_pan = kz_pan.sampled(kz_pan.blur(pan, [0.15])), kz_pan.Small(len(gnyq), 16, 1)
+    errors = [float(kz_pan.root(low, to_pan(ms)).detach())]
+    kz_pan.descend(lambda: kz_pan.root(low, to_pan(ms)), 40, (to_pan, kz_pan.PAN_RATE))
+    errors.append(float(kz_pan.root(low, to_pan(ms)).detach()))
+    assert errors[1] < errors[0]

@@ -1,5 +1,6 @@
 """One loop for all: several processes, the clock, frozen parts, precision, streams that do not fit, broken images."""
 
+import copy
 import dataclasses
 import json
 import os
@@ -22,6 +23,7 @@ from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train import SINGLE, Optimisation, Run, distributed, pretrain, rate_at, read_config
 from anypan.train.loop import train
+from anypan.train.muon import orthogonal
 from anypan.train.run import _compiling
 from anypan.weights import load
 
@@ -261,6 +263,7 @@ def test_frozen_parameters_get_no_gradient_and_stay(tmp_path):
         ({"steps": 1, "freeze": ("^nothing",)}, "matches no parameter"),
         ({"steps": 1, "freeze": ("",)}, "nothing is left"),
         ({"steps": 1, "precision": "float8"}, "float8"),
+        ({"steps": 1, "optimiser": "Adam"}, "Adam"),
         ({"steps": 1, "scenes": 0}, "scenes .* is 0"),
     ],
 )
@@ -290,6 +293,29 @@ def test_in_bfloat16_the_physics_stays_in_float32_and_the_loss_near():
         assert torch.equal(sampling.expand(plain), DenseSampling(4, (64, 64), (0.3, 0.0)).expand(plain))
     full, half = (trained(3, precision=precision).losses for precision in ("float32", "bfloat16"))
     assert half != full and half == pytest.approx(full, rel=0.03)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (6, 20), (20, 6)])
+def test_muon_makes_a_step_as_long_in_every_direction_of_a_matrix(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0)).double()
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    within = left.T @ orthogonal(1e-3 * matrix) @ right.T
+    assert within.diagonal().min() > 0.6 and within.diagonal().max() < 1.3
+    assert distance(within, within.diagonal().diag()) < 1e-9
+
+
+def test_muon_learns_and_goes_on_from_its_state_as_without_a_stop():
+    run = trained(3, optimiser="Muon", rate=0.01)
+    assert run.losses[-1] < trained(3, rate=1e-9).losses[-1]
+    stopped = Run(network(), run.o)
+    for _ in range(2):
+        stopped.advance(Parts())
+    again = Run(stopped.network, run.o)
+    again.optimiser.load_state_dict(copy.deepcopy(stopped.optimiser.state_dict()))
+    again.step = 2
+    again.advance(Parts())
+    for one, other in zip(run.trained, again.trained, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_an_unknown_architecture_is_named(folder):

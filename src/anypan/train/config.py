@@ -40,12 +40,13 @@ LIMITS: dict[str, Bounds] = {
 """What the numbers of an Optimisation may be."""
 
 PRECISIONS = ("auto", "float32", "bfloat16")
+OPTIMISERS = ("AdamW", "Muon")
 KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How a run is optimised: AdamW on ``scenes`` x ``patches`` patches a step, weights averaged with ``ema``.
+    """How a run is optimised: on ``scenes`` x ``patches`` patches a step, weights averaged with ``ema``.
 
     With several processes each takes as many.
 
@@ -56,6 +57,7 @@ class Optimisation:
     minutes: float = 0.0
     warmup: int = 100  # steps
     decay: float = 0.35  # share of the run, at its end, over which the rate falls to zero
+    optimiser: str = "AdamW"  # or Muon, with rates of about .01
     rate: float = 1.5e-3
     weight_decay: float = 1e-4
     clip: float = 1.0
@@ -128,8 +130,9 @@ def table(file: Path) -> dict[str, Any]:
 
 def check(o: Optimisation) -> Optimisation:
     """The same; UserError for values that no run can have."""
-    if o.precision not in PRECISIONS:
-        raise UserError(f"There is no precision '{o.precision}': choose {', '.join(PRECISIONS)}.")
+    for kind, given, known in (("precision", o.precision, PRECISIONS), ("optimiser", o.optimiser, OPTIMISERS)):
+        if given not in known:
+            raise UserError(f"There is no {kind} '{given}': choose {', '.join(known)}.")
     for expression in o.freeze:
         pattern(expression, "freeze in [train]")
     for name, bounds in LIMITS.items():

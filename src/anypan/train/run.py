@@ -19,6 +19,7 @@ from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Batch
 from anypan.train.batches import Batches, moved
 from anypan.train.config import Optimisation, check
+from anypan.train.muon import Muon
 from anypan.train.objective import batch_loss
 from anypan.train.processes import SINGLE, Processes
 from anypan.train.schedule import rate_at, share_done
@@ -37,6 +38,7 @@ class Judged(Sized, Protocol):
 
 
 Progress = Callable[["Run"], None]
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"AdamW": torch.optim.AdamW, "Muon": Muon}
 
 
 class Run:
@@ -52,7 +54,7 @@ class Run:
         processes.share(self.network.state_dict().values())
         self.trained = _thaw(self.network, o.freeze)
         self.average = {key: value.detach().clone() for key, value in self.network.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(self.trained, o.rate, weight_decay=o.weight_decay)
+        self.optimiser = OPTIMISERS[o.optimiser](self.trained, o.rate, weight_decay=o.weight_decay)
         self._compiled: Any = torch.compile(self.network, dynamic=True) if o.compile else self.network
         half = o.precision == "bfloat16" or (o.precision == "auto" and self.device.type == "cuda")
         self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
