@@ -4,14 +4,15 @@ python runs/docs.py           rewrite every block between <!-- table:NAME --> an
                               simulator's effects, and the card
 python runs/docs.py --check   change nothing; exit 1 and name the documents whose tables are out of date
 
-NAME: `short` (five methods in three plain columns), `main` (a few methods, both protocols), `optimisers` (methods that
-optimise for each image, scene by scene), or PROTOCOL-RATIO[-MODE], as `rr-4`, `fr-2`, `rr-4-toolbox` (all methods).
+NAME: `short` (five methods in three plain columns), `main` (a few methods, both protocols), PROTOCOL-RATIO[-MODE], as
+`rr-4`, `fr-2`, `rr-4-toolbox` (all methods), or a table of a file of its own: `optimisers` (methods that optimise for
+each image), `best` (eight ways), `adaptation`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
@@ -34,19 +35,24 @@ COLUMNS = {"rr": (*HEADLINES["rr"], "SCC"), "fr": (*HEADLINES["fr"], "D_lambda_K
 MAIN = (*HEADLINES["rr"], *HEADLINES["fr"])
 SHORT = ("EXP", "GSA", "MTF-GLP-FS", "MTF-GLP-HPM-R", "MTF-GLP-FS + consistency")  # of the formulas in the main table
 MODE = "physical"
-OPTIMISERS = Path("results", "contenders", "optimisers.jsonl")
+BESIDE = {  # the file, its columns, and whether each scene has a table
+    "optimisers": ("contenders/optimisers.jsonl", (*HEADLINES["rr"], "PSNR", *COST), True),
+    "best": ("best/scenes.jsonl", (*HEADLINES["rr"], "D_rho", LOW), True),
+    "adaptation": ("adaptation/gf2.jsonl", MAIN, False),
+}
 PLAIN = {
     "ERGAS": "Error against the truth ↓",
     LOW: "Sharpness → 1",
     "R-ERGAS": "Faithfulness: distance from the MS ↓",
 }
+OPTIMISER = "KZ-PAN"
 SHORTEST, RATIO = ("MTF-GLP-FS + consistency", "anypan-s untrained", "anypan-s"), 4
 
 
 def table(name: str, rows: Sequence[Row]) -> str:
     """The Markdown of the table called `name`. UserError if there is no such table or no row for it."""
-    if name == "optimisers":
-        return _optimisers(read([ROOT / OPTIMISERS]))
+    if name in BESIDE:
+        return _beside(*BESIDE[name])
     if name in ("main", "short"):
         return _main(rows) if name == "main" else _short(rows)
     protocol, _, rest = name.partition("-")
@@ -87,15 +93,33 @@ def _short(rows: Sequence[Row]) -> str:
     lead = f"{counts[0]} real scenes of {counts[1]} sensors, ratio {RATIO}; means over sensors."
     apart, bars = _apart(rows)
     errors = {"anypan-s": _of(apart, "anypan-s"), "interpolation": _of(apart, "EXP"), "the best formula of each": bars}
-    said = ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in errors.items())
-    return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{len(bars)} GaoFen-2 scenes that came degraded, error: {said}.\n"
+    apart = f"{len(bars)} GaoFen-2 scenes that came degraded, error: {_errors(errors)}."
+    return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{apart}\n\n{_optimised()}\n"
 
 
-def _optimisers(rows: Sequence[Row]) -> str:
-    """A table for each scene, with what each method took; of our methods without start-up and files."""
-    every, names = latest(rows), (*HEADLINES["rr"], "PSNR", *COST)
-    scenes = dict.fromkeys(row["scene"] for row in every)
-    parts = {scene: markdown_table([row for row in every if row["scene"] == scene], names, KNOWN) for scene in scenes}
+def _optimised() -> str:
+    """A sentence on the method that optimises for each image, on the scenes that it was run on."""
+    rows = latest(read([ROOT / "results" / BESIDE["optimisers"][0]]))
+    names = list(dict.fromkeys(row["scene"] for row in rows))
+    errors = {name: _of(rows, name) for name in ("anypan-s", OPTIMISER)}
+    time, others = (sum(row["seconds"] for row in errors[name]) for name in errors)
+    return (
+        f"{OPTIMISER}, which learns from each image anew, takes {others / time:.0f} times as long; error on "
+        f"{', '.join(names)}: {_errors(errors)}."
+    )
+
+
+def _errors(of: Mapping[str, Sequence[Row]]) -> str:
+    return ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in of.items())
+
+
+def _beside(file: str, names: Sequence[str], each: bool) -> str:
+    """A table of a file of its own: of the means, or one for each scene."""
+    rows = latest(read([ROOT / "results" / file]))
+    if not each:
+        return markdown_table(rows, names, KNOWN)
+    scenes = dict.fromkeys(row["scene"] for row in rows)
+    parts = {scene: markdown_table([row for row in rows if row["scene"] == scene], names, KNOWN) for scene in scenes}
     return "\n".join(f"{scene}:\n\n{made}" for scene, made in parts.items())
 
 

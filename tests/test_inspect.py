@@ -82,7 +82,7 @@ def test_noise_is_found_to_a_fifth(found):
     np.testing.assert_allclose(found.quality.snr, means / np.array(NOISE), rtol=0.2)
 
 
-def test_a_band_of_its_own_is_called_doubtful(tmp_path):
+def test_a_band_of_its_own_is_warned_of(tmp_path):
     """A band that the PAN does not see: nothing of its detail is explained, and that is said."""
     truth, rng = ground(), torch.Generator().manual_seed(1)
     truth[2] = 900 + (ground(9)[2] - 900)
@@ -91,7 +91,7 @@ def test_a_band_of_its_own_is_called_doubtful(tmp_path):
     images = (image.numpy().round().astype(np.uint16) for image in (truth[:2].mean(0), ms))
     found = inspect_pair(*pairs.write_pair(tmp_path, *images))
     assert found.quality.explained[0] > 0.9 and found.quality.explained[2] < 0.3
-    assert any("band 3" in said and "explains" in said for said in found.doubtful)
+    assert any("band 3" in said and "explains" in said for said in found.warnings)
 
 
 def run(*arguments):
@@ -109,7 +109,7 @@ def test_the_saved_sensor_is_what_every_command_takes(pair, tmp_path):
     np.testing.assert_allclose([band["sensor_gain"] for band in again["bands"]], find(str(saved)).gnyq)
     assert run("fuse", *pair, tmp_path / "out.tif", "-m", "GSA", "-q", "--sensor", saved).exit_code == 0
     html = (tmp_path / "look.html").read_text()
-    assert "What is doubtful" in html and "<svg" in html and "band 3" in html
+    assert "Warnings" in html and "<svg" in html and "band 3" in html
     assert "exists already" in run("inspect", *pair, "--save", saved).stderr
 
 

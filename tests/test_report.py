@@ -7,6 +7,7 @@ import io
 import json
 import math
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,16 @@ from anypan.report import (
 from anypan.runtime.columns import LOW
 from anypan.runtime.errors import UserError
 
-_FILE = Path(__file__).parents[1] / "runs" / "docs.py"
-_SPEC = importlib.util.spec_from_file_location("docs", _FILE)
-docs = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(docs)
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "runs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+docs, renew = script("docs"), script("renew")
 
 METRICS = {
     "Q2n": (1.0, "higher", "Likeness of the spectra."),
@@ -211,6 +218,24 @@ def test_a_radar_reaches_the_rim_for_the_best_and_the_centre_for_the_worst():
     assert distance["b"] == pytest.approx([radius / 2] * 4, abs=0.1)
     assert drawn.count(" checked") == 1 and drawn.count(" hidden") == 2
     assert radar.radar(tables.build(found, METRICS), ("Q2n", "SAM"), (), "two") == ""
+
+
+def test_rows_of_new_weights_stand_where_those_before_stood_and_new_ones_at_the_end(tmp_path):
+    before, after = tmp_path / "before.jsonl", tmp_path / "after.jsonl"
+    lines = [
+        json.dumps({"scene": scene, "protocol": "rr", "method": method, "Q2n": value})
+        for scene, method, value in (
+            ("a", "EXP", 1),
+            ("a", "net", 2),
+            ("b", "net", 3),
+            ("a", "net", 4),
+            ("c", "net", 5),
+        )
+    ]
+    before.write_text("\n".join(lines[:3]) + "\n")
+    after.write_text("\n".join(lines[3:]) + "\n")
+    renew.merge([after], before)
+    assert before.read_text().splitlines() == [lines[n] for n in (0, 3, 2, 4)]
 
 
 def test_documents_are_renewed_once_and_then_current(tmp_path, capsys):

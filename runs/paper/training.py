@@ -123,4 +123,4 @@ def clock_of(device: str) -> Callable[[], float]:
 
 def _optimisation(cell: Cell, study: Study) -> Optimisation:
     o = Optimisation(**study.optimisation, steps=max(1, steps_of(cell, study)), seed=cell.seed)
-    return replace(o, rate=study.one_shot["rate"]) if cell.adapted else o
+    return replace(o, rate=study.one_shot["rate"], optimiser="AdamW") if cell.adapted else o  # as `anypan adapt`

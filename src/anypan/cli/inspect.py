@@ -49,7 +49,7 @@ def inspect(
 
         rows = [dict(zip(HEADERS, row, strict=True)) for row in _rows(table)]
         inspection_page(
-            page, _facts(table), rows, found.doubtful, dict(zip(found.bands, found.quality.curves, strict=True))
+            page, _facts(table), rows, found.warnings, dict(zip(found.bands, found.quality.curves, strict=True))
         )
     if as_json:
         print_json(table)
@@ -57,8 +57,8 @@ def inspect(
     for name, value in _facts(table).items():
         click.echo(f"{name:<8} {value}")
     print_table(HEADERS, _rows(table))
-    for line in found.doubtful:
-        click.echo(f"doubtful: {line}")
+    for line in found.warnings:
+        click.echo(f"warning: {line}")
     for line in found.notes:
         note(line)
 

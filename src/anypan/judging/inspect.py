@@ -25,7 +25,7 @@ FAR = 0.5  # of an MS pixel
 
 @dataclass(frozen=True)
 class Inspection:
-    """``shift`` (dy, dx) in PAN pixels; ``sensor_gains`` are those that fuse() would take; ``doubtful``: sentences."""
+    """``shift`` (dy, dx) in PAN pixels; ``sensor_gains`` are those that fuse() would take; ``warnings``: sentences."""
 
     grid: Grid
     bands: tuple[str, ...]
@@ -39,7 +39,7 @@ class Inspection:
     quality: Quality
     covered: bool
     notes: tuple[str, ...]
-    doubtful: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     def table(self) -> dict[str, Any]:
         """What ``--json`` prints: plain values, None for what could not be measured."""
@@ -56,7 +56,7 @@ class Inspection:
         plain = {key: getattr(self, key) for key in ("dtype", "nodata", "ratio", "shift", "confidence", "sensor")}
         return {"grid": grid, **plain, "valid": measured.valid, "covered": self.covered, "bands": bands,
                 "pan": {key: _plain(value) for key, value in pan.items()},
-                "notes": self.notes, "doubtful": self.doubtful}  # fmt: skip
+                "notes": self.notes, "warnings": self.warnings}  # fmt: skip
 
 
 def inspect_pair(pan: File, ms: File | Sequence[File] = (), **opening: Unpack[OpeningWords]) -> Inspection:

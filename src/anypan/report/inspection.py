@@ -18,13 +18,13 @@ def inspection_page(
     out_html: str | Path,
     facts: Mapping[str, object],
     bands: Rows,
-    doubtful: Sequence[str],
+    warnings: Sequence[str],
     curves: Mapping[str, Sequence[tuple[float, float]]],
 ) -> Path:
     """Write the page and return its path. ``bands``: a mapping of column to value each; ``curves``: R2 by gain."""
-    doubts = "".join(f"<li>{escape(one)}</li>" for one in doubtful) or "<li>Nothing.</li>"
+    listed = "".join(f"<li>{escape(one)}</li>" for one in warnings) or "<li>Nothing.</li>"
     parts = [
-        ("doubtful", "What is doubtful", [f"<ul>{doubts}</ul>"]),
+        ("warnings", "Warnings", [f"<ul>{listed}</ul>"]),
         ("pair", "The pair", [facts_table(facts)]),
         ("bands", "Band by band", [_table(bands)]),
         ("gains", "How the gains were found", [plots.curves(curves, AXES)]),

@@ -21,7 +21,7 @@ from anypan.judging.readers.files import below, sensor_in
 from anypan.runtime.errors import UserError
 
 PAN, MS, TRUTH = ("I_PAN", "pan"), ("I_MS_LR", "I_MS", "lrms", "ms"), ("I_GT", "gt")
-TOLD = ("sensor", "L", "ratio")
+STATED = ("sensor", "L", "ratio")
 Found = Mapping[str, NDArray[Any] | str]
 
 
@@ -33,7 +33,7 @@ def _find(root: Path, split: str) -> Iterator[Entry]:
 
 
 def _read(path: Path, named: str) -> Images:
-    found = mat.read(path, (*PAN, *MS, *TRUTH, *TOLD))
+    found = mat.read(path, (*PAN, *MS, *TRUTH, *STATED))
     pan = _image(path, found, PAN)
     if pan is None or len(pan) != 1:
         raise UserError(f"{path} has no array {PAN[0]} of one band: it is no scene of the toolbox.")
