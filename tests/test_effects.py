@@ -193,6 +193,20 @@ def test_parted_bands_have_the_correlation_asked_with_what_they_were_and_the_fir
     assert only.tolist() == [[1.0, 0.0], [0.5, 0.5]]
 
 
+def test_soft_bands_have_the_detail_of_a_coarser_grid_and_others_all_of_theirs():
+    images = torch.rand(2, 3, 8, 64, 64, generator=torch.Generator().manual_seed(0)) + 1
+    soft = fx.SoftBands(part=0.5, cells=(2, 2)).apply(images, RNG(2), pixel=4)
+    changed = (soft != images).flatten(3).any(3)
+    assert bool((changed == changed[:, :1]).all()) and not bool(changed[:, :, 0].any())
+    assert 2 <= int(changed[:, 0].sum()) <= 12
+    coarse = torch.nn.functional.avg_pool2d(images.flatten(0, 2)[:, None], 8).view(2, 3, 8, 8, 8)
+    assert torch.allclose(soft.mean((-2, -1)), images.mean((-2, -1)), atol=0.01)
+    there = soft.unflatten(-1, (8, 8)).unflatten(-3, (8, 8)).mean((-1, -3))[..., 1:-1, 1:-1]
+    wanted = coarse[..., 1:-1, 1:-1]
+    assert float(torch.corrcoef(torch.stack([there[changed].flatten(), wanted[changed].flatten()]))[0, 1]) > 0.95
+    assert float(soft[changed].var()) < 0.05 * float(images.var())
+
+
 LAWS = {
     "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
     "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
@@ -209,6 +223,7 @@ LAWS = {
     "foreign light": test_foreign_light_leaves_the_share_of_the_pans_detail_explained_that_its_part_says,
     "local inversion": test_local_inversion_turns_detail_in_places_in_the_share_of_bands_asked,
     "parted bands": test_parted_bands_have_the_correlation_asked_with_what_they_were_and_the_first_stays,
+    "soft bands": test_soft_bands_have_the_detail_of_a_coarser_grid_and_others_all_of_theirs,
     "flat ground": test_flat_ground_is_dark_and_smooth_in_every_band_and_the_rest_stays,
     "PAN curve": test_the_curve_of_the_pan_is_monotone_and_identity_where_it_does_not_strike,
     "channel shuffling": one_image.test_shuffling_is_a_permutation_that_the_weights_of_the_pan_follow,

@@ -7,6 +7,7 @@ from anypan.optics.mtf import DenseSampling
 from anypan.optics.sampling import Physical
 from anypan.pair.gain import effective_gnyq, measure_gain, measure_gains
 from anypan.pair.scene import from_arrays
+from anypan.simulate.effects.bands import resampled
 
 
 def scene_made_with(gnyq, ratio=4, told=0.3, noise=0.0):
@@ -56,11 +57,21 @@ def test_a_batch_measures_what_a_scene_measures():
     parts = [scene.whole() for scene in made]
     pan, lrms = (torch.stack([getattr(part, name) for part in parts]) for name in ("pan", "lrms"))
     sampling = DenseSampling(4, (pan.shape[-2], pan.shape[-1]))
-    gains, explained, alone = measure_gains(pan, lrms, sampling, 1)
-    for scene, gain, share, own in zip(made, gains.tolist(), explained.tolist(), alone.tolist(), strict=True):
+    found = gains, *_ = measure_gains(pan, lrms, sampling, 1)
+    for scene, gain, share, own, detailed in zip(made, *(each.tolist() for each in found), strict=True):
         measured = measure_gain(scene)
         assert gain == pytest.approx(measured.gnyq, rel=0.02)
         assert share == pytest.approx(measured.explained, abs=0.005)
         assert own == pytest.approx(measured.alone, abs=0.02)
+        assert detailed == list(measured.fine) == [1.0] * 3
     together, *_ = measure_gains(pan[1:2].repeat(3, 1, 1, 1), lrms[1:2].repeat(3, 1, 1, 1), sampling, 3)
     assert together.tolist() == pytest.approx([gains[1].item()])
+
+
+def test_a_band_that_was_resampled_from_a_coarser_grid_is_told_from_the_others():
+    scene = scene_made_with(0.3)
+    patch = scene.whole()
+    lrms = patch.lrms - patch.lrms.min() + 1
+    thermal = resampled(lrms[None, :1], 14)[0]
+    measured = measure_gain(from_arrays(patch.pan, torch.cat([lrms, thermal]), gnyq=(0.3,) * 4))
+    assert measured.fine == (1.0, 1.0, 1.0, 0.0)

@@ -37,7 +37,7 @@ def test_band_order_goes_through(name):
     pan, lrms, scale, gnyq, sampling = inputs_of(5, 4, (6, 6))
     order = torch.tensor([3, 0, 4, 2, 1])
     network = network_of(name)
-    of_bands = ("mean", "std", "slope", "weights", "level", "alone")
+    of_bands = ("mean", "std", "slope", "weights", "level", "alone", "fine")
     permuted_scale = dataclasses.replace(scale, **{field: getattr(scale, field)[:, order] for field in of_bands})
     with torch.inference_mode():
         fused = network(pan, lrms, scale, gnyq, sampling)

@@ -57,6 +57,25 @@ def test_a_band_of_noise_is_neither_sharpened_nor_given_detail():
     assert float(noise(lrms, torch.ones(1, 4)).mean()) > 0.7 and float(noise(blurred, torch.ones(1, 4)).mean()) < 0.2
 
 
+def test_a_band_from_a_coarser_grid_gets_nothing_of_the_pan():
+    pan, lrms, scale, gnyq, sampling = inputs_of(4, 4, (20, 20))
+    told = dataclasses.replace(scale, fine=torch.tensor([[1.0, 1.0, 1.0, 0.0]]))
+    with torch.inference_mode():
+        one, other = (load("anypan-s")(image, lrms, told, gnyq, sampling) for image in (pan, pan.flip(-1)))
+    assert torch.allclose(one[:, 3], other[:, 3], atol=1e-5)
+    assert float((one[:, :3] - other[:, :3]).abs().mean()) > 0.05
+
+
+@pytest.mark.parametrize("name", ["landsat8-01", "landsat8-03"])
+def test_thermal_bands_of_landsat_are_nearer_to_the_truth_than_interpolation(shared: Path, name: str) -> None:
+    """They come from a grid of 100 m, so that a PAN's texture in them is painted."""
+    case = prepare(shared / "scenes" / name, "rr")
+    truth = case.reference[-2:]
+    ours, plain = (fuse_scene(case.scene, METHODS[m](case.scene))[-2:] for m in ("anypan-s", "EXP"))
+    assert case.scene.bands[-2:] == ("B10", "B11")
+    assert bool(((ours - truth).square().mean((1, 2)) < 0.5 * (plain - truth).square().mean((1, 2))).all())
+
+
 @pytest.mark.parametrize("name", ["scenes-2/s2-01", "scenes/landsat7-03", "scenes/landsat8-01", "scenes/landsat8-03"])
 def test_the_flattest_ground_of_real_scenes_stays_flat(shared: Path, name: str) -> None:
     """Standard deviation in each band's five flattest blocks of 20 x 20 MS pixels, against MS and MTF-GLP-HPM-R."""

@@ -47,7 +47,7 @@ def statistics(pan: Tensor, lrms: Tensor, gnyq: Tensor, sampling: DenseSampling,
     """Of one scene: pan (K, 1, H, W), lrms (K, B, h, w), gnyq (K, B), truth (K, B, H, W) where there is one."""
     pan_lr = pan_at_ms_scale(pan, gnyq, sampling)
     scale = Moments(Moments.of(lrms, pan_lr).products.sum(0)).scale()
-    gain, explained, alone = measure_gains(pan, lrms, sampling, len(pan))
+    gain, explained, alone, _ = measure_gains(pan, lrms, sampling, len(pan))
     pan, lrms, pan_lr = scale.apply_pan(pan), scale.apply(lrms), scale.apply_pan(pan_lr)
     texture = finest(pan).square().mean().sqrt()
     detail = (pan - box_mean(pan, 9))[..., 4:-4, 4:-4].square().mean().sqrt()

@@ -25,7 +25,7 @@ from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.optics.sensors import GENERIC, SENSORS
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
 from anypan.pair.check import check_holds
-from anypan.pair.explained import detail_notes, explained
+from anypan.pair.explained import coarse_note, detail_notes, explained
 from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
@@ -143,7 +143,7 @@ def written(
         clipped = writers[0].clipped if settings.dtype or settings.bits else 0
     _verify(outputs, account.r_ergas, settings.verify)
     shares = explained(pair.scene)
-    said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
+    said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC)) + coarse_note(pair.scene)
     said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
     pair = replace(pair, notes=(*pair.notes, *notes, *said))
     report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)

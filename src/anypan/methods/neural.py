@@ -23,6 +23,7 @@ from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
 from anypan.weights import load
 
+MEASURED = ("gnyq", "explained", "alone", "fine")  # of the pair, for the statistics of the scene
 EDGE = 32  # PAN pixels that a network sees beyond the scene
 
 
@@ -100,8 +101,8 @@ def fitted(network: Any, scene: Scene) -> NeuralFuser:
     gnyq = effective_gnyq(scene.gnyq, measured)
     instrument_gnyq = torch.tensor([gnyq])
     scale = scale_of(scene, gnyq, sampling)
-    gain, explained, alone = (torch.tensor([v]) for v in (measured.gnyq, measured.explained, measured.alone))
-    scale = scale.measured(gain, explained, alone, instrument_gnyq)
+    gain, explained, alone, fine = (torch.tensor([getattr(measured, name)]) for name in MEASURED)
+    scale = scale.measured(gain, explained, alone, fine, instrument_gnyq)
     unit = math.lcm(network.cell, scene.ratio)
     halo, edge = (unit * math.ceil(side / unit) for side in (network.halo(sampling), EDGE))
     return NeuralFuser(network, scale, instrument_gnyq, sampling, halo, limits, edge, network.cell, network.tile)

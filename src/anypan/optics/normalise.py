@@ -36,7 +36,8 @@ class Scale:
     ``level`` (..., B): mean over standard deviation of each band, 0 if negative: how far zero lies below the mean.
     ``log_gain_ratio`` (...): log of the MTF gain measured on the pair over the instrument's, 0 until then;
     ``explained`` (...): the share of the PAN's detail that the bands explained there; ``alone`` (..., B): the share of
-    each band's detail that neither the PAN nor the other bands explained, noise most of all, 0 until then (gain.py).
+    each band's detail that neither the PAN nor the other bands explained, noise most of all, 0 until then; ``fine``
+    (..., B): 1, or down to 0 for bands that were resampled from a coarser grid (gain.py).
     """
 
     mean: Tensor
@@ -49,6 +50,7 @@ class Scale:
     log_gain_ratio: Tensor
     explained: Tensor
     alone: Tensor
+    fine: Tensor
 
     def to(self, device: str | torch.device) -> Scale:
         return Scale(*(getattr(self, f.name).to(device) for f in fields(self)))
@@ -57,8 +59,8 @@ class Scale:
         """The same with a leading dimension of 1."""
         return Scale(*(getattr(self, f.name)[None] for f in fields(self)))
 
-    def measured(self, gain: Tensor, explained: Tensor, alone: Tensor, gnyq: Tensor) -> Scale:
-        """The same, with what was measured of the gain: gain, explained (...); alone (..., B).
+    def measured(self, gain: Tensor, explained: Tensor, alone: Tensor, fine: Tensor, gnyq: Tensor) -> Scale:
+        """The same, with what was measured of the gain: gain, explained (...); alone, fine (..., B).
 
         ``gnyq`` (..., B): the instrument's.
 
@@ -66,7 +68,7 @@ class Scale:
         """
         log_gain_ratio = torch.log(gain.to(gnyq) / gnyq.mean(-1)).clamp(-MAX_LOG_GAIN_RATIO, MAX_LOG_GAIN_RATIO)
         trusted = ((explained.to(gnyq) - EXPLAINED_TOO_LITTLE) / (EXPLAINED_ENOUGH - EXPLAINED_TOO_LITTLE)).clamp(0, 1)
-        found = {"log_gain_ratio": log_gain_ratio * trusted, "explained": explained, "alone": alone}
+        found = {"log_gain_ratio": log_gain_ratio * trusted, "explained": explained, "alone": alone, "fine": fine}
         return replace(self, **{name: value.to(self.slope) for name, value in found.items()})
 
     def apply(self, lrms: Tensor) -> Tensor:
@@ -118,7 +120,8 @@ class Moments:
         weights = torch.linalg.solve(correlation[..., :-1, :-1] + ridge, slope)
         level = (mean / std).clamp(0, HIGHEST)[..., :-1]
         parts = (mean[..., :-1], std[..., :-1], mean[..., -1], std[..., -1], slope, weights, level)
-        unknown = (torch.zeros_like(slope[..., 0]), torch.ones_like(slope[..., 0]), torch.zeros_like(slope))
+        one, each = torch.ones_like(slope[..., 0]), torch.ones_like(slope)
+        unknown = (0 * one, one, 0 * each, each)
         return Scale(*(part.to(torch.float32) for part in (*parts, *unknown)))
 
 

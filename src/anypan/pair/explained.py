@@ -8,12 +8,14 @@ import torch
 
 from anypan.optics.normalise import box_mean, pan_at_ms_scale
 from anypan.optics.sensors import GENERIC, Sensor, match
+from anypan.pair.gain import measure_fineness
 from anypan.pair.scene import Scene
 
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
 LEAST = 0.3  # of the pixels that the mean is taken of, that have to be valid
 PIXELS = 2**18  # MS pixels that it is measured on
 HARDLY = 0.1  # of a band's detail
+FINE_ENOUGH = 0.5  # fineness below which a band is called coarse
 
 
 def explained(scene: Scene) -> tuple[float, ...]:
@@ -37,6 +39,14 @@ def explained(scene: Scene) -> tuple[float, ...]:
         return ()
     shares = products.square() / (powers * power).clamp(min=1e-300)
     return tuple(float(share) for share in shares.clamp(0, 1))
+
+
+def coarse_note(scene: Scene) -> tuple[str, ...]:
+    """Which bands were resampled from a coarser grid than the others', if any."""
+    fine = measure_fineness(scene.limits.hold(scene))
+    coarse = [name for name, one in zip(scene.bands, fine, strict=True) if one < FINE_ENOUGH]
+    said = f"Resampled from a coarser grid than the others: {', '.join(coarse)}; anypan-s gives them no detail."
+    return (said,) if coarse else ()
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:

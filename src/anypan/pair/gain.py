@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from anypan.optics.mtf import DenseSampling
-from anypan.optics.normalise import EXPLAINED_ENOUGH, box_mean
+from anypan.optics.normalise import EXPLAINED_ENOUGH, box_mean, second_differences
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
@@ -20,16 +20,21 @@ CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
 GAIN_PIXELS = 2**18  # MS pixels that are looked at: with four times as many a gain of .615 moves by .0004
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
 LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
+# Power of second differences over that of detail, of a band over that of the bands' median: up to COARSE of a band that
+# was resampled from a coarser grid (Landsat's thermal bands have .02 to .11), from FINE on of any other (.4 and more).
+COARSE, FINE = 0.15, 0.35
 
 
 @dataclass(frozen=True)
 class MeasuredGain:
     """``gnyq`` at the MS Nyquist frequency; ``explained``: the share of the PAN's detail that the bands explain;
-    ``alone``: of each band's detail the share that neither the PAN nor the other bands explain."""
+    ``alone``: of each band's detail the share that neither the PAN nor the other bands explain; ``fine``: 1 for a band
+    with detail of its own pixels' size, 0 for one that was resampled from a coarser grid."""
 
     gnyq: float
     explained: float
     alone: tuple[float, ...] = ()
+    fine: tuple[float, ...] = ()
 
 
 def measure_gain(scene: Scene) -> MeasuredGain:
@@ -38,13 +43,17 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     For each candidate gain the PAN is filtered, sampled at the MS pixels and regressed on the bands, both high-passed;
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
-    moments = torch.stack([moments_of(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]).sum(0)
+    found = [(moments_of(patch, scene.sampling), *powers_of(patch)) for patch in scene.blocks(GAIN_PIXELS)]
+    moments, rough, power = (torch.stack(each).sum(0) for each in zip(*found, strict=True))
     gnyq, explained, alone = best_gain(moments, len(scene.bands))
-    return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()))
+    fine = fineness(rough, power)
+    return MeasuredGain(float(gnyq), float(explained), tuple(alone.tolist()), tuple(fine.tolist()))
 
 
-def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The same for the scenes of a batch: gains and shares explained, (G,) each, and shares alone (G, B).
+def measure_gains(
+    pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The same for the scenes of a batch: gains and shares explained, (G,) each; shares alone, fineness, (G, B) each.
 
     pan (G * patches, 1, H, W), lrms (G * patches, B, h, w), the patches of a scene side by side.
     """
@@ -53,7 +62,31 @@ def measure_gains(pan: Tensor, lrms: Tensor, sampling: DenseSampling, patches: i
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
     detail = (stack - box_mean(stack, HIGH_PASS))[..., inside, inside].flatten(2).to(torch.float64)
     moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
-    return best_gain(moments, lrms.shape[1])
+    rough = second_differences(lrms)[..., inside, inside].square().sum((-2, -1)).unflatten(0, (-1, patches)).sum(1)
+    power = moments.diagonal(dim1=-2, dim2=-1)[..., : lrms.shape[1]]
+    return *best_gain(moments, lrms.shape[1]), fineness(rough.to(power), power)
+
+
+def measure_fineness(scene: Scene) -> tuple[float, ...]:
+    """``fine`` of ``measure_gain`` alone."""
+    rough, power = (torch.stack(each).sum(0) for each in zip(*map(powers_of, scene.blocks(GAIN_PIXELS)), strict=True))
+    return tuple(fineness(rough, power).tolist())
+
+
+def powers_of(patch: Patch) -> tuple[Tensor, Tensor]:
+    """Of each band, (B,) each: squares of second differences, and of high-passed values, summed."""
+    detail = patch.lrms - box_mean(patch.lrms, HIGH_PASS)
+    inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
+    both = (patch.core(each)[:, inside].double() for each in (second_differences(patch.lrms), detail))
+    rough, power = (each.square().sum(1) for each in both)
+    return rough, power
+
+
+def fineness(rough: Tensor, power: Tensor) -> Tensor:
+    """(..., B) from 0, of a band from a coarser grid, to 1, of powers of second differences and of detail (..., B)."""
+    spectrum = rough / power.clamp(min=1e-200)
+    among = spectrum / spectrum.median(-1, keepdim=True).values.clamp(min=1e-200)
+    return ((among - COARSE) / (FINE - COARSE)).clamp(0, 1)
 
 
 def best_gain(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -116,6 +116,8 @@ def _ground(
     pan = draw.apply(fx.HiddenLight, pan, partial(c[fx.HiddenLight].apply, bands=bands))
     pan = _averaged(pan, draw.stage("PAN", pan), draw)
     pan = draw.apply(fx.PanCurve, pan.clamp(min=spectral.FLOOR))
+    soft = partial(c[fx.SoftBands].apply, pixel=frame.ratio * frame.reduction)
+    bands = draw.apply(fx.SoftBands, bands, soft)
     return _shuffled(bands, pan, weights, draw)
 
 

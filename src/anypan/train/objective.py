@@ -28,8 +28,8 @@ def scene_scale(batch: Batch) -> Scale:
     """Statistics over all patches of a scene, repeated for each of its patches."""
     pan_lr = pan_at_ms_scale(batch.pan, batch.gnyq, batch.sampling)
     products = Moments.of(batch.lrms, pan_lr).products.unflatten(0, (-1, batch.patches)).sum(1)
-    gain, explained, alone = measure_gains(batch.pan, batch.lrms, batch.sampling, batch.patches)
-    scale = Moments(products).scale().measured(gain, explained, alone, batch.gnyq[:: batch.patches])
+    found = measure_gains(batch.pan, batch.lrms, batch.sampling, batch.patches)
+    scale = Moments(products).scale().measured(*found, batch.gnyq[:: batch.patches])
     parts = [getattr(scale, f.name).repeat_interleave(batch.patches, 0) for f in dataclasses.fields(scale)]
     return Scale(*parts)
 

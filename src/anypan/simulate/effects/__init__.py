@@ -22,6 +22,7 @@ from anypan.simulate.effects.bands import (
     PanCurve,
     PartedBands,
     ResponseCurves,
+    SoftBands,
     UnseenBands,
 )
 from anypan.simulate.effects.base import Effect
@@ -71,6 +72,7 @@ AUGMENTATIONS = _by_name(
     LocalInversion,
     UnseenBands,
     PartedBands,
+    SoftBands,
     FlatGround,
     Haze,
     HiddenLight,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.runtime.bounds import Bounds
@@ -61,6 +62,34 @@ class PartedBands(Effect):
         mean = image.mean((1, 3, 4), keepdim=True)
         varying = image - mean
         return mean + own * varying + (1 - own**2).sqrt() * varying.roll(1, 1).flip(-2)
+
+
+@dataclass(frozen=True)
+class SoftBands(Effect):
+    """Bands that a coarser detector recorded, resampled to the others' grid: there is no detail to restore.
+
+    So are the thermal bands of Landsat, and short-wave bands that are delivered on the grid of visible ones.
+    """
+
+    name = "soft bands"
+
+    part: Annotated[float, Bounds(0, 1)] = 0.4  # of the bands of such a scene; one stays sharp
+    cells: Annotated[Range, Bounds(1, 16)] = (1.5, 5.0)  # MS pixels along a side of a pixel of theirs
+
+    def apply(self, image: Tensor, rng: Random, pixel: int = 1) -> Tensor:
+        """``pixel``: pixels of the image along a side of an MS pixel. The PAN is none of such a band's business."""
+        g, _, c = image.shape[:3]
+        soft = rng.chance(self.part, g, c).bool()
+        soft[:, 0] = False
+        sizes = (image.shape[-1] / (pixel * rng.log_uniform(*self.cells, g))).round().clamp(min=2).int().tolist()
+        coarse = torch.stack([resampled(scene, size) for scene, size in zip(image, sizes, strict=True)])
+        return torch.where(soft[:, None, :, None, None], coarse, image)
+
+
+def resampled(image: Tensor, size: int) -> Tensor:
+    """(K, C, S, S) recorded on a grid of ``size`` pixels along a side, and brought back by cubic convolution."""
+    small = F.interpolate(image, size=(size, size), mode="area")
+    return F.interpolate(small, size=image.shape[-2:], mode="bicubic").clamp(min=FLOOR)
 
 
 @dataclass(frozen=True)
