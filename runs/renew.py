@@ -68,14 +68,16 @@ def others(scenes: list[Path], work: Path) -> Iterator[Step]:
 def adapted(scenes: Path, work: Path) -> Path:
     """Rows of the network adapted to one scene, full and frozen, on others of its sensor."""
     pair = [str(scenes / ADAPTED / f"{name}.tif") for name in ("pan", "ms")]
-    settings = ("--sensor", "GF2", "--steps", "100", "--device", "cpu", "--tuning")
+    settings = ("--quiet", "--sensor", "GF2", "--steps", "100", "--device", "cpu", "--tuning")
     for tuning in ("full", "freeze"):
         words = (sys.executable, "-m", "anypan", "adapt", *pair, *settings, tuning, "-o")
         Step(words, work / f"{tuning}.safetensors").run()
     methods = [NAME, *(str(work / f"{tuning}.safetensors") for tuning in ("full", "freeze")), "MTF-GLP-HPM-R"]
     asked = [word for method in methods for word in ("-m", method)]
     judged = [str(scenes / name) for name in JUDGED]
-    return Step((sys.executable, "-m", "anypan", "benchmark", *judged, *asked, "-o"), work / "gf2.jsonl").run()
+    made = Step((sys.executable, "-m", "anypan", "benchmark", *judged, *asked, "-o"), work / "gf2.jsonl").run()
+    made.write_text(made.read_text(encoding="utf-8").replace(f"{work}/", ""), encoding="utf-8")  # names, not places
+    return made
 
 
 def merge(parts: list[Path], into: Path) -> None:
