@@ -20,9 +20,10 @@ CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
 GAIN_PIXELS = 2**18  # MS pixels that are looked at: with four times as many a gain of .615 moves by .0004
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
 LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
-# Power of second differences over that of detail, of a band over that of the bands' median: up to COARSE of a band that
-# was resampled from a coarser grid (Landsat's thermal bands have .02 to .11), from FINE on of any other (.4 and more).
-COARSE, FINE = 0.15, 0.35
+# Power of second differences over that of detail, of a band over the smaller of the bands' median and the PAN's: up to
+# COARSE of a band that was resampled from a coarser grid (Landsat's thermal bands .15), from FINE on of any other.
+COARSE, FINE = 0.2, 0.4
+USUAL = CANDIDATES[12]  # the gain, about .3, with which the PAN is seen there
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ def measure_gain(scene: Scene) -> MeasuredGain:
     For each candidate gain the PAN is filtered, sampled at the MS pixels and regressed on the bands, both high-passed;
     the gain of the highest R2 is refined by a parabola. At the ends of the range the end itself is returned.
     """
-    found = [(moments_of(patch, scene.sampling), *powers_of(patch)) for patch in scene.blocks(GAIN_PIXELS)]
+    found = [
+        (moments_of(patch, scene.sampling), *powers_of(patch, scene.sampling)) for patch in scene.blocks(GAIN_PIXELS)
+    ]
     moments, rough, power = (torch.stack(each).sum(0) for each in zip(*found, strict=True))
     gnyq, explained, alone = best_gain(moments, len(scene.bands))
     fine = fineness(rough, power)
@@ -62,30 +65,41 @@ def measure_gains(
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
     detail = (stack - box_mean(stack, HIGH_PASS))[..., inside, inside].flatten(2).to(torch.float64)
     moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
-    rough = second_differences(lrms)[..., inside, inside].square().sum((-2, -1)).unflatten(0, (-1, patches)).sum(1)
-    power = moments.diagonal(dim1=-2, dim2=-1)[..., : lrms.shape[1]]
+    seen = torch.cat([lrms, degraded[:, CANDIDATES.index(USUAL), None]], 1)
+    rough = second_differences(seen)[..., inside, inside].square().sum((-2, -1)).unflatten(0, (-1, patches)).sum(1)
+    power = moments.diagonal(dim1=-2, dim2=-1)
+    power = power[..., [*range(lrms.shape[1]), lrms.shape[1] + CANDIDATES.index(USUAL)]]
     return *best_gain(moments, lrms.shape[1]), fineness(rough.to(power), power)
 
 
 def measure_fineness(scene: Scene) -> tuple[float, ...]:
     """``fine`` of ``measure_gain`` alone."""
-    rough, power = (torch.stack(each).sum(0) for each in zip(*map(powers_of, scene.blocks(GAIN_PIXELS)), strict=True))
+    found = [powers_of(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]
+    rough, power = (torch.stack(each).sum(0) for each in zip(*found, strict=True))
     return tuple(fineness(rough, power).tolist())
 
 
-def powers_of(patch: Patch) -> tuple[Tensor, Tensor]:
-    """Of each band, (B,) each: squares of second differences, and of high-passed values, summed."""
-    detail = patch.lrms - box_mean(patch.lrms, HIGH_PASS)
+def powers_of(patch: Patch, sampling: Sampling) -> tuple[Tensor, Tensor]:
+    """Of each band and of the PAN, (B + 1,) each: squares of second differences, and of high-passed values, summed."""
+    seen = torch.cat([patch.lrms, sampling.degrade(patch.pan, [USUAL])])
     inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
-    both = (patch.core(each)[:, inside].double() for each in (second_differences(patch.lrms), detail))
+    both = (
+        patch.core(each)[:, inside].double() for each in (second_differences(seen), seen - box_mean(seen, HIGH_PASS))
+    )
     rough, power = (each.square().sum(1) for each in both)
     return rough, power
 
 
 def fineness(rough: Tensor, power: Tensor) -> Tensor:
-    """(..., B) from 0, of a band from a coarser grid, to 1, of powers of second differences and of detail (..., B)."""
+    """(..., B) from 0, of a band from a coarser grid, to 1, of powers of second differences and of detail (..., B + 1).
+
+    The last are the PAN's. Bands of noise do not make a clean one coarse, nor does a PAN that was sharpened; where
+    nothing is seen, nothing is coarse.
+    """
     spectrum = rough / power.clamp(min=1e-200)
-    among = spectrum / spectrum.median(-1, keepdim=True).values.clamp(min=1e-200)
+    bands = spectrum[..., :-1]
+    usual = torch.minimum(bands.median(-1).values, spectrum[..., -1])[..., None]
+    among = torch.where(usual > 0, bands / usual.clamp(min=1e-200), 1.0)
     return ((among - COARSE) / (FINE - COARSE)).clamp(0, 1)
 
 
