@@ -59,6 +59,8 @@ def test_the_budgets_hold_what_the_study_promises() -> None:
         left = {cell.off[0] for cell in every if cell.network == name and cell.off}
         assert left == set(EFFECTS) and {c.seed for c in every if c.network == name and c.off} == {1, 2}
         assert len({cell.source for cell in every if (cell.network, cell.arm) == (name, "A")}) >= 3
+    shares = {name: CPU.effect.get(name, {}).get("share", kind().share) for name, kind in EFFECTS.items()}
+    assert all(shares.values()), [name for name, share in shares.items() if not share]  # else nothing is left out
     assert not [cell for cell in every if cell.arm == "U" and not ARCHITECTURES[cell.network].any_bands]
     assert {ARCHITECTURES[name].family for name in CPU.networks} == {"cnn", "transformer", "mamba"}
     assert {cells.steps_of(cell, CPU) for cell in every if cell.arm in ("A", "A*", "B", "P")} == {5000}
