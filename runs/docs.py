@@ -12,7 +12,7 @@ each image), `best` (eight ways), `adaptation`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
@@ -58,7 +58,8 @@ def table(name: str, rows: Sequence[Row]) -> str:
     protocol, _, rest = name.partition("-")
     ratio, _, mode = rest.partition("-")
     if protocol not in PROTOCOLS or not ratio.isdigit():
-        raise UserError(f"there is no table {name!r}: name it short, main, or PROTOCOL-RATIO[-MODE] as fr-2-toolbox.")
+        known = ", ".join(("short", "main", *BESIDE))
+        raise UserError(f"there is no table {name!r}: name it {known}, or PROTOCOL-RATIO[-MODE] as fr-2-toolbox.")
     chosen = _chosen(rows, protocol, int(ratio), mode or MODE)
     if not chosen:
         raise UserError(f"results/ has no rows for the table {name!r}: run the benchmark, or take the table out.")
@@ -83,32 +84,28 @@ def _short(rows: Sequence[Row]) -> str:
     """Interpolation, the best published formula, the best formula at all, the network before and after training."""
     both = [*_chosen(rows, "rr", RATIO), *_chosen(rows, "fr", RATIO)]
     of = {row["method"]: [one for one in both if one["method"] == row["method"]] for row in both}
-    means = {name: {key: cell.value for key in PLAIN if (cell := mean(found, key))} for name, found in of.items()}
-    best = min((name for name in CLASSICAL if name in means), key=lambda name: means[name]["ERGAS"])
+    values = {name: {key: cell.value for key in PLAIN if (cell := mean(found, key))} for name, found in of.items()}
+    best = min((name for name in CLASSICAL if name in values), key=lambda name: values[name]["ERGAS"])
     labels = {"EXP": "Interpolation (EXP)", best: f"Best published formula ({best})", **{one: one for one in SHORTEST}}
     lines = ["| Method | " + " | ".join(PLAIN.values()) + " |", "| --- | ---: | ---: | ---: |"]
     for name, label in labels.items():
-        lines.append(f"| {label} | {' | '.join(f'{means[name][key]:.2f}' for key in PLAIN)} |")
+        lines.append(f"| {label} | {' | '.join(f'{values[name][key]:.2f}' for key in PLAIN)} |")
     counts = [len({row[key] for row in both}) for key in ("scene", "sensor")]
     lead = f"{counts[0]} real scenes of {counts[1]} sensors, ratio {RATIO}; means over sensors."
     apart, bars = _apart(rows)
     errors = {"anypan-s": _of(apart, "anypan-s"), "interpolation": _of(apart, "EXP"), "the best formula of each": bars}
-    apart = f"{len(bars)} GaoFen-2 scenes that came degraded, error: {_errors(errors)}."
-    return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{apart}\n\n{_optimised()}\n"
+    means = ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in errors.items())
+    said = f"{len(bars)} GaoFen-2 scenes that came degraded, error: {means}."
+    return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{said}\n\n{_optimised()}\n"
 
 
 def _optimised() -> str:
     """A sentence on the method that optimises for each image, scene by scene."""
     rows = latest(read([ROOT / "results" / BESIDE["optimisers"][0]]))
     ours, theirs = ({row["scene"]: row for row in _of(rows, name)} for name in ("anypan-s", OPTIMISER))
-    minutes = [row["seconds"] / 60 for row in theirs.values()]
     said = ", ".join(f"{scene} {ours[scene]['ERGAS']:.2f} and {theirs[scene]['ERGAS']:.2f}" for scene in ours)
-    lead = f"{OPTIMISER} learns from each image anew, {min(minutes):.0f} to {max(minutes):.0f} minutes on a core"
-    return f"{lead}; error of anypan-s and of it: {said} ([more](docs/comparing.md#a-program))."
-
-
-def _errors(of: Mapping[str, Sequence[Row]]) -> str:
-    return ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in of.items())
+    lead = f"{OPTIMISER} learns from each image anew, for minutes; error of anypan-s and of it"
+    return f"{lead}: {said} ([more](docs/comparing.md#a-program))."
 
 
 def _beside(file: str, names: Sequence[str], each: bool) -> str:

@@ -17,12 +17,14 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
-from anypan.weights import FOLDER
+from anypan.weights import FOLDER, save
 
-NAME = "anypan-s"
+NAME, UNTRAINED = "anypan-s", "anypan-s untrained"
 RESULTS = Path("results")
 ADAPTED, JUDGED = "gf2-01", ("gf2-03", "gf2-04")
 BEST = ("wv3-01", "qb-01", "landsat7-06")
@@ -52,8 +54,26 @@ def rows_of(scenes: list[Path], work: Path) -> Iterator[Step]:
     """The rows of the benchmark: both protocols, and reduced resolution in the toolbox's convention."""
     for folder in scenes:
         for protocol, mode in (("fr", "physical"), ("rr", "physical"), ("rr", "toolbox")):
-            words = ("runs/benchmark/rows.py", "--method", NAME, "--protocol", protocol, "--mode", mode, str(folder))
-            yield Step((sys.executable, *words), work / f"{folder.name}-{protocol}-{mode}.jsonl")
+            yield judged(NAME, folder, protocol, mode, work / f"{folder.name}-{protocol}-{mode}.jsonl")
+
+
+def judged(method: str, folder: Path, protocol: str, mode: str, out: Path) -> Step:
+    """The rows of a method on a folder of scenes."""
+    words = ("runs/benchmark/rows.py", "--method", method, "--protocol", protocol, "--mode", mode, str(folder))
+    return Step((sys.executable, *words), out)
+
+
+def untrained(scenes: list[Path], work: Path) -> list[Path]:
+    """The rows of the network before it learns: all that physics alone does."""
+    architecture, file = ARCHITECTURES[NAME], work / "untrained.safetensors"
+    settings = architecture.config()
+    save(file, architecture.network(settings).state_dict(), NAME, settings)
+    found = []
+    for folder, protocol in product(scenes, ("fr", "rr")):
+        path = judged(str(file), folder, protocol, "physical", work / f"untrained-{folder.name}-{protocol}.jsonl").run()
+        path.write_text(path.read_text(encoding="utf-8").replace(f'"{file}"', f'"{UNTRAINED}"'), encoding="utf-8")
+        found.append(path)
+    return found
 
 
 def others(scenes: list[Path], work: Path) -> Iterator[Step]:
@@ -74,8 +94,8 @@ def adapted(scenes: Path, work: Path) -> Path:
         Step(words, work / f"{tuning}.safetensors").run()
     methods = [NAME, *(str(work / f"{tuning}.safetensors") for tuning in ("full", "freeze")), "MTF-GLP-HPM-R"]
     asked = [word for method in methods for word in ("-m", method)]
-    judged = [str(scenes / name) for name in JUDGED]
-    made = Step((sys.executable, "-m", "anypan", "benchmark", *judged, *asked, "-o"), work / "gf2.jsonl").run()
+    pairs = [str(scenes / name) for name in JUDGED]
+    made = Step((sys.executable, "-m", "anypan", "benchmark", *pairs, *asked, "-o"), work / "gf2.jsonl").run()
     made.write_text(made.read_text(encoding="utf-8").replace(f"{work}/", ""), encoding="utf-8")  # names, not places
     return made
 
@@ -105,8 +125,9 @@ def main() -> None:
     rows, more = list(rows_of(wanted.scenes, work)), list(others(wanted.scenes, work))
     with ThreadPoolExecutor(wanted.jobs) as jobs:
         tuned = jobs.submit(adapted, wanted.scenes[0], work)
+        before = jobs.submit(untrained, wanted.scenes, work)
         made = list(jobs.map(Step.run, [*more, *rows]))
-    merge(made[len(more) :], RESULTS / "benchmark.jsonl")
+    merge([*made[len(more) :], *before.result()], RESULTS / "benchmark.jsonl")
     for name, path in zip(("sharpness/scenes", "uncertainty/scenes", "best/scenes"), made, strict=False):
         shutil.copyfile(path, RESULTS / f"{name}.jsonl")
     shutil.copyfile(tuned.result(), RESULTS / "adaptation" / "gf2.jsonl")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from click.testing import CliRunner
 from pairs import landscape, write_pair
 
@@ -17,6 +18,7 @@ from anypan.methods.resolve import resolve
 from anypan.optics.sensors import SENSORS
 from anypan.pair.explained import detail_notes, explained
 from anypan.pair.pair import pair_of_arrays
+from anypan.simulate.effects.bands import resampled
 
 
 @pytest.mark.parametrize(("ratio", "dtype"), [(2, "uint16"), (3, "float32"), (4, "uint16")])
@@ -70,6 +72,14 @@ def test_shares_of_detail_that_nothing_tells_are_not_said(tmp_path: Path) -> Non
     files = write_pair(tmp_path, pan[:3], ms)
     run = CliRunner().invoke(cli, ["fuse", *map(str, files), str(tmp_path / "out.tif"), "-m", "GSA"])
     assert run.exit_code == 0 and "explained by the PAN: not measurable" in run.output and "hardly" not in run.output
+
+
+def test_bands_from_a_coarser_grid_are_named(tmp_path: Path) -> None:
+    pan, ms = landscape(192, 192, seed=2)
+    coarse = torch.from_numpy(ms[:1].astype(np.float32))[None]
+    ms = np.concatenate([ms, resampled(coarse, 12)[0].numpy()]).astype("u2")
+    notes = anypan.fuse(*write_pair(tmp_path, pan.astype("u2"), ms), tmp_path / "out.tif", "EXP").notes
+    assert any(f"coarser grid than the others: band {len(ms)};" in note for note in notes)
 
 
 def test_bands_outside_of_the_range_of_a_known_pan_are_named() -> None:

@@ -183,12 +183,10 @@ class AnypanS(nn.Module):
         pan_lp = sampling.expand(pan_lr)
         local = described(lrms, pan_lr, scale, (pan.shape[-2] // CELL, pan.shape[-1] // CELL))
         belief, sound = believed(scale, local[-1]), 1 - noise(lrms, scale.alone)
-        fine = scale.fine[..., None, None]
-        belief = belief * fine
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, belief, seen)
         shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[:, :, None])
         gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])
-        gains = torch.lerp(scale.slope[..., None, None], gains, resized(sound, gains)) * fine
+        gains = torch.lerp(scale.slope[..., None, None], gains, resized(sound, gains)) * scale.fine[..., None, None]
         fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
         fused = self._correct(fused, lrms, bands, belief, sound, seen)

@@ -113,9 +113,11 @@ def believed(scale: Scale, contrast: Tensor) -> Tensor:
 
     Not at all where the bands hardly explain the PAN's detail: noise or light of its own is most of it there, and
     networks turn away from it. Nor where a band has next to no contrast, as on water: nothing was learnt of detail so
-    far below that of the scene, and what is added there is a texture that is not there.
+    far below that of the scene, and what is added there is a texture that is not there. Nor of a band that was
+    resampled from a coarser grid: there is no detail to restore.
     """
     whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
+    whole = whole * scale.fine[..., None, None]
     variance = torch.exp(4 * contrast)
     return whole * variance / (variance + FAINT**2)
 

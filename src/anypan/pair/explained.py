@@ -45,8 +45,8 @@ def coarse_note(scene: Scene) -> tuple[str, ...]:
     """Which bands were resampled from a coarser grid than the others', if any."""
     fine = measure_fineness(scene.limits.hold(scene))
     coarse = [name for name, one in zip(scene.bands, fine, strict=True) if one < FINE_ENOUGH]
-    said = f"Resampled from a coarser grid than the others: {', '.join(coarse)}; anypan-s gives them no detail."
-    return (said,) if coarse else ()
+    names, what = ", ".join(coarse), "anypan-s gives them no detail, formulas do"
+    return (f"Resampled from a coarser grid than the others: {names}; {what}.",) if coarse else ()
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument
 # Power of second differences over that of detail, of a band over the smaller of the bands' median and the PAN's: up to
 # COARSE of a band that was resampled from a coarser grid (Landsat's thermal bands .15), from FINE on of any other.
 COARSE, FINE = 0.2, 0.4
-USUAL = CANDIDATES[12]  # the gain, about .3, with which the PAN is seen there
+USUAL = 12  # the candidate, about .3, with which the PAN is seen there
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def measure_gains(
     inside = slice(HIGH_PASS // 2, -(HIGH_PASS // 2))
     detail = (stack - box_mean(stack, HIGH_PASS))[..., inside, inside].flatten(2).to(torch.float64)
     moments = (detail @ detail.mT).unflatten(0, (-1, patches)).sum(1)
-    seen = torch.cat([lrms, degraded[:, CANDIDATES.index(USUAL), None]], 1)
+    seen = torch.cat([lrms, degraded[:, USUAL, None]], 1)
     rough = second_differences(seen)[..., inside, inside].square().sum((-2, -1)).unflatten(0, (-1, patches)).sum(1)
-    power = moments.diagonal(dim1=-2, dim2=-1)
-    power = power[..., [*range(lrms.shape[1]), lrms.shape[1] + CANDIDATES.index(USUAL)]]
-    return *best_gain(moments, lrms.shape[1]), fineness(rough.to(power), power)
+    bands = lrms.shape[1]
+    power = moments.diagonal(dim1=-2, dim2=-1)[..., [*range(bands), bands + USUAL]]
+    return *best_gain(moments, bands), fineness(rough.to(power), power)
 
 
 def measure_fineness(scene: Scene) -> tuple[float, ...]:
@@ -81,7 +81,7 @@ def measure_fineness(scene: Scene) -> tuple[float, ...]:
 
 def powers_of(patch: Patch, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Of each band and of the PAN, (B + 1,) each: squares of second differences, and of high-passed values, summed."""
-    seen = torch.cat([patch.lrms, sampling.degrade(patch.pan, [USUAL])])
+    seen = torch.cat([patch.lrms, sampling.degrade(patch.pan, [CANDIDATES[USUAL]])])
     inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
     both = (
         patch.core(each)[:, inside].double() for each in (second_differences(seen), seen - box_mean(seen, HIGH_PASS))
