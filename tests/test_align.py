@@ -67,13 +67,15 @@ def _ramps(rows: int, cols: int, step: Affine) -> np.ndarray:
         Affine.translation(1.3, 0.4) * Affine.scale(6.2),
         Affine.translation(20, 5) * Affine.rotation(10) * Affine.scale(4),
         Affine.scale(4, -4) * Affine.translation(0, -50),
+        Affine.scale(4, 2.5),
     ],
 )
 def test_any_other_lattice_is_resampled_to_where_it_belongs(tmp_path: Path, step: Affine) -> None:
     ms = _ramps(50, 60, step)
     pan = write(tmp_path / "pan.tif", PAN, NORTH_UP, crs=UTM)
     with open_pair(pan, write(tmp_path / "ms.tif", ms, NORTH_UP * step, crs=UTM), register=False) as pair:
-        assert any("resampled" in note for note in pair.notes)
+        said = next(note for note in pair.notes if "resampled" in note)
+        assert ("2.5 PAN pixels high and 4 wide" in said) == (step == Affine.scale(4, 2.5))
         patch, ratio = pair.scene.whole(), pair.scene.ratio
         rows, cols = (pair.origin[k] + ratio * (np.arange(patch.lrms.shape[k + 1]) + 0.5) for k in (0, 1))
         valid = patch.mask_lr.numpy()

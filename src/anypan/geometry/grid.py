@@ -9,6 +9,7 @@ from affine import Affine
 
 TIE = 1e-6  # PAN pixels
 IDENTITY = Affine.identity()
+MAX_SKEW = 1.02  # between the ratios along rows and columns that count as one
 DRIFT = 0.05  # PAN pixels that a ratio taken as whole may accumulate over the whole image
 
 

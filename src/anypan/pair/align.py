@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from anypan import raster
-from anypan.geometry.grid import Grid, Lattice, coarse_part, lattice_of, ratios, stretched_over
+from anypan.geometry.grid import MAX_SKEW, Grid, Lattice, coarse_part, lattice_of, ratios, stretched_over
 from anypan.pair.check import check_overlap, check_ratio
 from anypan.pair.notes import ONE_CRS, resampled, without_place
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
-MAX_SKEW = 1.02  # between the ratios along rows and columns where there is no georeferencing
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ def align(pan: Raster, ms: Raster) -> Aligned:
     Raises UserError for two images that do not overlap, or whose ratio cannot be.
     """
     ms_grid, notes = _locate(pan, ms)
-    ratio = max(ratios(pan.grid, ms_grid))
+    own = ratios(pan.grid, ms_grid)
+    ratio = max(own)
     check_ratio(ratio, pan, ms)
     lattice = lattice_of(pan.grid, ms_grid)
     if lattice.exact and raster.plane_in(pan.grid, ms.grid, ms_grid):
@@ -45,7 +45,7 @@ def align(pan: Raster, ms: Raster) -> Aligned:
     grid, lattice = part
     located = replace(ms, grid=ms.grid if ms.grid.georeferenced and pan.grid.georeferenced else ms_grid)
     blur = ratio / lattice.ratio
-    return Aligned(raster.resampled(located, grid, blur), lattice, blur, (*notes, resampled(ratio, lattice.ratio)))
+    return Aligned(raster.resampled(located, grid, blur), lattice, blur, (*notes, resampled(own, lattice.ratio)))
 
 
 def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anypan.geometry.grid import Placement
+from anypan.geometry.grid import MAX_SKEW, Placement
 from anypan.optics.sensors import Sensor, assumption
 from anypan.pair.registration import NOTHING, Registration
 from anypan.raster import Raster
@@ -19,9 +19,15 @@ def without_place(pan: Raster, ms: Raster) -> str:
     return f"No georeferencing in {without}: PAN and MS were taken to cover the same extent."
 
 
-def resampled(own: float, ratio: int) -> str:
-    """For an MS whose ``own`` ratio is not whole, or that lies on no lattice of the PAN's."""
-    return f"The MS (ratio {own:.4g}) was resampled to a grid of ratio {ratio} that fits the PAN's."
+def resampled(own: tuple[float, float], ratio: int) -> str:
+    """For an MS whose ``own`` ratios (PAN pixels high, wide) are not whole, or that lies on no lattice of the PAN's."""
+    high, wide = own
+    if max(own) <= MAX_SKEW * min(own):
+        return f"The MS (ratio {max(own):.4g}) was resampled to a grid of ratio {ratio} that fits the PAN's."
+    return (
+        f"An MS pixel is {high:.4g} PAN pixels high and {wide:.4g} wide: the MS was resampled to a grid of ratio {ratio} "
+        f"that fits the PAN's, and the detail that it has beyond that along its finer axis is lost."
+    )
 
 
 def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
