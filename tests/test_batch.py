@@ -211,6 +211,22 @@ def test_a_remote_or_broken_item_is_a_sentence_and_the_rest_goes_on(tmp_path: Pa
     assert len(found.faults) == 4 and reasons.count("--allow-remote") == 2 and "gone.json" in reasons
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [5, None, {}, {"type": "Feature", "id": "x"}, item("x") | {"assets": [1]}, item("x") | {"properties": None},
+     item("x") | {"properties": {"datetime": "yesterday"}}, item("x") | {"assets": {"pan": {"href": 5}}},
+     item("x") | {"links": 7}, item("x") | {"stac_version": 3}, item("x") | {"assets": {"pan": {}}}],
+)  # fmt: skip
+def test_an_item_that_is_none_leaves_the_others(tmp_path: Path, broken: object) -> None:
+    catalogue(tmp_path)
+    features = [broken, *(item(name, href=f"./{name}/") for name in NAMES)]
+    (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    (tmp_path / "alpha" / "item.json").write_text(json.dumps(broken))
+    for manifest, left in (("items.json", NAMES), ("catalog.json", NAMES[1:])):
+        found = read_manifest(tmp_path / manifest)
+        assert [job.name for job in found.jobs] == list(left) and len(found.faults) == 1
+
+
 # -------------------------------------------------------------------------------------------------- going on, and again
 
 

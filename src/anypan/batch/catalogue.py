@@ -22,23 +22,30 @@ def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
     io, here = _reader(pystac, allow_remote), str(path.absolute())
     try:
         read = io.read_json(here)
-        several = read.get("type") == "FeatureCollection"
-        found = pystac.ItemCollection.from_dict(read) if several else io.stac_object_from_dict(read, href=here)
+        features = list(read["features"]) if read.get("type") == "FeatureCollection" else None
+        found = None if features is not None else io.stac_object_from_dict(read, href=here)
     except Exception as problem:  # pystac has no root of its errors, and fails in its own words on what is no STAC
         raise UserError(f"{path} is no STAC catalogue, collection or item ({_reason(problem)}): check it.") from problem
-    if not several:
+    if isinstance(found, pystac.Item):
+        features = [read]
+    if features is None:
         yield from _walked(found, io, allow_remote, {here}, 0)
-        return
-    for item in found.items:
+    for number, feature in enumerate(features or (), 1):
+        yield _of_feature(feature, f"{path.stem} item {number}", here, allow_remote)
+
+
+def _of_feature(feature: Any, where: str, here: str, allow_remote: bool) -> Job | Fault:
+    """One of an item collection, which says no more of it than the file; what is none is a fault."""
+    try:
+        item = library().Item.from_dict(feature, preserve_dict=False)
         item.set_self_href(item.get_self_href() or here)
-        yield _job(item, allow_remote)
+        return _job(item, allow_remote)
+    except Exception as problem:  # as of links: the other scenes are to be fused
+        return Fault(where, f"{where}: {_reason(problem)}")
 
 
 def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) -> Iterator[Job | Fault]:
-    """Depth first; a link that leads nowhere is a fault, and the rest goes on."""
-    if isinstance(node, library().Item):
-        yield _job(node, allow_remote)
-        return
+    """Depth first; a link that leads nowhere, or to no item, is a fault, and the rest goes on."""
     for link in (each for each in node.links if each.rel in ("item", "child")):
         href = link.get_absolute_href() or str(link.target)
         if href in seen or depth >= DEEPEST:
@@ -46,10 +53,11 @@ def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) 
         seen.add(href)
         try:
             child = io.read_stac_object(href)
+            if isinstance(child, library().Item):
+                child = _job(child, allow_remote)
         except Exception as problem:  # whatever is wrong with what a link leads to, the other scenes are to be fused
-            yield Fault(Path(href).stem, f"{href}: {_reason(problem)}")
-            continue
-        yield from _walked(child, io, allow_remote, seen, depth + 1)
+            child = Fault(Path(href).stem, f"{href}: {_reason(problem)}")
+        yield from [child] if isinstance(child, Job | Fault) else _walked(child, io, allow_remote, seen, depth + 1)
 
 
 def _job(item: Any, allow_remote: bool) -> Job | Fault:
