@@ -127,6 +127,16 @@ def test_toolbox_mode_brings_reflectances_to_whole_numbers(folder: Path) -> None
     assert small["unit"] > 2000 and small["Q2n"] == pytest.approx(physical["Q2n"], abs=0.1)
 
 
+def test_toolbox_mode_leaves_whole_numbers_as_they_are(folder: Path) -> None:
+    """Of a full scale that nobody states: a stretch by one factor or another would round them otherwise."""
+    (folder / "two" / "scene.json").write_text(json.dumps({"sensor": "nothing known"}))
+    for name in ("pan", "ms"):
+        with rasterio.open(folder / "two" / f"{name}.tif") as file:
+            image = file.read()
+        write(folder / "two" / f"{name}.tif", image.round())
+    assert next(run([folder / "two"], EXP, ["fr"], "toolbox"))["unit"] == 1
+
+
 def test_a_method_that_fails_is_a_row(folder: Path) -> None:
     def broken(scene):
         raise RuntimeError("no such luck")

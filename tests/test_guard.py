@@ -102,6 +102,13 @@ def test_where_nothing_lies_far_off_nothing_is_held() -> None:
     assert torch.equal(patch.lrms, held.lrms) and torch.equal(patch.pan, held.pan)
 
 
+def test_what_is_no_number_is_not_counted_as_held() -> None:
+    pan, ms = (torch.from_numpy(image) for image in _scene(4))
+    scene = from_arrays(pan[None], ms)
+    broken = guarded(lambda scene: lambda pan, lrms: torch.full_like(pan, torch.nan).expand(len(lrms), -1, -1), scene)
+    assert broken(pan[None], ms).isnan().all() and not broken.notes
+
+
 @pytest.mark.parametrize("method", ["anypan-s", "GSA", "MTF-GLP-HPM-R"])
 @pytest.mark.parametrize("shape", [(1, 200), (2, 160), (200, 3)])
 def test_where_there_is_too_little_for_statistics_the_ms_is_interpolated(shape: tuple[int, int], method: str) -> None:

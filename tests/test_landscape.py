@@ -95,8 +95,6 @@ def test_same_seed_same_place_other_seed_other_place(ground):
 @pytest.mark.parametrize("seed", range(4))
 def test_any_place_at_any_scale_is_physical(seed, gsd):
     place = landscape((96, 130), seed, gsd)
-    assert np.allclose(place.abundances().sum(0), 1, atol=1e-5)
-    assert place.abundances().min() >= 0
     for field in (place.share, place.albedo, place.sun):
         assert np.isfinite(field).all() and field.min() >= 0 and field.dtype == np.float32
     assert len(np.unique(place.first)) > 1

@@ -11,6 +11,7 @@ from anypan.methods import CLASSICAL, FORMULAS, METHODS, Fuser
 from anypan.methods.classical.bdsd_pc import nonnegative
 from anypan.methods.classical.brovey import HAZE
 from anypan.optics.sampling import Physical
+from anypan.optics.toolbox import Toolbox
 from anypan.pair.scene import Scene, from_arrays, select
 from anypan.weights import available
 
@@ -132,6 +133,21 @@ def test_flat_pan_gives_exp(method: str, bands: int) -> None:
     pan, lrms = arrays(bands, 3, dtype=torch.float32)
     flat = torch.full_like(pan, 321.7)
     assert close(result(method, flat, lrms), result("EXP", flat, lrms), 1e-6)
+
+
+@pytest.mark.parametrize("method", sorted(set(CLASSICAL) - {"MTF-GLP-FS + consistency"}))
+@pytest.mark.parametrize("bands", [1, 3])
+def test_an_empty_collar_stays_finite_as_the_toolbox_divides(method: str, bands: int) -> None:
+    pan, lrms = arrays(bands, 4)
+    lrms[:, :, :6], pan[:, :, :24] = 0, 0
+    assert result(method, pan, lrms, convention=Toolbox).isfinite().all()
+
+
+@pytest.mark.parametrize("method", ["BT-H", "GSA", "MTF-GLP-CBD", "MTF-GLP-FS"])
+def test_what_weighs_bands_does_not_depend_on_the_unit_of_each(method: str) -> None:
+    pan, lrms = arrays(3, 4)
+    units = torch.tensor([1e-5, 1, 1e4], dtype=torch.float64)[:, None, None]
+    assert close(result(method, pan, units * lrms) / units, result(method, pan, lrms), 1e-5)
 
 
 @pytest.mark.parametrize("method", METHODS)

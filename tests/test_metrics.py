@@ -210,6 +210,33 @@ def test_q2n_leaves_flat_blocks_out_unless_told() -> None:
     assert q2n(fused, flat, toolbox=True) < q2n(fused, flat)
 
 
+@pytest.mark.parametrize("level", [1023.0, 0.7, 1 / 3])
+def test_what_is_flat_but_for_rounding_is_flat(level: float) -> None:
+    """Half of the MS is saturated: interpolation makes of it a constant and rounding, which no index is taken of."""
+    scene, _ = sharp_scene(size=80)
+    patch = scene.whole()
+    half = from_arrays(patch.pan, patch.lrms.clone(), scene.gnyq)
+    half.whole().lrms[:, :, 40:] = level
+    left = from_arrays(patch.pan[..., :128], patch.lrms[..., :32], scene.gnyq)
+    values = [METRICS["D_lambda_K"](one.sampling.expand(one.whole().lrms), one) for one in (half, left)]
+    assert values[0] < values[1] + 0.02
+
+
+def test_an_empty_band_has_no_say_in_ergas_at_either_resolution() -> None:
+    scene, truth = sharp_scene()
+    patch, fused = scene.whole(), noisy(truth, 20)
+    empty = from_arrays(patch.pan, torch.cat([patch.lrms, torch.zeros_like(patch.lrms[:1])]))
+    more = [torch.cat([image, torch.zeros_like(image[:1])]) for image in (fused, truth)]
+    assert METRICS["R-ERGAS"](more[0], empty) == pytest.approx(METRICS["R-ERGAS"](fused, scene))
+    assert ergas(*more, 4) == pytest.approx(ergas(fused, truth, 4))
+
+
+def test_images_too_narrow_for_a_window_have_no_ssim() -> None:
+    for shape in ((40, 8), (8, 40)):
+        image = texture(1, 2, *shape)
+        assert math.isnan(METRICS["SSIM"](image, Reference(image, 4, PEAK)))
+
+
 def test_cc_of_a_linear_map_is_one() -> None:
     image = texture(1, 3, 40, 40)
     assert cc(3 * image + 11, image) == pytest.approx(1)

@@ -28,7 +28,7 @@ from anypan.pair.pair import Pair, open_pair, pair_of_arrays
 from anypan.pair.scene import Scene, from_arrays
 from anypan.runtime.errors import UserError
 
-CELL = 4  # MS pixels: the middle of a scene is a multiple of it
+WHOLE = 4  # MS pixels: the middle of a scene is a multiple of it
 UNIT_SCALE = 2047.0  # largest DN that radiances and reflectances are stretched to in toolbox mode
 
 
@@ -126,7 +126,7 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
         inside, reference = wald.degrade(inside)
         mask = inside.whole().mask
     peak = _peak(images.about, unit, reference)
-    inside, start = middle(inside, entry.side, CELL) if entry.side else (inside, (0, 0))
+    inside, start = middle(inside, entry.side, WHOLE) if entry.side else (inside, (0, 0))
     row, col = (a + inside.ratio * n for a, n in zip(corner, start, strict=True))
     origin = Origin(pair.grid.shape, (row, col), unit, protocol == "rr" and not facts["degraded"])
     facts |= {"corner": list(origin.corner), "pan_size": list(origin.pan_size)}
@@ -191,8 +191,8 @@ def _in_memory(view: Scene, about: About, registered: bool, convention: type[Sam
     stated = 0.0 if registered else PHASES[about.phase]
     dy, dx = view.sampling.phase
     phase = (dy + stated, dx + stated) if convention.known_phase else (0.0, 0.0)
-    whole = not convention.whole_numbers or (about.full_scale or 0) > 1
-    unit = 1.0 if whole else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
+    whole = (about.full_scale or 0) > 1 or bool((patch.lrms == patch.lrms.round()).all())
+    unit = 1.0 if whole or not convention.whole_numbers else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
     scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, convention, patch.mask)
     return replace(scene, bands=tuple(names), sensor=view.sensor), unit
 

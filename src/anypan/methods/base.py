@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from torch import Tensor
 
-from anypan.models.anypan_s import CELL
+from anypan.models.cells import CELL
 from anypan.pair.scene import Scene
 
 

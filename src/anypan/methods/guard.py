@@ -56,7 +56,7 @@ class Guarded(Around):
             out = torch.where(rows.isfinite(), out, rows)
         live = (self.limits.spread > 0).to(out.device)  # a constant band is what it was, and nothing is said of it
         held, seen = (out, rows) if live.all() else (out[live], rows[live])
-        self.tally.held += int(torch.count_nonzero(held != seen))
+        self.tally.held += int(torch.count_nonzero((held != seen) & seen.isfinite()))
         self.tally.seen += seen.numel()
         return out.flatten(-3, -2)
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anypan.geometry.tiles import spread
 from anypan.methods.base import Fuser, Method
 from anypan.methods.neural import block_sampling, scale_of
 from anypan.optics.blocks import BlockSampling
@@ -132,9 +133,7 @@ def calibrated(method: Method, scene: Scene) -> Tensor:
 
 def _reduced(scene: Scene) -> Iterator[tuple[Scene, Tensor]]:
     """Evenly spread parts of the scene, reduced, each with its MS as the truth."""
-    every = list(scene.tiles(SIDE))
-    step = math.ceil(len(every) / PARTS)
-    for tile in every[step // 2 :: step]:
+    for tile in spread(scene.shape, SIDE, PARTS):
         if min(tile.height, tile.width) > 2 * (EDGE + 1) * scene.ratio:
             yield wald.degrade(scene.of(scene.read(tile)))
 

@@ -20,7 +20,7 @@ from anypan.metrics.psnr import psnr
 from anypan.metrics.q import q
 from anypan.metrics.q2n import q2n
 from anypan.metrics.qnr import qnr
-from anypan.metrics.reprojection import r_ergas, reprojection
+from anypan.metrics.reprojection import reprojection
 from anypan.metrics.sam import sam
 from anypan.metrics.scc import scc
 from anypan.metrics.ssim import ssim
@@ -29,7 +29,7 @@ from anypan.runtime.columns import HIGH, LOW
 
 __all__ = [
     "METRICS", "Metric", "Reference", "better", "cc", "d_rho", "described", "detail_transfer", "ergas", "judge",
-    "psnr", "q", "q2n", "qnr", "r_ergas", "reprojection", "sam", "scc", "ssim",
+    "psnr", "q", "q2n", "qnr", "reprojection", "sam", "scc", "ssim",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ PIXELS = 2**22  # PAN pixels that a figure of a large image rests on
 def r_ergas_of(image: Raster, pair: Pair, whole: bool) -> float | None:
     """R-ERGAS of an image on the grid of a pair's PAN against the pair's MS; None where no whole MS pixel is shared.
 
-    Of the ``whole`` image, or of evenly spread strips of a large one.
+    Of the ``whole`` image, or of evenly spread strips of a large one. 0 is best.
     """
     try:
         scene, corner = covered(pair)
@@ -42,16 +42,6 @@ def r_ergas_of(image: Raster, pair: Pair, whole: bool) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def consistency(fused: Image, scene: Scene, most: int | None = None) -> float:
-    """R-ERGAS of ``fused`` (B, H, W), strip by strip: 0 is best, NaN without any valid MS pixel.
-
-    Of the whole, or of strips that hold about ``most`` PAN pixels.
-
-    100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), of the fused image seen through the bands' MTF.
-    """
-    return _r_ergas([_sums(fused, scene, most)], scene.ratio)
-
-
 def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[int, Tensor, Tensor]:
     """How many MS pixels are valid, and of each band (B,) the squared differences and the MS's sum."""
     count, squares, sums = 0, torch.zeros(len(scene.bands)).double(), torch.zeros(len(scene.bands)).double()
@@ -66,6 +56,9 @@ def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[int, Tensor, Te
 
 
 def _r_ergas(parts: Sequence[tuple[int, Tensor, Tensor]], ratio: int) -> float:
-    """From the sums of groups of bands, but those of mean 0; NaN without any, or any valid MS pixel."""
+    """100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), from the sums of groups of bands.
+
+    Bands of mean 0 do not count; NaN without any other, or any valid MS pixel.
+    """
     errors = torch.cat([(count * squares / sums.square())[sums != 0] for count, squares, sums in parts])
     return 100 / ratio * float(errors.mean().sqrt()) if len(errors) else math.nan

@@ -14,11 +14,12 @@ def ergas(fused: Image, reference: Image, ratio: float, mask: Tensor | None = No
     """ERGAS = 100 / ratio * sqrt(mean over bands of MSE_b / mean(reference_b)^2); 0 is best. Wald, 2000.
 
     Images (B, H, W) in one unit; ``ratio`` is PAN pixels per MS pixel along a side; ``mask`` (H, W) valid pixels.
+    Bands whose reference is 0 on the mean do not count; NaN without any other, or any valid pixel.
     """
     squares, sums, count = (torch.zeros(reference.shape[0], dtype=torch.float64) for _ in range(3))
     for one, two, valid in pairs(fused, reference, mask):
         squares += ((one - two) ** 2).sum((1, 2)).cpu()
         sums += two.sum((1, 2)).cpu()
         count += valid.sum().cpu()
-    relative = (squares / count) / (sums / count) ** 2
-    return 100 / ratio * math.sqrt(relative.mean().item())
+    relative = (count * squares / sums**2)[sums != 0]
+    return 100 / ratio * math.sqrt(relative.mean().item()) if len(relative) else math.nan

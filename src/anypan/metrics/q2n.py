@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anypan.metrics.q import FLAT
 from anypan.metrics.strips import FR_BLOCK, Image, pairs
 from anypan.metrics.windows import blocks, whole_blocks
 
@@ -59,7 +60,8 @@ def _all_values(fused: Tensor, reference: Tensor, block: int, toolbox: bool) -> 
     mean_test, mean_truth = test.mean(-1), truth.mean(-1)
     test, truth = test - mean_test[..., None], truth - mean_truth[..., None]
     scale = torch.sqrt((truth * truth).sum(-1) / (n - 1))
-    kept = (scale > 0).all(-1)
+    least = 0.0 if toolbox else FLAT * mean_truth.square()  # interpolation makes of a constant one and rounding
+    kept = (scale.square() > least).all(-1)
     scale = torch.where(scale > 0, scale, EPS)
     scale_test = torch.where(mean_truth == 0, 1.0, scale)
     cross = truth @ test.mT / (n - 1) / scale[..., :, None] / scale_test[..., None, :]

@@ -25,7 +25,8 @@ def qnr(fused: Image, scene: Scene) -> dict[str, float]:
     PE&RS 74(2), 2008). D_lambda_K = 1 - Q2n(MTF(F) against E) (Khan et al., IEEE TGRS 47(11), 2009);
     HQNR = (1 - D_lambda_K)(1 - D_s) (Aiazzi et al., IGARSS 2014).
     Toolbox convention: P at MS scale by antialiased bicubic reduction. Physical: through the mean MTF of the bands, at
-    the MS pixel centres. Incomplete blocks, and blocks that are invalid or flat in F, E or M, do not count.
+    the MS pixel centres. Blocks that are invalid or flat in F, E or M do not count, nor
+    do incomplete ones, which D_lambda_K mirrors to whole ones, as the toolbox does.
     """
     size = len(scene.bands) + 1
     sums, counts = torch.zeros(3, size, size, dtype=torch.float64), torch.zeros(size, size, dtype=torch.float64)

@@ -44,12 +44,6 @@ def reprojection(fused: Image, scene: Scene) -> dict[str, float]:
     }
 
 
-def r_ergas(fused: Image, scene: Scene) -> float:
-    """R-ERGAS alone: ERGAS of the reprojected fused image (B, H, W) against the MS; 0 is best."""
-    seen, lrms, mask = reproject(fused, scene)
-    return ergas(seen, lrms, scene.ratio, mask)
-
-
 def _at_ms(strip: Strip, scene: Scene) -> Tensor:
     known = scene.sampling.known_phase
     return scene.sampling.degrade(strip.fused, scene.gnyq) if known else _best_phase(strip, scene)

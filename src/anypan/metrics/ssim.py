@@ -20,6 +20,8 @@ def ssim(fused: Image, reference: Image, peak: float, mask: Tensor | None = None
     Wang et al., IEEE TIP 13(4), 2004, K = .01, .03. Images (B, H, W) in one unit, ``peak`` their full scale.
     Windows with an invalid pixel (``mask``) do not count; NaN if none is left.
     """
+    if min(reference.shape[-2:]) < TAPS:
+        return math.nan
     total, count = 0.0, 0
     for one, two, valid in pairs(fused, reference, mask, overlap=TAPS - 1):
         counted = whole_windows(valid, TAPS)

@@ -24,11 +24,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anypan.models.cells import CELL
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Scale
 from anypan.optics.sampling import Sampling
-
-CELL = 4  # PAN pixels along a side of a pixel of the coarse MS
 
 
 class FixedBands(nn.Module, ABC):

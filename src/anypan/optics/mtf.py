@@ -116,7 +116,8 @@ def collected_axis(image: Tensor, ratio: int, phase: float, axis: int) -> Tensor
 class DenseSampling:
     """The physical Sampling as dense matrices: much faster to differentiate on small training patches.
 
-    ``pan_shape`` is the size of the PAN patch; ``phase`` as in Sampling. Equal to Sampling to float32 rounding.
+    ``pan_shape`` is the size of the PAN patch; ``phase`` as in Sampling. Equal to Physical to
+    float32 rounding but for borders, where degrade() and reproject() cut the filter and renormalise it.
     """
 
     def __init__(self, ratio: int, pan_shape: tuple[int, int], phase: tuple[float, float] = (0.0, 0.0)) -> None:

@@ -102,6 +102,10 @@ class Sampling(ABC):
     def least(self, mean: Tensor, variance: Tensor) -> Tensor:
         """The least denominator (...) of a modulation by something of that mean and variance (...), in its unit."""
 
+    @abstractmethod
+    def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
+        """What is divided by in the place of ``image`` (...), which may be overwritten; ``least``: see there."""
+
 
 class Physical(Sampling):
     """Centred grids, normalised Gaussian MTF, polynomial interpolation of degree 7, replicated borders.
@@ -181,3 +185,7 @@ class Physical(Sampling):
     def least(self, mean: Tensor, variance: Tensor) -> Tensor:
         """A tenth of its root mean square."""
         return FLOOR * (mean**2 + variance).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+
+    def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
+        """Nothing below ``least``."""
+        return image.clamp_(min=float(least))

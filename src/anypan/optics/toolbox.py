@@ -19,6 +19,7 @@ from anypan.optics.resize import enlarge_bicubic, reduce_bicubic
 from anypan.optics.sampling import Sampling
 
 TAPS = 41
+EPS = 2.0**-52  # Matlab's
 _INTERP23 = (0.5, 0.305334091185, 0.0, -0.072698593239, 0.0, 0.021809577942)
 _INTERP23 += (0.0, -0.005192756653, 0.0, 0.000807762146, 0.0, -0.000060081482)
 
@@ -89,7 +90,11 @@ class Toolbox(Sampling):
 
     def least(self, mean: Tensor, variance: Tensor) -> Tensor:
         """None."""
-        return torch.full_like(mean, -torch.inf)
+        return torch.zeros_like(mean)
+
+    def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
+        """As the toolbox divides: by what is 0 as well."""
+        return image.add_(EPS)
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,6 @@ from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
 
-
 @dataclass(frozen=True)
 class Aligned:
     """An MS on a ``lattice`` of whole ratio over the PAN's grid; ``blur``: its own ratio over that of the lattice.

@@ -25,8 +25,8 @@ def resampled(own: tuple[float, float], ratio: int) -> str:
     if max(own) <= MAX_SKEW * min(own):
         return f"The MS (ratio {max(own):.4g}) was resampled to a grid of ratio {ratio} that fits the PAN's."
     return (
-        f"An MS pixel is {high:.4g} PAN pixels high and {wide:.4g} wide: the MS was resampled to a grid of ratio {ratio} "
-        f"that fits the PAN's, and the detail that it has beyond that along its finer axis is lost."
+        f"An MS pixel is {high:.4g} PAN pixels high and {wide:.4g} wide: the MS was resampled to a grid of ratio "
+        f"{ratio} that fits the PAN's, and the detail that it has beyond that along its finer axis is lost."
     )
 
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.geometry import window
-from anypan.geometry.tiles import tiles
+from anypan.geometry.tiles import spread
 from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GNYQ
 from anypan.pair.scene import Patch, Scene
@@ -29,7 +29,7 @@ LOWPASS = 4  # MS pixels on each side that the degraded PAN depends on
 NEAR_GAPS = (4, 2, 1)  # MS pixels that what is looked at lies off gaps: the degraded PAN hardly depends on the farther
 LEAST_PIXELS = 100  # MS pixels that an estimate needs
 WHOLE = 320  # MS pixels along a side up to which a scene is one block
-BLOCK, BLOCKS = 160, 3  # MS pixels along a side of a block otherwise, and blocks along each axis
+BLOCK, BLOCKS = 160, 9  # MS pixels along a side of a block otherwise, and blocks at most
 MOST_BANDS = 32  # that the PAN is regressed on
 STEPS = 12  # of Gauss-Newton, at most
 DAMPING = 0.9  # of a step: the slopes are a little low
@@ -150,20 +150,11 @@ def few(lrms: Tensor) -> Tensor:
 
 def blocks_of(scene: Scene) -> Iterator[Patch]:
     """The whole of a small scene, blocks spread over a large one."""
-    rows, cols = scene.shape
-    if max(rows, cols) <= WHOLE:
+    if max(scene.shape) <= WHOLE:
         yield scene.whole()
         return
-    every = list(tiles(scene.shape, BLOCK, REACH + HIGHPASS + LOWPASS))
-    width = math.ceil(cols / BLOCK)
-    for row in _spread(math.ceil(rows / BLOCK)):
-        for col in _spread(width):
-            yield scene.read(every[row * width + col])
-
-
-def _spread(count: int) -> list[int]:
-    """Up to BLOCKS numbers below ``count``, evenly spread."""
-    return sorted({int((k + 0.5) * count / BLOCKS) for k in range(BLOCKS)})
+    for tile in spread(scene.shape, BLOCK, BLOCKS, REACH + HIGHPASS + LOWPASS):
+        yield scene.read(tile)
 
 
 def degraded(pan: Tensor, mask: Tensor, ratio: int, phase: tuple[float, float]) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from anypan.geometry import window
-from anypan.geometry.tiles import Tile, tiles
+from anypan.geometry.tiles import Tile, spread, tiles
 from anypan.optics.sampling import Physical, Sampling
 from anypan.optics.sensors import GNYQ, GNYQ_PAN
 from anypan.pair.limits import Limits
@@ -108,9 +108,7 @@ class Scene:
             yield self.whole()
             return
         halo = math.ceil(self.sampling.reach / self.ratio)
-        every = list(tiles(self.shape, FIT_BLOCK, halo))
-        step = max(1, math.ceil(len(every) * FIT_BLOCK**2 / most))
-        for tile in every[step // 2 :: step]:
+        for tile in spread(self.shape, FIT_BLOCK, max(1, most // FIT_BLOCK**2), halo):
             yield self.read(tile)
 
 
@@ -148,6 +146,8 @@ def from_arrays(
     mask = torch.ones(pan.shape[-2:], dtype=torch.bool) if mask is None else mask
     bands = tuple(f"band {b + 1}" for b in range(len(lrms)))
     gains = tuple(gnyq) if gnyq is not None else (GNYQ,) * len(lrms)
+    if len(gains) != len(lrms):
+        raise ValueError(f"{len(gains)} gains for {len(lrms)} bands: give one for each")
     sampling = convention(ratio, phase)
     return Scene(ArraySource(pan, lrms, mask), (lrms.shape[-2], lrms.shape[-1]), bands, sampling, gains, gnyq_pan)
 

@@ -16,7 +16,7 @@ LARGEST = 128  # PAN pixels along a side of a training patch
 
 def crop(images: Tensor, rng: Random, ratio: int, reduction: int) -> Tensor:
     """A random window of (..., S, S) whose PAN grid, at most 128 pixels, is a multiple of 4 and of the ratio alone."""
-    unit = 12 if ratio % 3 == 0 else 20 if ratio == 5 else 4 * max(1, ratio // 4)
+    unit = math.lcm(4, ratio)  # cells of the networks are 4 x 4 PAN pixels
     size = reduction * unit * (min(LARGEST, images.shape[-1] // reduction) // unit)
     top, left = (rng.integer(0, images.shape[-1] - size + 1) for _ in range(2))
     return images[..., top : top + size, left : left + size]

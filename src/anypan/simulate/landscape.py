@@ -40,14 +40,6 @@ class Landscape:
     def shape(self) -> tuple[int, int]:
         return self.first.shape[0], self.first.shape[1]
 
-    def abundances(self) -> Tensor:
-        """(M, H, W) share of each material; they sum to 1."""
-        shares = torch.zeros(len(spectra.MATERIALS), *self.shape)
-        share = torch.from_numpy(self.share)[None]
-        for number, part in ((self.first, 1 - share), (self.second, share)):
-            shares.scatter_add_(0, torch.from_numpy(number.astype(np.int64))[None], part)
-        return shares
-
 
 def landscape(shape: tuple[int, int], seed: int, gsd: float = 0.25) -> Landscape:
     """A landscape of ``shape`` pixels of ``gsd`` metres, the same for the same arguments.

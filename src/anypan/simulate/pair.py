@@ -107,6 +107,7 @@ def observe(picture: Picture, sensor: Sensor, seed: int, exposure: Exposure | No
     """What the sensor records of the picture, whose pixels are half as wide as the PAN's; DN within its full scale.
 
     Bands and PAN through their response curves and MTF, the MS from the reference (Wald, PE&RS 1997), photon noise.
+    UserError for a picture that is black but for a few pixels.
     """
     exposure, bands = exposure or Exposure(), recorded(sensor)
     step = OVERSAMPLING * sensor.ratio
@@ -115,7 +116,10 @@ def observe(picture: Picture, sensor: Sensor, seed: int, exposure: Exposure | No
     sharp = torch.einsum("bc,cij->bij", weights, picture.image[:, :rows, :cols])
     gains = [band.gnyq for band in bands]  # at the Nyquist frequency of the MS, and taken for the reference's as well
     seen = Physical(OVERSAMPLING).degrade(sharp, [*gains, sensor.pan.gnyq])
-    seen = seen * (WHITE * sensor.full_scale / float(np.quantile(seen.numpy(), BRIGHT)))
+    bright = float(np.quantile(seen.numpy(), BRIGHT))
+    if bright <= 0:
+        raise UserError("The picture is black but for a few pixels: choose one with something on it.")
+    seen = seen * (WHITE * sensor.full_scale / bright)
     ms = Physical(sensor.ratio).degrade(seen[:-1], gains)
     rng = Random.seeded(seed)
     pan = _recorded(seen[-1], exposure.snr_pan, sensor.full_scale, rng)

@@ -107,8 +107,7 @@ MATERIALS: dict[str, Array] = {
     "gravel": mineral(0.15, 0.32, 500),
     "asphalt": mineral(0.065, 0.135, 700, hydroxyl=0.03),
     "concrete": mineral(0.17, 0.37, 250, hydroxyl=0.12),
-    "red tile": (0.09 + 0.29 * _rise(585, 22) + 0.08 * _rise(1000, 120))
-    * np.exp(-0.13 * _dip(870, 60) - 0.1 * _dip(1930, 60)),
+    "red tile": clay(0.09, 0.29),
     "slate": mineral(0.085, 0.12, 600, hydroxyl=0.08),
     "metal": metal(0.40),
     "white paint": whitewash(0.80),

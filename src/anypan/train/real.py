@@ -14,8 +14,10 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from anypan.geometry.tiles import spread
 from anypan.methods.ensemble import TURNS, turned
 from anypan.methods.neural import NeuralFuser
+from anypan.models.cells import CELL
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import Moments, pan_at_ms_scale
 from anypan.optics.sampling import Physical, Sampling
@@ -26,7 +28,6 @@ from anypan.simulate.history import History
 from anypan.simulate.sample import Batch
 from anypan.train.config import Optimisation
 
-CELL = 4  # PAN pixels: a patch is whole cells of the networks' coarse grid
 PATCH = 128  # PAN pixels along a side of a patch, as in pretraining, if the scene has room for it
 LEAST, LEAST_MS = 32, 8  # PAN and MS pixels along the side of the smallest patch
 REMEMBERED = 8  # parts at full resolution, at most
@@ -47,9 +48,7 @@ def reduced(scene: Scene) -> Iterator[Sample]:
 
 def remembered(scene: Scene, fuser: NeuralFuser, device: str | torch.device = "cpu") -> Iterator[Sample]:
     """(part of the scene at full resolution, what ``fuser``, on ``device``, makes of it), evenly spread."""
-    every = list(scene.tiles(FIT_BLOCK, fuser.halo))
-    step = math.ceil(len(every) / REMEMBERED)
-    for tile in every[step // 2 :: step]:
+    for tile in spread(scene.shape, FIT_BLOCK, REMEMBERED, math.ceil(fuser.halo / scene.ratio)):
         patch = scene.read(tile)
         fused = fuser(patch.pan.to(device), patch.lrms.to(device)).cpu()
         part = Patch(patch.core(patch.pan), patch.core(patch.lrms), patch.core(patch.mask))

@@ -35,7 +35,7 @@ class Proportional(Fuser):
         exp = self.sampling.expand(lrms)
         low = self.sampling.wavelet_low(pan)
         intensity = mix(exp, torch.full((len(exp),), 1 / len(exp), dtype=torch.float64))
-        detail = (pan - low).div_(torch.maximum(intensity, self.floor.to(pan)))
+        detail = (pan - low).div_(self.sampling.divisor(intensity, self.floor))
         return exp.mul_(per_band(self.gains, pan) * detail + 1)
 
 

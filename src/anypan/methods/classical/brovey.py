@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import mix, per_band
-from anypan.methods.classical.statistics import Statistics, of_scene, over
+from anypan.methods.classical.statistics import Statistics, of_scene, over, solved
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
@@ -46,7 +46,7 @@ class Contrast(Fuser):
         intensity = mix(exp, self.weights)
         detail = pan * self.slope.to(pan) + self.offset.to(pan) - intensity
         clear = intensity.sub_((self.weights @ self.haze).to(pan))
-        detail.div_(torch.maximum(clear, self.floor.to(pan)))
+        detail.div_(self.sampling.divisor(clear, self.floor))
         haze = per_band(self.haze, pan)
         return (exp - haze).clamp_(min=self.darkest).mul_(detail.add_(1)).add_(haze)
 
@@ -91,7 +91,7 @@ def _without_constant(seen: Statistics, live: Tensor) -> Tensor:
     square = seen.square
     among = square[:-1, :-1] * (live[:, None] & live)
     towards = square[:-1, -1] * (live & (seen.variance[-1] > 0))
-    return torch.linalg.pinv(among, rtol=1e-12, hermitian=True) @ towards
+    return solved(among, towards)
 
 
 def contrast(scene: Scene, seen: Statistics, weights: Tensor, haze: Tensor, darkest: float) -> Contrast:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from anypan.methods.base import Fuser
@@ -38,7 +37,7 @@ class HighPass(Fuser):
 
 @dataclass(frozen=True)
 class Smoothing(Fuser):
-    """EXP_b PAN / box mean of PAN, as EXP_b (1 + (PAN - mean) / max(mean, floor))."""
+    """EXP_b PAN / box mean of PAN, as EXP_b (1 + (PAN - mean) / mean)."""
 
     sampling: Sampling
     radius: int
@@ -51,7 +50,7 @@ class Smoothing(Fuser):
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
         smooth = box_mean(pan, self.radius)
-        detail = (pan - smooth).div_(torch.maximum(smooth, self.floor.to(pan)))
+        detail = (pan - smooth).div_(self.sampling.divisor(smooth, self.floor))
         return self.sampling.expand(lrms).mul_(detail.add_(1))
 
 

@@ -76,10 +76,9 @@ class Pyramid(Fuser):
 
 @dataclass(frozen=True)
 class Modulation(Fuser):
-    """EXP_b + EXP_b (P_b - P_LP_b) / max(P_LP_b, floor_b): the pyramid with high-pass modulation.
+    """EXP_b + EXP_b (P_b - P_LP_b) / P_LP_b: the pyramid with high-pass modulation.
 
-    P_b = gain_b PAN + offset_b and P_LP_b = gain_b PAN_LP_b + offset_lp_b. Above the floor it is EXP_b P_b / P_LP_b.
-    Bands of equal gnyq share PAN_LP.
+    P_b = gain_b PAN + offset_b and P_LP_b = gain_b PAN_LP_b + offset_lp_b. Bands of equal gnyq share PAN_LP.
     """
 
     sampling: Sampling
@@ -102,5 +101,5 @@ class Modulation(Fuser):
         for band, k, (gain, offset, offset_lp, floor) in zip(fused, index, coefficients, strict=True):
             low = lows[k] * gain + offset_lp
             detail = pan[0] * gain + offset - low
-            band.mul_(detail.div_(low.clamp_(min=floor)).add_(1))
+            band.mul_(detail.div_(self.sampling.divisor(low, floor)).add_(1))
         return fused

@@ -48,7 +48,14 @@ class Statistics:
         live = self.variance[index] > 0
         among = self.covariance[index][:, index] * (live[:, None] & live)
         towards = torch.where(live & (self.variance[response] > 0), self.covariance[index, response], 0.0)
-        return torch.linalg.pinv(among, rtol=_COLLINEAR, hermitian=True) @ towards
+        return solved(among, towards)
+
+
+def solved(among: Tensor, towards: Tensor) -> Tensor:
+    """(P,) the least weights with among (P, P) @ weights = towards (P,), whatever the units of the P variables."""
+    unit = among.diagonal().sqrt()
+    unit = torch.where(unit > 0, unit, 1.0)
+    return torch.linalg.pinv(among / torch.outer(unit, unit), rtol=_COLLINEAR, hermitian=True) @ (towards / unit) / unit
 
 
 def statistics(samples: Iterable[tuple[Tensor, Tensor]]) -> Statistics:
