@@ -18,6 +18,7 @@ from anypan.methods.resolve import resolve
 from anypan.optics.sensors import SENSORS
 from anypan.pair.explained import detail_notes, explained
 from anypan.pair.pair import pair_of_arrays
+from anypan.runtime.errors import UserError
 from anypan.simulate.effects.bands import resampled
 
 
@@ -108,4 +109,29 @@ def test_an_output_farther_from_its_ms_than_allowed_is_kept_under_another_name(t
     assert not (tmp_path / "out.tif").exists()
     with rasterio.open(tmp_path / "out.unverified.tif") as kept:
         assert float(kept.tags()["ANYPAN_R_ERGAS"]) > 0.001
-    assert CliRunner().invoke(cli, [*words, "50"]).exit_code == 0 and (tmp_path / "out.tif").exists()
+    assert CliRunner().invoke(cli, [*words, "50"]).exit_code == 2  # what is kept aside is not replaced unasked
+    (tmp_path / "out.unverified.tif").unlink()
+    assert CliRunner().invoke(cli, [*words, "50"]).exit_code == 0
+    good = (tmp_path / "out.tif").read_bytes()
+    assert CliRunner().invoke(cli, [*words, "0.001", "--overwrite"]).exit_code == 3
+    assert (tmp_path / "out.tif").read_bytes() == good and (tmp_path / "out.unverified.tif").exists()
+    assert {file.name for file in tmp_path.iterdir()} == {"pan.tif", "ms.tif", "out.tif", "out.unverified.tif"}
+
+
+@pytest.mark.parametrize("option", [{"verify": 0.0}, {"uncertainty": "w.tif"}, {"format": "VRT-recipe"}])
+def test_options_of_files_are_refused_where_none_is_written(option: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=f"{next(iter(option))} is for files"):
+        anypan.fuse(*landscape(64, 64, seed=2), method="EXP", **option)
+
+
+def test_sidecars_of_a_file_that_is_kept_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, side = write_pair(tmp_path, *landscape(64, 64, seed=2)), tmp_path / "out.tif.aux.xml"
+
+    def appeared(*_: object) -> None:
+        side.write_text("mine")
+        raise UserError("it has appeared meanwhile")
+
+    monkeypatch.setattr("anypan.raster.write.put_in_place", appeared)
+    with pytest.raises(UserError, match="meanwhile"):
+        anypan.fuse(*files, tmp_path / "out.tif", "EXP")
+    assert side.read_text() == "mine"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import struct
 import subprocess
@@ -275,11 +274,11 @@ def test_too_little_space_is_said_before_the_work(tmp_path: Path, monkeypatch: p
     assert {file.name for file in tmp_path.iterdir()} == {"pan.tif", "ms.tif"}
 
 
-@pytest.mark.parametrize("limit", [300_000, 540_000])
+@pytest.mark.parametrize("limit", [300_000, 1_900_000, 2_000_000, 2_300_000])
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, limit: int) -> None:
-    """A limit on the size of files makes writes fail as a full disk does: in the draft, in the final file."""
+    """A limit on the size of files makes writes fail as a full disk does: in the draft, in its padding, after it."""
     rng = np.random.default_rng(0)
-    pan, ms = rng.integers(0, 60000, (480, 480)).astype("u2"), rng.integers(0, 60000, (1, 120, 120)).astype("u2")
+    pan, ms = rng.integers(0, 60000, (960, 960)).astype("u2"), rng.integers(0, 60000, (1, 240, 240)).astype("u2")
     files = write_pair(tmp_path, pan, ms)
     script = (
         "import resource, signal, sys; from anypan.api import fuse; from anypan.runtime.errors import UserError\n"
@@ -290,15 +289,8 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, limit: int) -> None
     )
     out = tmp_path / "out.tif"
     done = subprocess.run([sys.executable, "-c", script, *files, out], capture_output=True, text=True, check=False)
-    names = {file.name for file in tmp_path.iterdir()}
-    if done.returncode == 0:
-        with rasterio.open(out) as dataset:
-            assert dataset.read().std() > 1000
-        assert limit > 480 * 480 * 2
-    else:
-        assert done.returncode == 2 and "out.tif cannot be written" in done.stdout, done.stderr
-        assert names == {"pan.tif", "ms.tif"}
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != limit
+    assert done.returncode == 2 and "out.tif cannot be written" in done.stdout, (done.stdout, done.stderr)
+    assert {file.name for file in tmp_path.iterdir()} == {"pan.tif", "ms.tif"}
 
 
 def test_both_roots_of_gdal_s_errors_are_a_sentence() -> None:

@@ -240,7 +240,8 @@ def test_a_mosaic_has_the_polynomials_of_its_own_pixels_or_none(tmp_path: Path, 
     mosaic = open_raster(tiles)
     with Writer(tmp_path / "mosaic.tif", mosaic, format_of(mosaic), {}, masked=False) as writer:
         writer.write(0, 0, whole.astype("f4"), np.ones(whole.shape[1:], bool))
-        writer.finish(complete=True)
+        writer.close(complete=True)
+        writer.finish()
     with rasterio.open(tmp_path / "mosaic.tif") as file:
         assert np.array_equal(file.read(), whole) and file.transform.c == 500_000
         own = file.rpcs and (file.rpcs.line_off, file.rpcs.samp_off)

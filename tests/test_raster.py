@@ -184,7 +184,8 @@ def _write(path: Path, like: raster.Raster, image: np.ndarray, valid: np.ndarray
             rows, cols = np.arange(row, row + 100), np.arange(col, col + 100)
             pick = np.ix_(rows.clip(0, image.shape[1] - 1), cols.clip(0, image.shape[2] - 1))
             writer.write(row, col, image[:, *pick], valid[pick])
-        return writer.finish(True)
+        writer.close(True)
+        return writer.finish()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])

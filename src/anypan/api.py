@@ -30,12 +30,12 @@ from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
-from anypan.runtime.claim import put_in_place
 from anypan.runtime.errors import Unverified, UserError
 from anypan.runtime.keywords import options_of
 
 File = str | PathLike[str]
 Image = NDArray[Any]
+OF_FILES = ("uncertainty", "verify", "format")  # options that have no meaning for arrays
 Part = tuple[int, int, list[Image], NDArray[np.bool_]]
 
 
@@ -78,8 +78,8 @@ def fuse(
     Raises UserError: one sentence on what the caller can mend.
     """
     start = time.perf_counter()
-    if out is None and options.get("uncertainty") is not None:
-        raise UserError("The uncertainty is written to a file beside the output: name an output file (out), too.")
+    if out is None:
+        _check_without_file(options)
     with opened(pan, ms, method, **options) as (pair, chosen, settings):
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
@@ -90,6 +90,13 @@ def fuse(
             return _recipe(out, pair, chosen, settings, start)
         notes: list[str] = []
         return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings, notes=notes), start, notes)
+
+
+def _check_without_file(options: FuseOptions) -> None:
+    """UserError for options that are of files where none is written."""
+    for name in OF_FILES:
+        if options.get(name) is not None:
+            raise UserError(f"{name} is for files, and none is written: name an output file (out), or leave it out.")
 
 
 @contextmanager
@@ -136,12 +143,16 @@ def written(
         drafts = (raster.Writer(path, pair.rasters[0], form, *shared) for path, form in outputs.items())
         writers = [stack.enter_context(draft) for draft in drafts]
         _collect(writers, parts)
+        for writer in writers:
+            writer.close(pair.covers_all)
         account = Account(pair, chosen.name, chosen.weights_sha256, whole=settings.verify is not None)
-        for writer in writers[1:]:
-            writer.finish(pair.covers_all)
-        size = writers[0].finish(pair.covers_all, account)
+        writers[0].tag(account)
+        places, fault = _verified(list(outputs), account.r_ergas, settings.verify)
+        every = list(zip(writers, places, strict=True))
+        *_, size = [writer.finish(place) for writer, place in reversed(every)]  # the fused image last
+        if fault:
+            raise fault
         clipped = writers[0].clipped if settings.dtype or settings.bits else 0
-    _verify(outputs, account.r_ergas, settings.verify)
     shares = explained(pair.scene)
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC)) + coarse_note(pair.scene)
     said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
@@ -185,18 +196,23 @@ def _check_recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options) -
     return path
 
 
-def _verify(outputs: Iterable[Path], r_ergas: float | None, most: float | None) -> None:
-    """Move files that are farther from the MS than ``most``, an R-ERGAS, out of the way, and raise Unverified."""
+def _verified(
+    outputs: Sequence[Path], r_ergas: float | None, most: float | None
+) -> tuple[Sequence[Path], Unverified | None]:
+    """Where the files go: where they were asked for, or aside, and why, farther from the MS than ``most``."""
     if most is None or (r_ergas is not None and r_ergas <= most):
-        return
-    kept = [path.with_name(f"{path.stem}.unverified{path.suffix}") for path in outputs]
-    for path, other in zip(outputs, kept, strict=True):
-        put_in_place(path, other, overwrite=True)
+        return outputs, None
+    kept = [_aside(path) for path in outputs]
     found = "cannot be measured" if r_ergas is None else f"is {r_ergas:.3g}"
-    raise Unverified(
+    return kept, Unverified(
         f"The result's distance from its MS {found} (R-ERGAS), and {most:g} is the most that --verify allows: look at"
         f" {kept[0]}, where it is kept, or try --sharpness 0 or another method."
     )
+
+
+def _aside(path: Path) -> Path:
+    """Where an output goes that is not verified."""
+    return path.with_name(f"{path.stem}.unverified{path.suffix}")
 
 
 def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Part]) -> None:
@@ -226,13 +242,21 @@ def fused_parts(
 
 def _outputs(out: File, pair: Pair, settings: Options) -> dict[Path, raster.Format]:
     """The files to write, the fused image and its half-widths, each with its format."""
-    path = raster.check_output(out, pair.rasters, settings.overwrite)
+    path = _checked(out, pair, settings)
     if settings.uncertainty is None:
         return {path: pair.format}
-    second = raster.check_output(settings.uncertainty, pair.rasters, settings.overwrite)
+    second = _checked(settings.uncertainty, pair, settings)
     if second.resolve() == path.resolve():
         raise UserError(f"{second} is the output, too: name another file for the uncertainty.")
     return {path: pair.format, second: raster.halfwidths_of(pair.format, SHARE)}
+
+
+def _checked(out: File, pair: Pair, settings: Options) -> Path:
+    """The path of an output that can be written, and aside too, where it may have to go there. UserError."""
+    path = raster.check_output(out, pair.rasters, settings.overwrite)
+    if settings.verify is not None:
+        raster.check_output(_aside(path), pair.rasters, settings.overwrite)
+    return path
 
 
 def plan(

@@ -44,7 +44,8 @@ def write_array(
         like = Raster(out.name, grid, ((Sheet(dataset),),), tuple((0, band) for band in dataset.indexes))
         with Writer(out, like, format_of(like), {}, masked=False, overwrite=overwrite) as writer:
             writer.write(0, 0, image, np.ones((height, width), bool))
-            return writer.finish(complete=True)
+            writer.close(complete=True)
+            return writer.finish()
 
 
 def write_plain(path: Path, image: NDArray[Any], grid: Grid, names: Sequence[str]) -> Path:

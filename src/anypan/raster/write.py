@@ -71,7 +71,7 @@ class Canvas:
 
 
 class Writer:
-    """Writes a raster window by window and puts it in place on ``finish()``; leaving early leaves no trace.
+    """Writes a raster window by window and, closed, puts it in place on ``finish()``; leaving early leaves no trace.
 
     ``options`` are GDAL creation options on top of the defaults; ``DRIVER`` chooses COG (default), GTiff or Zarr.
     ``clipped`` counts valid values beyond those that the pixel type holds, which became its least or greatest.
@@ -89,8 +89,7 @@ class Writer:
         self._path, self._form, self._overwrite, self.clipped = place_of(path), form, overwrite, 0
         check_creation(path, form, options, masked)
         self._options = creation_options(form, options)
-        self._size = math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize
-        _check_space(path, self._size)
+        _check_space(path, math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize)
         self._masked, self._invalid, self._valid = masked and form.nodata is None, False, 0
         with writing(path):
             self._claim = Claim(self._path)
@@ -126,26 +125,36 @@ class Writer:
         self._invalid |= not valid.all()
         self._valid += int(valid.sum())
 
-    def finish(self, complete: bool, account: Callable[[Raster, float], Mapping[str, str]] | None = None) -> int:
-        """Close the draft, make the final file of it and rename that into place; bytes written.
+    def close(self, complete: bool) -> None:
+        """Close the draft, without a mask if nothing of it is invalid; ``complete``: windows covered the whole grid."""
+        with writing(self._path):
+            if self._masked and self._form.floating and complete and not self._invalid:
+                self._dataset.nodata = None
+            self._dataset.close()
+            _verify(self._draft)
+            if complete and not self._invalid:
+                self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
 
-        ``complete`` says whether the windows covered the whole grid. ``account`` makes tags of the image and of the
-        share of its pixels that are invalid.
+    def tag(self, account: Callable[[Raster, float], Mapping[str, str]]) -> None:
+        """Write the tags that ``account`` makes of the closed image and of the share of its pixels that are invalid."""
+        masked = 1 - self._valid / (self._dataset.width * self._dataset.height)
+        with rasterio.open(self._draft, "r+") as dataset:
+            bands = tuple((0, index) for index in dataset.indexes)
+            image = Raster(str(self._path), Grid(dataset.shape, dataset.transform), ((Sheet(dataset),),), bands)
+            dataset.update_tags(**account(image, masked))
+
+    def finish(self, path: Path | None = None) -> int:
+        """Make the final file of the closed draft and rename that into place; bytes written.
+
+        ``path``: of another name than was asked for.
         """
-        final = self._claim.folder / "final.tif"
-        self._close(complete)
-        if account:
-            masked = 1 - self._valid / (self._dataset.width * self._dataset.height)
-            with rasterio.open(self._draft, "r+") as dataset:
-                bands = tuple((0, index) for index in dataset.indexes)
-                image = Raster(str(self._path), Grid(dataset.shape, dataset.transform), ((Sheet(dataset),),), bands)
-                dataset.update_tags(**account(image, masked))
+        final, place = self._claim.folder / "final.tif", place_of(path) if path else self._path
         with writing(self._path):
             self._make(final)
-            for side in filter(os.path.lexists, (f"{self._path}{suffix}" for suffix in SIDECARS)):
+            put_in_place(final, place, self._overwrite)
+            for side in filter(os.path.lexists, (f"{place}{suffix}" for suffix in SIDECARS)):
                 os.unlink(side)
-            put_in_place(final, self._path, self._overwrite)
-        return sum(file.stat().st_size for file in (self._path, *self._path.rglob("*")) if file.is_file())
+        return sum(file.stat().st_size for file in (place, *place.rglob("*")) if file.is_file())
 
     def _make(self, final: Path) -> None:
         """The final file of the draft."""
@@ -174,17 +183,6 @@ class Writer:
             while side >> len(factors) > BLOCK:
                 factors.append(2 ** (len(factors) + 1))
             dataset.build_overviews(factors, Resampling.average)
-
-    def _close(self, complete: bool) -> None:
-        """Close the draft, without a mask if nothing of it is invalid."""
-        with writing(self._path):
-            if self._masked and self._form.floating and complete and not self._invalid:
-                self._dataset.nodata = None
-            self._dataset.close()
-            if self._draft.stat().st_size < self._size:
-                raise OSError("the draft is short")
-            if complete and not self._invalid:
-                self._draft.with_suffix(".tif.msk").unlink(missing_ok=True)
 
     def _profile(self, like: Raster) -> dict[str, Any]:
         form = self._form

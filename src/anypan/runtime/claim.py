@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 from anypan.runtime.errors import UserError
 
 PREFIX = 40  # letters of the output's name in that of its folder: names are short of 256 bytes
-TRIES = 3  # to take a folder over that a killed process has left
+TRIES = 3  # to take a place that others give free at the same moment
+LOCK = "lock"
 
 
 def real_place(path: str | os.PathLike[str]) -> Path:
@@ -44,26 +45,34 @@ class Claim:
     def __init__(self, path: Path) -> None:
         mark = hashlib.sha256(path.name.encode(errors="surrogatepass")).hexdigest()[:8]
         self.folder = path.absolute().parent / f".{path.name[:PREFIX]}.{mark}"
-        self._lock = FileLock(self.folder / "lock", timeout=0)
+        self._lock = FileLock(self.folder / LOCK, timeout=0)
         for _ in range(TRIES):
             with suppress(FileExistsError):
                 self.folder.mkdir()
-                break
-            self._sweep(path)
-        self._hold(path)
+            if self._held():
+                self._empty()
+                return
+        raise UserError(f"{path} is being written by another process: wait for it, or name another file.")
 
-    def _sweep(self, path: Path) -> None:
-        self._hold(path)
-        self._lock.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _hold(self, path: Path) -> None:
+    def _held(self) -> bool:
+        """Take the lock; false if another has it, or it is one that its holder has removed meanwhile."""
         try:
             self._lock.acquire()
-        except (Timeout, FileNotFoundError) as error:
-            raise UserError(
-                f"{path} is being written by another process: wait for it, or name another file."
-            ) from error
+        except (Timeout, FileNotFoundError, FileExistsError):
+            return False
+        with suppress(Timeout, FileNotFoundError, FileExistsError):
+            with FileLock(self.folder / LOCK, timeout=0):
+                pass
+            self._lock.release()  # what is there now is another file, or none
+            return False
+        return True
+
+    def _empty(self) -> None:
+        for left in self.folder.iterdir():
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            elif left.name != LOCK:
+                left.unlink(missing_ok=True)
 
     def __enter__(self) -> Claim:
         return self
@@ -72,9 +81,16 @@ class Claim:
         self.release()
 
     def release(self) -> None:
-        """Give the place free and remove the folder."""
+        """Remove the folder, and give the place free; who takes it meanwhile makes a lock, and thereby keeps it."""
+        if not self._lock.is_locked:
+            return
+        with suppress(OSError):
+            self._empty()
+            (self.folder / LOCK).unlink()
+            self.folder.rmdir()
         self._lock.release()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if os.name == "nt":  # where an open file stays
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def sweep(path: Path) -> None:

@@ -17,7 +17,7 @@ from anypan.runtime.keywords import options_of
 from anypan.xarray.chunks import fused_chunks
 from anypan.xarray.placed import file_of, has_chunks, laid_out
 
-FOR_FILES = ("uncertainty", "overwrite", "format", "creation", "progress")
+FOR_FILES = ("uncertainty", "verify", "overwrite", "format", "creation", "progress")
 
 
 @xarray.register_dataarray_accessor("anypan")
