@@ -4,8 +4,9 @@ import json
 import os
 import signal
 import socket
+import time
 from collections import Counter
-from multiprocessing import active_children
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,36 @@ def test_files_of_others_and_of_other_options_are_kept(tmp_path: Path) -> None:
     assert contents(out) == alone(where, tmp_path / "alone", "GSA")
 
 
+def test_an_item_of_others_is_kept(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    out.mkdir()
+    (out / "alpha.json").write_text("mine")
+    assert "alpha.json exists already and is not of this batch" in fused(where, out, stac=True).failed["alpha"]
+    assert (out / "alpha.json").read_text() == "mine" and not (out / "alpha.tif").exists()
+
+
+def test_every_option_that_is_given_arrives_though_it_be_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Settings] = []
+    monkeypatch.setattr("anypan.batch.run", lambda *given: seen.append(given[2]) or Summary(str(tmp_path), {}, 0, 0.0))
+    zeros = ["--nodata", 0, "--pan-nodata", 0, "--out-nodata", 0, "--sharpness", 0, "--alpha", "none"]
+    done = command(scenes(tmp_path / "in", ("alpha",)), "-o", tmp_path, "--jobs", 1, *zeros)
+    assert done.exit_code == 0, done.output
+    expected = {"nodata": 0, "pan_nodata": 0, "out_nodata": 0, "sharpness": 0, "alpha": 0}
+    assert expected.items() <= dict(seen[0].options).items()
+
+
+@pytest.mark.parametrize("option", ["method", "sensor"])
+def test_a_file_that_an_option_names_is_part_of_what_a_result_depends_on(tmp_path: Path, option: str) -> None:
+    where, file = scenes(tmp_path / "in", ("alpha",)), tmp_path / "file.toml"
+    file.write_text("one")
+    (job,) = read_manifest(where).jobs
+    given = {"method": str(file), "options": {}} if option == "method" else {"method": "GSA", "options": {option: file}}
+    before = job.key(**given)
+    assert job.key(**given) == before
+    file.write_text("another")
+    assert job.key(**given) != before
+
+
 def test_a_batch_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """Cut off after the second file, and once more after a file that the ledger does not know of yet."""
     where, out = scenes(tmp_path / "in"), tmp_path / "out"
@@ -310,6 +341,31 @@ def test_shares_of_scenes_give_the_same_bytes(tmp_path: Path, method: str, monke
     assert not fused(where, tmp_path / "out", method=method, shares=3, options=told).failed
     assert contents(tmp_path / "out") == alone(where, tmp_path / "alone", method)
     assert not [file for file in (tmp_path / "out").iterdir() if file.name.startswith(".")]
+
+
+def test_shares_have_the_notes_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of values that were clipped, counted over all shares; and of a scene that is too small for statistics."""
+    pairs.in_tiles_of(monkeypatch, 48)
+    monkeypatch.setattr("anypan.methods.guard.LEAST_SAID", 0.0)
+    where = scenes(tmp_path / "in", ("alpha", "beta"))
+    pan, ms = pairs.landscape(16, 16, seed=5)
+    pairs.write_pair(where / "beta", pan.astype("uint16"), ms.astype("uint16"))
+    whole, parts = (fused(where, tmp_path / str(n), shares=n, options={"tile": 16}).rows for n in (1, 3))
+    for name in ("alpha", "beta"):
+        assert whole[name]["notes"] == parts[name]["notes"]
+    assert "fused values" in " ".join(whole["alpha"]["notes"])
+    assert "only interpolated" in " ".join(whole["beta"]["notes"])
+
+
+def test_processes_of_the_caller_go_on(tmp_path: Path) -> None:
+    mine = get_context("spawn").Process(target=time.sleep, args=(60,))
+    mine.start()
+    try:
+        assert not fused(scenes(tmp_path / "in", ("alpha",)), tmp_path / "out", jobs=2).failed
+        assert mine.is_alive()
+    finally:
+        mine.terminate()
+        mine.join()
 
 
 def test_a_scene_whose_shares_fail_is_one_failure(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_what_is_no_number_is_not_counted_as_held() -> None:
     pan, ms = (torch.from_numpy(image) for image in _scene(4))
     scene = from_arrays(pan[None], ms)
     broken = guarded(lambda scene: lambda pan, lrms: torch.full_like(pan, torch.nan).expand(len(lrms), -1, -1), scene)
-    assert broken(pan[None], ms).isnan().all() and not broken.notes
+    assert broken(pan[None], ms).isnan().all() and not broken.tally.notes
 
 
 @pytest.mark.parametrize("method", ["anypan-s", "GSA", "MTF-GLP-HPM-R"])
@@ -169,7 +169,7 @@ def test_what_is_beyond_range_and_contrast_is_held_and_said(
     done = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "out.tif", "EXP", register=False)
     fused = anypan.fuse(pan, ms, method="EXP", register=False)
     assert fused.min() > 0 and fused.min() > ms.min() - 3 * np.ptp(ms) and fused.max() < ms.max() + 3 * np.ptp(ms)
-    said = next(note for note in done.notes if "and were held" in note)
+    said = next(note for note in done.notes if "and were clipped" in note)
     assert 2.5 < float(said.split(" %")[0]) < 3.3  # one in 35
 
 

@@ -19,7 +19,7 @@ from anypan.fusing import WHOLE, Share, fused_tiles, tile_size
 from anypan.methods.account import Account
 from anypan.methods.base import Fuser
 from anypan.methods.classical.brovey import weights_without_constant
-from anypan.methods.guard import guarded
+from anypan.methods.guard import Tally, guarded
 from anypan.methods.resolve import MethodRef, resolve
 from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.optics.sensors import GENERIC, SENSORS
@@ -88,8 +88,8 @@ def fuse(
             return canvas.masked if masked else canvas.pixels
         if settings.format == raster.RECIPE:
             return _recipe(out, pair, chosen, settings, start)
-        notes: list[str] = []
-        return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings, notes=notes), start, notes)
+        tally = Tally()
+        return written(out, pair, chosen, settings, fused_parts(pair, chosen, settings, tally=tally), start, tally)
 
 
 def _check_without_file(options: FuseOptions) -> None:
@@ -131,11 +131,11 @@ def written(
     settings: Options,
     parts: Iterable[Part],
     start: float,
-    notes: Sequence[str] = (),
+    tally: Tally,
 ) -> Report:
     """Write the fused parts of a pair to ``out`` and what belongs beside it.
 
-    ``start``: when the work began; ``notes``: what there is to say of it once all parts are made.
+    ``start``: when the work began; ``tally``: what there is to say of it once all parts are made.
     """
     outputs = _outputs(out, pair, settings)
     shared = settings.stored, pair.maybe_invalid, settings.overwrite
@@ -156,7 +156,7 @@ def written(
     shares = explained(pair.scene)
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC)) + coarse_note(pair.scene)
     said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
-    pair = replace(pair, notes=(*pair.notes, *notes, *said))
+    pair = replace(pair, notes=(*pair.notes, *tally.notes, *said))
     report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
     return replace(report, explained=shares, r_ergas=account.r_ergas)
 
@@ -223,11 +223,11 @@ def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Par
 
 
 def fused_parts(
-    pair: Pair, chosen: MethodRef, settings: Options, share: Share = WHOLE, notes: list[str] | None = None
+    pair: Pair, chosen: MethodRef, settings: Options, share: Share = WHOLE, tally: Tally | None = None
 ) -> Iterator[Part]:
     """Fit and fuse: row and column on the output's grid, images (B, H, W) and mask (H, W) of each tile of a share.
 
-    ``notes`` takes what there is to say of it once all parts are made.
+    ``tally`` is added to once all parts are made.
     """
     scene, ratio, (top, left) = pair.reference, pair.reference.ratio, pair.origin
     widths = halfwidths(chosen.fit, scene) if settings.uncertainty is not None else None
@@ -236,8 +236,8 @@ def fused_parts(
     for tile, images, mask in fused_tiles(scene, fuser, size, settings.device, widths, settings.progress, share):
         place = top + tile.row * ratio, left + tile.col * ratio
         yield *place, [pair.written(image).numpy() for image in images], mask.numpy()
-    if notes is not None:
-        notes += fuser.notes
+    if tally is not None:
+        tally += fuser.tally
 
 
 def _outputs(out: File, pair: Pair, settings: Options) -> dict[Path, raster.Format]:

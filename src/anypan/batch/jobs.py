@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anypan.products import files_of
+from anypan.weights import available
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,15 @@ class Job:
     acquired: str | None = None
 
     def key(self, method: str, options: Mapping[str, Any]) -> str:
-        """What its result depends on, as one word: files (size and time of change), options and the method."""
+        """What its result depends on, as one word: files (size and time of change), options and the method.
+
+        Files that an option names, or the method, count as the scene's own: a sensor's, an elevation model, weights.
+        """
         settings = {**options, **self.options}
-        files = [[name, *_state(name)] for name in self._files]
-        text = json.dumps([files, method, settings], sort_keys=True, default=str)
+        named = [str(value) for value in (method, *settings.values()) if isinstance(value, str | os.PathLike)]
+        files = [[name, *_state(name)] for name in (*self._files, *filter(os.path.isfile, named))]
+        pinned = {card.name: card.sha256 for card in available()}
+        text = json.dumps([files, method, pinned.get(method), settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property

@@ -57,10 +57,12 @@ class Local:
     def __init__(self, jobs: int) -> None:
         self.workers = self.window = jobs
         self._pool: Executor | None = None
+        self._others = set(active_children())
 
     def submit(self, unit: Any) -> Any:
         """A future of the unit's row; all futures fail once one process has ended."""
         if self._pool is None:
+            self._others = set(active_children())
             self._pool = ProcessPoolExecutor(self.workers, starting("anypan.api"), _attend)
         return self._pool.submit(unit.run)
 
@@ -73,7 +75,7 @@ class Local:
         ours, self._pool = self._pool, None
         if ours is not None:
             ours.shutdown(wait=False, cancel_futures=True)
-            for process in active_children():
+            for process in set(active_children()) - self._others:  # not the caller's own
                 process.terminate()
                 process.join()
 

@@ -114,12 +114,14 @@ class _Batch:
         if same and ((state == DONE and path.exists()) or (state == FAILED and not self._settings.retry)):
             self.rows[job.name] = last or {}
             return None
-        if path.exists() and state != BEGUN and not self._settings.overwrite:
+        settings = self._settings
+        made = (path, path.with_suffix(".json")) if settings.stac else (path,)
+        there = next(filter(Path.exists, made), None)
+        if there and state != BEGUN and not settings.overwrite:
             what = "is of other inputs or options" if state == DONE else "is not of this batch"
-            reason = f"{path} exists already and {what}: pass --overwrite, or choose another folder."
+            reason = f"{there} exists already and {what}: pass --overwrite, or choose another folder."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
-        settings = self._settings
         return Unit(job, str(path), settings.method, settings.options, settings.threads, stac=settings.stac)
 
     def work(self, left: Sequence[Unit]) -> Iterator[int]:

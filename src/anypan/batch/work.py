@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -16,6 +17,7 @@ from anypan.batch.jobs import Job
 from anypan.runtime.errors import UserError
 
 Row = dict[str, Any]
+TALLY = "tally.json"  # of a share, beside its tiles
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Unit:
     def _make_share(self, keywords: dict[str, Any]) -> None:
         """Write a share's tiles into a folder that has its name when it is complete."""
         from anypan.api import fused_parts
+        from anypan.methods.guard import Tally
 
         assert self.share is not None
         place = self._place(self.share)
@@ -80,9 +83,11 @@ class Unit:
         draft.mkdir(parents=True)
         try:
             with self._opened(keywords) as (pair, chosen, settings):
-                parts = fused_parts(pair, chosen, settings, (self.share, self.shares))
+                tally = Tally()
+                parts = fused_parts(pair, chosen, settings, (self.share, self.shares), tally)
                 for number, (row, col, images, mask) in enumerate(parts):
                     np.savez(draft / f"{number:06d}.npz", place=(row, col), image=images[0], mask=mask)
+            (draft / TALLY).write_text(json.dumps(vars(tally)), encoding="utf-8")
             if not place.is_dir():
                 draft.rename(place)
         except OSError as problem:
@@ -92,10 +97,13 @@ class Unit:
 
     def _joined(self, keywords: dict[str, Any]) -> Any:
         from anypan.api import written
+        from anypan.methods.guard import Tally
 
-        start = time.perf_counter()
+        start, tally = time.perf_counter(), Tally()
+        for share in range(self.shares):
+            tally += Tally(**json.loads((self._place(share) / TALLY).read_text(encoding="utf-8")))
         with self._opened(keywords) as (pair, chosen, settings):
-            report = written(self.out, pair, chosen, settings, self._parts(), start)
+            report = written(self.out, pair, chosen, settings, self._parts(), start, tally)
         shutil.rmtree(self.folder, ignore_errors=True)
         return report
 

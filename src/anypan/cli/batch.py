@@ -88,7 +88,12 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that say something: what is left out takes fuse()'s default, whatever that is."""
-    return {name: value for name, value in options.items() if value not in (None, False, {}) or name == "register"}
+    return {name: value for name, value in options.items() if name == "register" or _says(value)}
+
+
+def _says(value: Any) -> bool:
+    """False for what an option has that was not given; 0 says something."""
+    return not (value is None or value is False or value == {})
 
 
 def _check(settings: Any) -> None:

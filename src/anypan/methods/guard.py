@@ -22,10 +22,27 @@ LEAST_PIXELS = 25  # whole MS pixels that statistics need
 
 @dataclass
 class Tally:
-    """How many values were held, of how many."""
+    """What there is to say of a fusion once it is made: how many values were held, of how many, and what was ``said``.
+
+    Tallies of parts of one fusion add up.
+    """
 
     held: int = 0
     seen: int = 0
+    said: tuple[str, ...] = ()
+
+    def __iadd__(self, part: Tally) -> Tally:
+        self.held, self.seen, self.said = self.held + part.held, self.seen + part.seen, tuple(part.said)
+        return self
+
+    @property
+    def notes(self) -> list[str]:
+        """What it was made of, if not of what was asked for, and how much was held, if anything."""
+        share = 100 * self.held / max(1, self.seen)
+        if share < LEAST_SAID:
+            return list(self.said)
+        why = "lay farther beyond the MS's range than the contrast around them allows, and were clipped"
+        return [*self.said, f"{share:.2g} % of the fused values {why}."]
 
 
 @dataclass(frozen=True)
@@ -38,7 +55,6 @@ class Guarded(Around):
 
     limits: Limits
     ratio: int
-    said: tuple[str, ...] = ()
     tally: Tally = field(default_factory=Tally, compare=False)
 
     @property
@@ -73,18 +89,6 @@ class Guarded(Around):
         low = torch.where(least > 0, torch.maximum(least - slack, darkest), least - slack)
         return low, most + slack
 
-    @property
-    def notes(self) -> list[str]:
-        """What it was made of, if not of what was asked for, and how much was held, if anything."""
-        if not self.tally.held:
-            return list(self.said)
-        share = 100 * self.tally.held / self.tally.seen
-        if share < LEAST_SAID:
-            return list(self.said)
-        much = f"{share:.2g} %"
-        why = "lay farther beyond the MS's range than the contrast around them allows, and were held there"
-        return [*self.said, f"{much} of the fused values {why}."]
-
 
 def steady(method: Method) -> Method:
     """The method fitted to a scene whose values are held between its limits: no handful of pixels moves it."""
@@ -97,7 +101,7 @@ def guarded(method: Method, scene: Scene) -> Guarded:
     if limits.count >= LEAST_PIXELS:
         return Guarded(method(scene), limits, scene.ratio)
     few = f"PAN and MS share {limits.count} whole MS pixels, fewer than the {LEAST_PIXELS} that statistics need"
-    return Guarded(exp(scene), limits, scene.ratio, (f"{few}: the MS was only interpolated (EXP).",))
+    return Guarded(exp(scene), limits, scene.ratio, Tally(said=(f"{few}: the MS was only interpolated (EXP).",)))
 
 
 def _greatest(image: Tensor) -> Tensor:
