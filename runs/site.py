@@ -105,7 +105,7 @@ def glossary() -> Iterator[str]:
 def helped(command: click.Command, name: str) -> Iterator[str]:
     """The help of a command and of those below it, as Markdown."""
     context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
-    yield f"{'##' if ' ' in name else '#' * 2} {name}\n\n```text\n{command.get_help(context)}\n```\n"
+    yield f"## {name}\n\n```text\n{command.get_help(context)}\n```\n"
     for verb, below in getattr(command, "commands", {}).items():
         yield from helped(below, f"{name} {verb}")
 

@@ -120,7 +120,7 @@ def run(out: Path, minutes: float, device: str, budget: str, cells: list[str]) -
     for start in range(0, len(whole), CHUNK):
         parts.append(ROOT / f"{WORK}-{start // CHUNK:03d}.part")
         parts[-1].write_bytes(whole[start : start + CHUNK])
-    return done.returncode or borrowed.bring_back([ROOT / ROWS, *parts], out)
+    return borrowed.bring_back([ROOT / ROWS, *parts], out) or done.returncode
 
 
 def merged(there: Path, here: Path) -> str:
@@ -141,7 +141,15 @@ def fetch(folder: Path, rows: Path, work: Path) -> int:
         return 1
     rows.parent.mkdir(parents=True, exist_ok=True)
     work.mkdir(parents=True, exist_ok=True)
-    rows.write_text(merged(folder / ROWS, rows), encoding="utf-8")
+    from anypan.runtime.claim import drafted  # there is none where a piece runs
+    from anypan.runtime.errors import UserError
+
+    try:
+        with drafted(rows) as draft:
+            draft.write_text(merged(folder / ROWS, rows), encoding="utf-8")
+    except UserError as error:  # the study runs here, too
+        print(error, file=sys.stderr)
+        return 1
     for stale in (path for path in work.glob("*") if path.suffix in AT_HAND):
         stale.unlink()
     with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as archive:

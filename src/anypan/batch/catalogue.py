@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import url2pathname
 
 from anypan.batch.jobs import Fault, Job
 from anypan.runtime.errors import UserError
@@ -70,12 +71,17 @@ def _job(item: Any, allow_remote: bool) -> Job | Fault:
             item.id, f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both."
         )
     hrefs = [asset.get_absolute_href() or asset.href for asset in (*pan, *ms)]
-    hrefs = [href.removeprefix("file://") for href in hrefs]
+    hrefs = [_local(href) for href in hrefs]
     away = next((href for href in hrefs if "://" in href or href.startswith("/vsi")), None)
     if away and not allow_remote:
         return Fault(item.id, f"{where} is at {away}: copy it here, or pass --allow-remote.")
     when = item.datetime or item.common_metadata.start_datetime
     return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where, when.isoformat() if when else None)
+
+
+def _local(href: str) -> str:
+    """A path where the address is one of this machine, without the escapes of a URL."""
+    return url2pathname(href.removeprefix("file://")) if href.startswith("file://") else href
 
 
 def _of_kind(item: Any, keys: tuple[str, ...], names: tuple[str, ...]) -> list[Any]:

@@ -157,7 +157,7 @@ def _of_folder(folder: Path) -> Iterator[Job | Fault]:
 
 def _pairs_of(folder: Path) -> Iterator[Job | Fault]:
     found: dict[str, dict[str, list[str]]] = {}
-    for file in sorted(each for each in folder.iterdir() if _RASTER.search(each.name)):
+    for file in sorted(each for each in folder.iterdir() if each.name[0] != "." and _RASTER.search(each.name)):
         known = _PAIR.fullmatch(file.stem)
         if known:
             kind = "pan" if known[2].lower() == "pan" else "ms"

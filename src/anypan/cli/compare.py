@@ -104,15 +104,13 @@ def _show(title: str, table: list[list[str]], form: str | None) -> None:
 
 
 def _latex(title: str, table: list[list[str]]) -> str:
-    lines = [" & ".join(map(_escaped, row)) + r" \\" for row in table]
-    head = " & ".join(map(_escaped, _HEAD)) + r" \\"
+    from anypan.report.exports import escaped
+
+    lines = [" & ".join(map(escaped, row)) + r" \\" for row in table]
+    head = " & ".join(map(escaped, _HEAD)) + r" \\"
     columns = "l" + "r" * (len(_HEAD) - 1)
     body = "\n".join((head, r"\hline", *lines))
     return f"% {title}\n\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\n"
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "_%&#$" else letter for letter in text)
 
 
 def _text(value: Any) -> str:

@@ -43,7 +43,11 @@ def inspect(
     found = inspect_pair(pan, list(ms), **opening)
     table = found.table()
     if save:
-        Path(save).write_text(sensor_text(found, Path(save).stem), encoding="utf-8")
+        from anypan.report.page import reporting
+        from anypan.runtime.claim import drafted
+
+        with reporting(Path(save)), drafted(save) as draft:
+            draft.write_text(sensor_text(found, Path(save).stem), encoding="utf-8")
     if page:
         from anypan.report.inspection import inspection_page
 

@@ -6,22 +6,30 @@ from typing import Any
 
 import click
 
+from anypan.cli.failures import EXIT_UNVERIFIED, EXIT_USER
 from anypan.cli.fuse import fuse
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import Unverified, UserError
 
 
 class Mistake(click.ClickException):
     """A user's mistake."""
 
-    exit_code = 2
+    exit_code = EXIT_USER
+
+
+class NotVerified(click.ClickException):
+    """A result that --verify does not let pass."""
+
+    exit_code = EXIT_UNVERIFIED
 
 
 def _fused(**options: Any) -> Any:
-    """Fuse; a user's mistake becomes what rio knows how to show: one sentence and exit code 2."""
+    """Fuse; a user's mistake becomes what rio knows how to show: one sentence and an exit code."""
     try:
         return click.get_current_context().invoke(fuse, **options)
     except UserError as error:
-        raise Mistake(str(error)) from error
+        kind = NotVerified if isinstance(error, Unverified) else Mistake
+        raise kind(str(error)) from error
 
 
 anypan = click.Command(

@@ -158,8 +158,12 @@ def _pixels_of(part: str) -> str:
 
 
 def header_wavelengths(text: str) -> list[float]:
-    """Centres in nm from the text of an ENVI header; none if it does not tell."""
+    """Centres in nm from the text of an ENVI header; none if it does not tell. Broken if they are no numbers."""
     listed = re.search(r"^\s*wavelength\s*=\s*\{([^}]*)\}", text, re.MULTILINE | re.IGNORECASE)
-    values = [float(value) for value in listed[1].replace("\n", " ").split(",") if value.strip()] if listed else []
+    words = listed[1].replace("\n", " ").split(",") if listed else []
+    try:
+        values = [float(word) for word in words if word.strip()]
+    except ValueError as problem:
+        raise Broken("the wavelengths in its header are no numbers") from problem
     micrometres = re.search(r"^\s*wavelength units\s*=\s*(micro|um)", text, re.MULTILINE | re.IGNORECASE)
     return [1000 * value for value in values] if micrometres or (values and max(values) < 100) else values

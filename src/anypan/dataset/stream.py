@@ -28,9 +28,6 @@ class Cursor:
     broken: int = 0
 
 
-STATE = len(astuple(Cursor())) + 3  # numbers that hold a stream's state
-
-
 class Stream:
     """Tiles without end. Each epoch reads the parts in a new order, all of its tiles once.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Set
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,9 +29,11 @@ class Ledger:
 
     def extend(self, rows: Iterable[Record]) -> None:
         """Write rows; when this returns they are on the disk."""
-        self._file.write(b"".join(json.dumps(dict(row)).encode() + b"\n" for row in rows))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        text = b"".join(json.dumps(dict(row)).encode() + b"\n" for row in rows)
+        with _blaming(self._path):
+            self._file.write(text)
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def _read(self) -> list[dict[str, Any]]:
         """The rows so far; half a row at the end, left by an interruption, is cut off."""
@@ -57,9 +59,17 @@ def opened(path: str | Path, needs: Set[str] = ROW, writer: str = "anypan benchm
     UserError if it cannot be written, or is no ledger that the command ``writer`` wrote.
     """
     path = real_place(path)
+    with ExitStack() as stack:
+        with _blaming(path):
+            stack.enter_context(Claim(path))
+            file = stack.enter_context(path.open("a+b"))
+        yield Ledger(path, file, needs, writer)
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
     try:
-        with Claim(path), path.open("a+b") as file:
-            yield Ledger(path, file, needs, writer)
+        yield
     except OSError as problem:
         raise UserError(f"{path} cannot be written ({problem.strerror}): name another file.") from problem
 

@@ -21,6 +21,7 @@ from anypan.pair.crop import covered, middle
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
 from anypan.report.fusion import swipe_page
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
 
@@ -45,7 +46,8 @@ class Shown:
         """Write the page, which opens without a network; returns where. Raises UserError if that is impossible."""
         place = Path(path)
         try:
-            place.write_text(self.html, encoding="utf-8")
+            with drafted(place) as draft:
+                draft.write_text(self.html, encoding="utf-8")
         except OSError as problem:
             raise UserError(f"{place} cannot be written ({problem.strerror}): name another file.") from problem
         return place

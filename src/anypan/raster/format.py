@@ -102,7 +102,8 @@ class Format:
     def _beside_nodata(self) -> float:
         assert self.nodata is not None
         if self.floating:
-            return float(np.nextafter(np.dtype(self.dtype).type(self.nodata), np.dtype(self.dtype).type(0.5)))
+            kind = np.dtype(self.dtype).type
+            return float(np.nextafter(kind(self.nodata), kind(1 if self.nodata == 0.5 else 0.5)))
         return self.nodata + 1 if self.nodata < self.limits[1] else self.nodata - 1
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from anypan.report.rows import ORACLE
 from anypan.report.tables import BEATS, SCENES, Table
 from anypan.runtime.cells import plain
+from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 
 _LATEX = {
@@ -38,18 +39,18 @@ def csv_text(table: Table) -> str:
 def latex(table: Table, caption: str) -> str:
     """A table for a paper (it needs booktabs): the decimals shown on the page, the best of each column bold."""
     head = ["Method", *(f"{name} {table.goal(name)}" for name in table.columns), *([BEATS] if table.wins else [])]
-    body = [[_escaped(method), *(_cell(method, name, table) for name in table.columns)] for method in table.body]
+    body = [[escaped(method), *(_cell(method, name, table) for name in table.columns)] for method in table.body]
     if table.wins:
         for line, method in zip(body, table.body, strict=True):
             line.append(table.wins.get(method, "--"))
-    parts = [[[_escaped(one) for one in head]], body]
+    parts = [[[escaped(one) for one in head]], body]
     if table.oracle:
         bars = [table.text(name, table.oracle[name].value) if name in table.oracle else "--" for name in table.columns]
         parts.append([[ORACLE, *bars, *([""] if table.wins else [])]])
     ruled = "    \\midrule\n".join("".join(f"    {' & '.join(line)} \\\\\n" for line in part) for part in parts)
     return (
         "% needs \\usepackage{booktabs}\n\\begin{table}\n  \\centering\n"
-        f"  \\caption{{{_escaped(caption)}}}\n  \\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}\n"
+        f"  \\caption{{{escaped(caption)}}}\n  \\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}\n"
         f"    \\toprule\n{ruled}    \\bottomrule\n  \\end{{tabular}}\n\\end{{table}}\n"
     )
 
@@ -64,7 +65,8 @@ def save(tables: Mapping[str, Table], folder: str | Path) -> list[Path]:
             stem += f"-{len(made) // 2}" if Path(folder) / f"{stem}.csv" in made else ""
             for suffix, text in ((".csv", csv_text(table)), (".tex", latex(table, caption))):
                 made.append(Path(folder) / (stem + suffix))
-                made[-1].write_text(text, encoding="utf-8")
+                with drafted(made[-1]) as draft:
+                    draft.write_text(text, encoding="utf-8")
     except OSError as problem:
         reason = problem.strerror or problem
         raise UserError(
@@ -82,9 +84,10 @@ def _cell(method: str, name: str, table: Table) -> str:
     cell = table.body[method].get(name)
     if cell is None:
         return "--"
-    said = _escaped(table.text(name, cell.value) + ("†" if table.partial(method, name) else ""))
+    said = escaped(table.text(name, cell.value) + ("†" if table.partial(method, name) else ""))
     return f"\\textbf{{{said}}}" if method in table.best(name) else said
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """As LaTeX prints it."""
     return "".join(_LATEX.get(one, one) for one in text)

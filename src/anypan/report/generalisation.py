@@ -12,6 +12,7 @@ from anypan.report.page import reporting
 from anypan.report.plots import heat, standalone
 from anypan.report.rows import Mean, Metrics, Row, by, loss, mean
 from anypan.report.tables import ARROWS
+from anypan.runtime.claim import drafted
 from anypan.runtime.columns import HIGH, LOW
 
 COLUMNS = {"rr": ("Q2n", "ERGAS", "SAM"), "fr": ("D_rho", LOW, HIGH)}
@@ -104,8 +105,8 @@ class Results:
 def write_card(rows: Iterable[Row], protocol: str, path: Path, metrics: Metrics) -> Path:
     """Write the card of rows and its plots beside it; ``protocol``: the text of the TOML file. Raises UserError."""
     for place, text in card(rows, protocol, path, metrics).items():
-        with reporting(place):
-            place.write_text(text, encoding="utf-8")
+        with reporting(place), drafted(place) as draft:
+            draft.write_text(text, encoding="utf-8")
     return path
 
 

@@ -72,7 +72,7 @@ def literal_of(text: str, where: str, what: str) -> dict[str, Any]:
 
 
 def number_or_name(text: str) -> int | str:
-    """A number from 1 if the text is one in ASCII digits, else the text without the space around it."""
+    """A whole number if the text is one in ASCII digits, else the text without the space around it."""
     bare = text.strip()
     return int(bare) if re.fullmatch(r"[0-9]{1,9}", bare) else bare
 

@@ -135,6 +135,8 @@ class Bench:
         jobs = read_manifest(inside).jobs
         if len(jobs) != 1:
             raise UserError(f"The zip holds {len(jobs)} pairs: put one file that ends in pan and one in ms into it.")
+        if not jobs[0].ms:
+            raise UserError("The zip holds a product: use anypan fuse, or put its PAN and one file of its MS into it.")
         return jobs[0].pan, jobs[0].ms[0]
 
 

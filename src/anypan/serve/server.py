@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import sys
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -19,6 +20,7 @@ from anypan.serve.bench import INPUTS, PAGE, RESULT, Bench
 HOST = "127.0.0.1"
 TOKEN = "X-Anypan"  # of the page's own requests: other sites' pages cannot send it
 POLICY = "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'"
+POLICY += "; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 TIMEOUT = 60  # seconds that a connection may be silent
 DIGITS = 18  # of a number of bytes
 
@@ -27,6 +29,11 @@ class Server(ThreadingHTTPServer):
     """Serves the page; ``limit`` is the most bytes of an upload. UserError if the port is taken."""
 
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Nothing of a page that was closed or loaded again; else as usual."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def __init__(self, port: int, limit: int) -> None:
         self.bench, self.token = Bench(limit), secrets.token_urlsafe(16)
