@@ -71,15 +71,20 @@ def test_lights_follow_the_rule_that_is_said(title, name, values):
     assert title not in said(report(), **{name: math.nan})
 
 
+def test_detail_is_not_rated_where_the_truth_has_less_of_it_than_the_pan():
+    found = said(report(resampled=True), **{LOW: 0.4, HIGH: 0.4})["Detail that arrives"]
+    assert found.light == "amber" and "not rated" in found.sentence and "40%" in found.sentence
+
+
 @pytest.mark.parametrize(("changes", "light", "words"), [
-    ({}, "green", "lie on each other"),
+    ({}, "green", "are aligned to"),
     ({"shift": (0.4, -0.3)}, "green", "corrected"),
     ({"shift": (3.0, 0.0)}, "amber", "corrected"),
     ({"shift": (3.0, 0.0), "registered": False}, "red", "left, as asked"),
     ({"confidence": 0.1, "registered": False}, "amber", "could not be registered"),
 ])  # fmt: skip
 def test_a_shift_is_told_as_it_was_treated(changes, light, words):
-    found = said(report(**changes))["PAN and MS on each other"]
+    found = said(report(**changes))["Alignment of PAN and MS"]
     assert found.light == light and words in found.sentence
     assert "+0.00, +0.00" not in found.sentence
 

@@ -5,7 +5,7 @@ import torch
 
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.sampling import Physical
-from anypan.pair.gain import effective_gnyq, measure_fineness, measure_gain, measure_gains
+from anypan.pair.gain import effective_gnyq, measure_gain, measure_gains
 from anypan.pair.scene import from_arrays
 from anypan.simulate.effects.bands import resampled
 
@@ -74,10 +74,12 @@ def test_a_band_that_was_resampled_from_a_coarser_grid_is_told_from_the_others()
     lrms = patch.lrms - patch.lrms.min() + 1
     thermal = resampled(lrms[None, :1], 14)[0]
     made = from_arrays(patch.pan, torch.cat([lrms, thermal]), gnyq=(0.3,) * 4)
-    assert measure_gain(made).fine == measure_fineness(made) == (1, 1, 1, 0)
+    assert measure_gain(made).fine == (1, 1, 1, 0)
     noisy = lrms + 2 * lrms.std() * torch.randn(3, *lrms.shape[1:])
-    assert measure_fineness(from_arrays(patch.pan, torch.cat([lrms[:1], noisy]))) == (1.0,) * 4  # a clean one of four
+    assert measure_gain(from_arrays(patch.pan, torch.cat([lrms[:1], noisy]))).fine == (1.0,) * 4  # a clean one of four
     gaps = torch.ones(patch.mask_lr.shape, dtype=torch.bool)
     gaps[::4, ::4] = False  # nowhere 5 x 5 valid pixels
     mask = gaps.repeat_interleave(4, 0).repeat_interleave(4, 1)
-    assert measure_fineness(from_arrays(patch.pan, lrms, mask=mask)) == (1.0,) * 3
+    assert measure_gain(from_arrays(patch.pan, lrms, mask=mask)).fine == (1.0,) * 3
+    empty = torch.cat([lrms, torch.zeros_like(lrms[:1])])
+    assert measure_gain(from_arrays(patch.pan, empty)).fine == (1.0,) * 4  # an empty band is of no grid

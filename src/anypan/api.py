@@ -25,7 +25,8 @@ from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.optics.sensors import GENERIC, SENSORS
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
 from anypan.pair.check import check_holds
-from anypan.pair.explained import coarse_note, detail_notes, explained
+from anypan.pair.explained import detail_notes, explained, resampling_notes
+from anypan.pair.gain import measure_gain, resampled
 from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
@@ -72,7 +73,8 @@ def fuse(
 
     Files: ``pan``, one or several ``ms`` files and ``out`` are paths; writes ``out`` on the PAN's grid in the MS's
     pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
-    pixel type, a masked one if PAN or MS is masked; NaN and masked pixels are invalid. Values are of any unit that is
+    pixel type, a masked one if PAN or MS is masked, or if some of it is invalid and the type has no NaN; NaN and masked
+    pixels are invalid. Values are of any unit that is
     linear in radiance, digital numbers or reflectance, and keep it. Files without ``out`` give an array, too.
     ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
     Raises UserError: one sentence on what the caller can mend.
@@ -84,8 +86,8 @@ def fuse(
         if out is None:
             canvas = raster.Canvas(pair.grid.shape, pair.format)
             _collect([canvas], fused_parts(pair, chosen, settings))
-            masked = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
-            return canvas.masked if masked else canvas.pixels
+            given = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
+            return canvas.masked if given or canvas.hides else canvas.pixels
         if settings.format == raster.RECIPE:
             return _recipe(out, pair, chosen, settings, start)
         tally = Tally()
@@ -154,11 +156,14 @@ def written(
             raise fault
         clipped = writers[0].clipped if settings.dtype or settings.bits else 0
     shares = explained(pair.scene)
-    said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC)) + coarse_note(pair.scene)
+    measured = measure_gain(pair.scene.limits.hold(pair.scene))
+    said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
+    said += resampling_notes(pair.scene, measured)
     said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
     pair = replace(pair, notes=(*pair.notes, *tally.notes, *said))
     report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
-    return replace(report, explained=shares, r_ergas=account.r_ergas)
+    sharp = resampled(pair.scene.gnyq, measured)
+    return replace(report, explained=shares, r_ergas=account.r_ergas, resampled=sharp)
 
 
 def _recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options, start: float) -> Report:

@@ -127,7 +127,7 @@ class Report:
     """What was done: ``shift`` (dy, dx) in PAN pixels, ``seconds`` of wall time, ``size`` of the output in bytes.
 
     ``explained``: of each band's detail the share that the PAN explains, empty if unknown; ``r_ergas`` of the output
-    against its MS.
+    against its MS. ``resampled``: whether the MS was resampled without a low-pass, and is sharper than its sensor.
     """
 
     output: str
@@ -144,6 +144,7 @@ class Report:
     uncertainty: str | None = None
     explained: tuple[float, ...] = ()
     r_ergas: float | None = None
+    resampled: bool = False
 
     @classmethod
     def of(cls, pair: Pair, outputs: Sequence[str], method: str, seconds: float, size: int) -> Report:

@@ -87,6 +87,7 @@ def _of_csv(path: Path) -> Iterator[Job | Fault]:
     text = text_of(path, "save it as comma-separated UTF-8")
     try:
         lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        lines.fieldnames = [name.strip().lower() for name in lines.fieldnames or ()]
         _check_columns(path, lines.fieldnames)
         for row in lines:
             yield _job(path, lines.line_num, row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import time
 from collections import Counter
@@ -93,6 +94,7 @@ class _Batch:
         self._out, self._settings, self._ledger = out, settings, ledger
         self.rows: dict[str, Row] = {}
         self._keys: dict[str, str] = {}
+        self._read: set[str] = set()
         self._ending = ENDINGS[settings.options.get("format") or "COG"]
 
     def begin(self, manifest: Manifest) -> list[Unit]:
@@ -100,6 +102,7 @@ class _Batch:
         last = {row["scene"]: row for row in self._ledger.rows}
         common = self._settings.method, self._settings.options
         self._keys = {job.name: job.key(*common) for job in manifest.jobs}
+        self._read = {os.path.realpath(name) for job in manifest.jobs for name in (job.pan, *job.ms)}
         self.rows = {fault.name: _failed(fault.name, "", fault.reason) for fault in manifest.faults}
         left = [unit for job in manifest.jobs if (unit := self._planned(job, last.get(job.name)))]
         self._ledger.extend(
@@ -113,6 +116,10 @@ class _Batch:
         state, same = (last["state"], last["key"] == key) if last else ("", False)
         if same and ((state == DONE and path.exists()) or (state == FAILED and not self._settings.retry)):
             self.rows[job.name] = last or {}
+            return None
+        if os.path.realpath(path) in self._read:
+            reason = f"{path} is read for a scene of the manifest: choose another folder, or give the scene a name."
+            self.rows[job.name] = _failed(job.name, key, reason)
             return None
         settings = self._settings
         made = (path, path.with_suffix(".json")) if settings.stac else (path,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import Any, NoReturn
@@ -94,4 +95,5 @@ for _verb in (
 def main() -> NoReturn:
     """The console entry point."""
     signal.signal(signal.SIGTERM, terminate)
+    sys.stdout, sys.stderr = (each or open(os.devnull, "w") for each in (sys.stdout, sys.stderr))  # noqa: SIM115 (closed by cron)
     cli.main(prog_name="anypan")

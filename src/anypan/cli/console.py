@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from anypan.runtime.errors import UserError
+
 Step = Callable[[int, int], None]  # (done, total)
 _PLAIN_STEPS = 10
 
@@ -51,6 +53,12 @@ def _lines(label: str) -> Step:
             click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total}){rest}", err=True)
 
     return step
+
+
+def check_page(page: str) -> None:
+    """UserError for a page whose name is none: an image, or what lies beside one, would be replaced by it."""
+    if not page.lower().endswith((".html", ".htm")):
+        raise UserError(f"{page} would be a page: name a file that ends in .html.")
 
 
 def note(text: str, quiet: bool = False) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from anypan.cli.console import note, print_json, progress
+from anypan.cli.console import check_page, note, print_json, progress
 from anypan.cli.device import working_options
 from anypan.cli.names import method_option
 from anypan.cli.opening import OPENING, opening_options
@@ -137,6 +137,7 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
 
 def _check_page(page: str, images: Sequence[str], overwrite: bool) -> None:
     """A page that cannot be written is said before the work, not after it; it never replaces an image."""
+    check_page(page)
     if not os.path.isdir(os.path.dirname(os.path.abspath(page))):
         raise UserError(f"The folder of the report {page} does not exist: create it first.")
     if os.path.isdir(page):

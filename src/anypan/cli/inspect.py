@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anypan.cli.console import note, print_json, print_table
+from anypan.cli.console import check_page, note, print_json, print_table
 from anypan.cli.opening import opening_options
 from anypan.runtime.errors import UserError
 
@@ -36,6 +36,8 @@ def inspect(
     """
     for file in filter(None, (page, save)):
         _check_place(file, overwrite)
+    if page:
+        check_page(page)
     if save and not save.endswith(".toml"):
         raise UserError(f"{save} would be a sensor file: name a file that ends in .toml.")
     from anypan.judging.inspect import inspect_pair, sensor_text

@@ -109,7 +109,7 @@ def _pair(
 
     known = find(sensor)
     picture = read_picture(image, known, wavelengths)
-    outputs(folder, overwrite)
+    outputs(folder, image, overwrite)
     paths = write_pair(observe(picture, known, seed), picture, known, folder, overwrite)
     if picture.guess:
         nm = ", ".join(f"{value:.0f}" for value in picture.wavelengths)

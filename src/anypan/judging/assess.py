@@ -65,13 +65,31 @@ def _opened(path: File, pair: Pair) -> Raster:
     opened = raster.open_raster([path])
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
-        raise UserError(f"{path} has not the PAN's size and the MS's bands: give the image that was fused from them.")
+        raise UserError(
+            f"{path} has not the PAN's size and the MS's bands: give the image that was fused from them, and if it has "
+            "some of the bands, name the same with --bands."
+        )
+    wrong = _mistaken(opened, pair)
+    if wrong:
+        opened.close()
+        raise UserError(f"{path} {wrong}.")
     step = ~pair.grid.transform * opened.grid.transform
     apart = max(max(abs(a - b) for a, b in zip(step * at, at, strict=True)) for at in _corners(opened))
     if pair.grid.georeferenced and opened.grid.georeferenced and apart > MAX_APART:
         opened.close()
         raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give the image that was fused from them.")
     return opened
+
+
+def _mistaken(image: Raster, pair: Pair) -> str:
+    """What an image says of itself that the pair contradicts."""
+    every = raster.format_of(image).names, pair.scene.bands
+    own, theirs = (tuple(name.lower() for name in names if name) for names in every)
+    if own != theirs and sorted(own) == sorted(theirs):
+        return f"has the bands {', '.join(own)}, the MS {', '.join(theirs)}: name that order with --bands"
+    if image.grid.crs and pair.grid.crs and not raster.same_crs(pair.grid, image.grid):
+        return "lies in another CRS than the PAN: give the image that was fused from them"
+    return ""
 
 
 def _corners(image: Raster) -> tuple[tuple[int, int], tuple[int, int]]:

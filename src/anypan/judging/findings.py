@@ -25,7 +25,7 @@ def findings(done: Report, scores: Scores, companion: str, valid: float) -> list
     ``scores``: method -> metric -> value, of the result (``done.method``), EXP and the ``companion``; ``valid``: the
     share of the shown pixels that both images cover, 0 to 1. A thing that was not measured is not said.
     """
-    return [*_truth(done.method, scores, companion), *_colours(done.method, scores), *_detail(done.method, scores),
+    return [*_truth(done.method, scores, companion), *_colours(done.method, scores), *_detail(done, scores),
             _shift(done), _coverage(valid)]  # fmt: skip
 
 
@@ -54,10 +54,17 @@ def _colours(method: str, scores: Scores) -> Iterator[Finding]:
     )
 
 
-def _detail(method: str, scores: Scores) -> Iterator[Finding]:
+def _detail(done: Report, scores: Scores) -> Iterator[Finding]:
     """How much of the PAN's detail arrives, where it is weak and where it is strong; the worse decides."""
-    shares = [scores.get(method, {}).get(name, math.nan) for name in (LOW, HIGH)]
+    shares = [scores.get(done.method, {}).get(name, math.nan) for name in (LOW, HIGH)]
     if not all(map(math.isfinite, shares)):
+        return
+    title = "Detail that arrives"
+    rule = "Green: 80 to 125 %; amber: 50 to 160 %. 100 % is all of it; more is sharpening beyond the PAN."
+    if done.resampled:
+        said = f"{shares[0]:.0%} of the PAN's weak detail and {shares[1]:.0%} of its strong detail arrive"
+        why = "the MS was resampled without a low-pass, so that the truth has less of it than the PAN"
+        yield Finding("amber", title, f"{said}: not rated, for {why}.", rule)
         return
     light: Light = max((_light_of(share) for share in shares), key=lambda one: ORDER.index(one))
     worst = max(shares, key=lambda share: abs(math.log(max(share, 1e-3))))
@@ -67,8 +74,7 @@ def _detail(method: str, scores: Scores) -> Iterator[Finding]:
         else f"{'softer' if worst < 1 else 'sharper'} than the PAN"
     )
     said = f"{shares[0]:.0%} of the PAN's weak detail and {shares[1]:.0%} of its strong detail arrive: {means}."
-    rule = "Green: 80 to 125 %; amber: 50 to 160 %. 100 % is all of it; more is sharpening beyond the PAN."
-    yield Finding(light, "Detail that arrives", said, rule)
+    yield Finding(light, title, said, rule)
 
 
 def _light_of(share: float) -> Light:
@@ -77,8 +83,8 @@ def _light_of(share: float) -> Light:
 
 
 def _shift(done: Report) -> Finding:
-    """Whether PAN and MS lie on each other."""
-    found, title = Registration(done.shift, done.confidence), "PAN and MS on each other"
+    """Whether PAN and MS are aligned."""
+    found, title = Registration(done.shift, done.confidence), "Alignment of PAN and MS"
     rule = "Green: measured, and within half an MS pixel; amber: not measurable, or farther; red: known and left."
     left, moved = registration_note(found, False), registration_note(found, True)
     if not found.confident:

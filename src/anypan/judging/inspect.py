@@ -11,7 +11,8 @@ from typing import Any, Unpack
 from anypan import raster
 from anypan.geometry.grid import Grid
 from anypan.optics.sensors import GENERIC, PAN_ANY, find, match
-from anypan.pair.explained import coarse_note
+from anypan.pair.explained import resampling_notes
+from anypan.pair.gain import measure_gain
 from anypan.pair.opening import OpeningWords
 from anypan.pair.pair import Pair, open_pair
 from anypan.pair.quality import Quality, measure_quality
@@ -90,7 +91,7 @@ def _doubts(pair: Pair, quality: Quality) -> Iterator[str]:
             yield f"{name} is noisy: its mean is {quality.snr[index]:.0f} times the noise."
         if quality.saturated[index] > FULL:
             yield f"{quality.saturated[index]:.1%} of {name} have its greatest value: saturated, or stretched."
-    yield from coarse_note(pair.scene)
+    yield from resampling_notes(pair.scene, measure_gain(pair.scene.limits.hold(pair.scene)))
     if quality.valid < 1:
         yield f"{1 - quality.valid:.1%} of the MS pixels that were looked at are fill, or lie outside of the PAN."
 

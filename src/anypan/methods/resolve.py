@@ -99,6 +99,8 @@ def resolve(name: str | PathLike[str], others: str = "a .safetensors file") -> M
 
     UserError if there is none; it lists the names, and ``others`` that could be given.
     """
+    if not isinstance(name, str | PathLike):
+        raise UserError(f"The method is {name!r}: give a name of 'anypan methods', or the path of a weight file.")
     text = spelt(os.fspath(name))
     plain = text.removesuffix(BEST)
     if plain.startswith(PREFIX):

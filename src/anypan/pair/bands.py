@@ -44,7 +44,7 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
         described = tuple(band.name if band else name for band, name in zip(named, described, strict=True))
         known = named
     index = _Index(described, known, sensor, ms.name)
-    find = [[index(each) for each in some or ()] for some in (reference, wanted)]
+    find = [[index(each) for each in _listed(some)] for some in (reference, wanted)]
     seen = range(len(described)) if reference is None else sorted({*find[0]})
     written = seen if wanted is None else find[1]
     for place in written:
@@ -56,6 +56,13 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
     fitted = replace(ms, bands=tuple(ms.bands[i] for i in seen))
     rank = {place: number for number, place in enumerate(seen)}
     return Chosen(fitted, tuple(described[i] for i in seen), tuple(rank[i] for i in written))
+
+
+def _listed(some: Wanted) -> list[str | int]:
+    """What a caller names. UserError for a text, whose letters would be taken for bands, and for none."""
+    if isinstance(some, str) or (some is not None and not len(some)):
+        raise UserError(f"bands is {some!r}: give a list of names or numbers, as [3, 2, 1], or leave it out for all.")
+    return [] if some is None else [each if isinstance(each, str) else int(each) for each in some]
 
 
 class _Index:

@@ -72,13 +72,6 @@ def measure_gains(
     return *best_gain(moments, bands), fineness(rough.to(power), power)
 
 
-def measure_fineness(scene: Scene) -> tuple[float, ...]:
-    """``fine`` of ``measure_gain`` alone."""
-    found = [powers_of(patch, scene.sampling) for patch in scene.blocks(GAIN_PIXELS)]
-    rough, power = (torch.stack(each).sum(0) for each in zip(*found, strict=True))
-    return tuple(fineness(rough, power).tolist())
-
-
 def powers_of(patch: Patch, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Of each band and of the PAN, (B + 1,) each: squares of second differences, and of high-passed values, summed."""
     seen = torch.cat([patch.lrms, sampling.degrade(patch.pan, [CANDIDATES[USUAL]])])
@@ -96,10 +89,10 @@ def fineness(rough: Tensor, power: Tensor) -> Tensor:
     The last are the PAN's. Bands of noise do not make a clean one coarse, nor does a PAN that was sharpened; where
     nothing is seen, nothing is coarse.
     """
-    spectrum = rough / power.clamp(min=1e-200)
+    spectrum = torch.where(power > 0, rough / power.clamp(min=1e-200), torch.nan)
     bands = spectrum[..., :-1]
-    usual = torch.minimum(bands.median(-1).values, spectrum[..., -1])[..., None]
-    among = torch.where(usual > 0, bands / usual.clamp(min=1e-200), 1.0)
+    usual = torch.minimum(bands.nanmedian(-1).values, spectrum[..., -1])[..., None]
+    among = torch.where((usual > 0) & (bands >= 0), bands / usual.clamp(min=1e-200), 1.0)
     return ((among - COARSE) / (FINE - COARSE)).clamp(0, 1)
 
 
@@ -136,10 +129,13 @@ def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[flo
     the instrument then sharpens what is sharp. A low measured gain (a PAN sharpened on the ground) is not followed:
     the instrument's gain keeps the fused image consistent with the MS as delivered.
     """
+    return (measured.gnyq,) * len(gnyq) if resampled(gnyq, measured) else gnyq
+
+
+def resampled(gnyq: tuple[float, ...], measured: MeasuredGain) -> bool:
+    """True if the MS was evidently blurred much less than with the gains ``gnyq`` of its sensor."""
     usual = sum(gnyq) / len(gnyq)
-    if measured.explained < EXPLAINED_ENOUGH or measured.gnyq < LIGHT * usual:
-        return gnyq
-    return (measured.gnyq,) * len(gnyq)
+    return measured.explained >= EXPLAINED_ENOUGH and measured.gnyq >= LIGHT * usual
 
 
 def moments_of(patch: Patch, sampling: Sampling) -> Tensor:

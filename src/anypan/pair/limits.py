@@ -62,18 +62,23 @@ class Limits:
         return held
 
     def notes(self, scene: Scene, file: str) -> tuple[str, ...]:
-        """Which bands hold values far off all others."""
+        """Which bands hold values far off all others, and which nothing but one value."""
         each = zip(scene.bands, self.low, self.high, self.least, self.most, strict=True)
         far = [
             (name, least if least < low else most)
             for name, low, high, least, most in each
             if least < low or most > high
         ]
-        return tuple(
+        said = [
             f"Values of {name} in {file} lie far off all others, such as {float(value):.7g}: no statistics are taken "
             f"of them; if they are fill, pass --nodata {float(value):.7g}."
             for name, value in far
-        )
+        ]
+        constant = [
+            name for name, same in zip(scene.bands, self.least == self.most, strict=True) if self.count and same
+        ]
+        said += [f"Of {file} nothing but one value was seen in {', '.join(constant)}: check it."] if constant else []
+        return tuple(said)
 
     def pan(self, pan: Tensor) -> Tensor:
         """(1, H, W), what lies beyond the limits at the end of the range of the others."""

@@ -61,7 +61,7 @@ def registration_note(found: Registration, corrected: bool) -> str:
     if not found.confident:
         return f"PAN and MS could not be registered {sure}: left where they are, so look for coloured fringes."
     if found.none:
-        return f"PAN and MS lie on each other to {NOTHING} PAN pixels {sure}."
+        return f"PAN and MS are aligned to {NOTHING} PAN pixels {sure}."
     dy, dx = found.shift
     return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels {sure}: {_done(corrected)}."
 

@@ -65,5 +65,6 @@ class Opening:
                 raise UserError(f"{name} is {value}, which no pixel holds: give a number, or nan.")
         if self.alpha is not None:
             Bounds(0).check("alpha", self.alpha)
-        named = frozenset(n for n in (*(self.bands or ()), *(self.reference_bands or ())) if isinstance(n, int))
+        wanted = [each for some in (self.bands, self.reference_bands) if some is not None for each in some]
+        named = frozenset(int(n) for n in wanted if not isinstance(n, str))
         return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands, self.alpha, named, "--alpha")

@@ -1,4 +1,4 @@
-"""A PAN and an MS that lie on each other: two files, or two arrays, become a Scene."""
+"""A PAN and an MS that are aligned: two files, or two arrays, become a Scene."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Path = str | PathLike[str]
 
 @dataclass(frozen=True)
 class Pair:
-    """A PAN and an MS that lie on each other.
+    """A PAN and an MS that are aligned.
 
     ``reference`` is the scene that methods are fitted to and fuse; ``chosen`` says which of its bands are written, in
     which order, and ``scene`` is the same with these bands only.
@@ -166,7 +166,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     check_pan(pan, ms)
     pan, ms = raster.without_unmarked(pan, "--pan-nodata"), raster.without_unmarked(ms, "--nodata")
     bands = choose_bands(ms, opening.bands, opening.reference_bands, sensor)
-    partly = raster.partly_fill(bands.ms)
+    partly = (*raster.nodata_notes(pan), *raster.nodata_notes(bands.ms))
     if opening.orthorectify is not False:
         model = None if opening.orthorectify is True else str(opening.orthorectify)
         pan, ms = raster.orthorectified(pan, bands.ms, model, opening.allow_vrt, opening.allow_remote)

@@ -103,6 +103,8 @@ def _unexplained(bands: Tensor, pan: Tensor) -> float:
 
 def _clipped(bands: Tensor) -> float:
     """The least share of a band's pixels at either end of the range of all bands; 0 if it is less than CLIPPED."""
+    if bands.min() == bands.max():  # nothing has ends
+        return 0.0
     ends = (bands == bands.min()).double().mean(1), (bands == bands.max()).double().mean(1)
     share = float(torch.stack(ends).min())
     return share if share >= CLIPPED else 0.0

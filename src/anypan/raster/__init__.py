@@ -10,10 +10,10 @@ from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
 from anypan.raster.format import Format, asked, filled_as, format_of, halfwidths_of
 from anypan.raster.lazy import ArrayFile, of_array
+from anypan.raster.nodata import nodata_notes
 from anypan.raster.opened import open_raster
 from anypan.raster.ortho import orthorectified
-from anypan.raster.partly import partly_fill
-from anypan.raster.place import in_crs_of, plane_in, unplaced
+from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, environment, in_memory
 from anypan.raster.recipe import check_recipe, write_recipe
 from anypan.raster.thinned import thinned
@@ -50,12 +50,13 @@ __all__ = [
     "in_crs_of",
     "in_memory",
     "is_store",
+    "nodata_notes",
     "of_array",
     "open_raster",
     "orthorectified",
-    "partly_fill",
     "plane_in",
     "resampled",
+    "same_crs",
     "sweep",
     "thinned",
     "unplaced",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from anypan.raster.read import Raster
+from anypan.raster.read import Raster, descriptions_of
 from anypan.raster.validity import nodata_of
 from anypan.runtime.errors import UserError
 
@@ -29,6 +29,7 @@ _STALE_STARTS = (
     "TIFFTAG_YRESOLUTION",
     "TIFFTAG_RESOLUTIONUNIT",
 )
+_NUMBERED = re.compile(r"Band_\d+")  # of an ENVI file: another band may have the number now
 _BAND_IN_NAME = re.compile(r"(?:^|[_\-.])(B\d{1,2}[A-Z]?|BAND_?\d{1,2}|ST_B\d{1,2}|SR_B\d{1,2})$", re.IGNORECASE)
 
 
@@ -139,7 +140,10 @@ def format_of(raster: Raster) -> Format:
     first = datasets[raster.bands[0][0]]
 
     def each(attribute: str) -> tuple[Any, ...]:
-        values = [getattr(dataset, attribute) for dataset in datasets]
+        values = [
+            descriptions_of(dataset) if attribute == "descriptions" else getattr(dataset, attribute)
+            for dataset in datasets
+        ]
         return tuple(values[n][b - 1] for n, b in raster.bands)
 
     dtype = np.result_type(*raster.dtypes).name if len(set(raster.dtypes)) > 1 else first.dtypes[0]
@@ -204,7 +208,7 @@ def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | Non
 
 
 def _stale(tag: str) -> bool:
-    return tag in _STALE or tag.startswith(_STALE_STARTS)
+    return tag in _STALE or tag.startswith(_STALE_STARTS) or bool(_NUMBERED.fullmatch(tag))
 
 
 def _band_tags(dataset: Any, band: int) -> dict[str, str]:

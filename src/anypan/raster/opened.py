@@ -6,7 +6,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from anypan.runtime.errors import UserError
 DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PCIDSK", "PNG", "JPEG", "ENVI", "EHdr")
 MAX_SIDE = 1_000_000  # pixels
 MAX_BANDS = 4096
+MOST_PAGES = 16  # of a file, that are looked at
 MAX_BLOCK = 2**30  # bytes that one read has to decode at least
 FAR = 1e12  # coordinates beyond are no place on Earth in any unit
 FINE = 1e-12  # of its coordinates that a pixel measures at least
@@ -87,10 +88,21 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     )
     if not bands:
         raise UserError(f"{names[0]} has no band but alpha: name a file with an image.")
+    notes += [note for name, dataset in zip(names, datasets, strict=True) for note in _file_notes(name, dataset)]
     if len({dataset.dtypes[0] for dataset in datasets}) > 1:
         kinds = " and ".join(sorted({dataset.dtypes[0] for dataset in datasets}))
         notes.append(f"The files hold {kinds}: the output is of the type that can hold both.")
     return Raster(names[0], grid, moved, bands, rules, tuple(notes))
+
+
+def _file_notes(name: str, dataset: Any) -> Iterator[str]:
+    """What a file holds that is not read."""
+    try:
+        tuple(dataset.descriptions)
+    except UnicodeDecodeError:
+        yield f"The names of the bands of {name} are no UTF-8 and were left out: bands go by their numbers."
+    if dataset.subdatasets:
+        yield f"{name} holds {len(dataset.subdatasets)} images, of which the first was taken."
 
 
 def _check_tiles(names: Sequence[str], datasets: Sequence[Any], corners: Sequence[tuple[int, int]]) -> None:
@@ -165,7 +177,8 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
     settings = ({} if allow_remote else NO_NETWORK) | (archive.settings(*packed) if packed else {})
     with warnings.catch_warnings(), rasterio.Env(**settings):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        dataset = _first_to_open(path, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)
+        place = os.path.abspath(path) if local else path  # a name such as s3:x.tif is no address, if there is a file
+        dataset = _first_to_open(place, (*DRIVERS, "VRT") if allow_vrt else DRIVERS)
     if dataset is None:
         raise UserError(_unreadable(path, allow_vrt))
     try:
@@ -210,6 +223,7 @@ def _is_vrt(path: str) -> bool:
 def _check(path: str, dataset: Any) -> None:
     if not dataset.count:
         raise UserError(f"{path} holds no bands of its own: name one of its subdatasets as a GeoTIFF.")
+    _check_pages(path, dataset)
     if dataset.count > MAX_BANDS:
         raise UserError(
             f"{path} claims {dataset.count:,} bands, of which {MAX_BANDS:,} are the most: write fewer to a file."
@@ -232,6 +246,22 @@ def _check(path: str, dataset: Any) -> None:
         block *= dataset.count
     if block > MAX_BLOCK:
         raise UserError(f"{path} is stored in blocks of {block / 2**30:.1f} GiB: rewrite it as a tiled GeoTIFF.")
+
+
+def _check_pages(path: str, dataset: Any) -> None:
+    """Further images of another size, as previews, are left; those of the same may be the other bands."""
+    for other in dataset.subdatasets[1:MOST_PAGES]:
+        try:
+            with rasterio.open(other) as page:
+                same = page.shape == dataset.shape
+        except RasterioError:
+            continue
+        if same:
+            count = len(dataset.subdatasets)
+            raise UserError(
+                f"{path} holds {count} images of one size, of which GDAL reads the first only: write them as the bands "
+                "of one image, or give each as a file of its own."
+            )
 
 
 def _places(dataset: Any) -> bool:

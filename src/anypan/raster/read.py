@@ -177,6 +177,14 @@ class Raster:
                 sheet.dataset.close()
 
 
+def descriptions_of(dataset: Any) -> tuple[str | None, ...]:
+    """The bands' names; none where one is no UTF-8, as of old writers in Latin-1."""
+    try:
+        return tuple(dataset.descriptions)
+    except UnicodeDecodeError:
+        return (None,) * dataset.count
+
+
 @contextmanager
 def environment(threads: int = 1) -> Iterator[None]:
     """GDAL with a bounded block cache, masks in files of their own and threads to compress; wrap long work in it."""

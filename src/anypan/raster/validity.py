@@ -104,18 +104,23 @@ class Marks:
 def fill_of(
     dataset: Any, marks: Marks, indexes: Sequence[int], values: NDArray[Any], window: Window, rules: Rules
 ) -> Bools | None:
-    """Where ``values`` (C, h, w), the bands ``indexes`` of a window, are fill, band by band; None if nowhere."""
+    """Where ``values`` (C, h, w), the bands ``indexes`` of a window, are fill, band by band; None if nowhere.
+
+    A mask and a nodata value both count. GDAL has the one replace the other, and takes 12.5 for 12 in whole numbers.
+    """
     if not marks.any(rules):
         return None
-    if rules.nodata is not None:
-        fill = equals(values, rules.nodata)
-        if marks.masked or marks.apart:
-            fill |= dataset.read_masks(list(indexes), window=window) == 0
-        return fill
+    fill = np.zeros(values.shape, bool)
+    for place, band, index in zip(fill, values, indexes, strict=True):
+        nodata = dataset.nodatavals[index - 1] if rules.nodata is None else rules.nodata
+        if nodata is not None:
+            place |= equals(band, nodata)
+    near = values.dtype.kind == "f" and rules.nodata is None  # GDAL's comparison of floats allows for their rounding
     if marks.masked and not marks.apart:
-        mask = dataset.read_masks(indexes[0], window=window) == 0
-        return np.broadcast_to(mask, values.shape)
-    return dataset.read_masks(list(indexes), window=window) == 0
+        fill |= dataset.read_masks(indexes[0], window=window) == 0
+    elif marks.masked or marks.apart or near:
+        fill |= dataset.read_masks(list(indexes), window=window) == 0
+    return fill
 
 
 def equals(values: NDArray[Any], nodata: float) -> Bools:

@@ -58,6 +58,11 @@ class Canvas:
         self._valid = np.zeros(shape, bool)
 
     @property
+    def hides(self) -> bool:
+        """Whether some pixels are invalid and hold a number all the same."""
+        return not (self._form.floating or self._valid.all())
+
+    @property
     def masked(self) -> np.ma.MaskedArray:
         """The pixels with the invalid ones masked."""
         return np.ma.MaskedArray(self.pixels, np.broadcast_to(~self._valid, self.pixels.shape))

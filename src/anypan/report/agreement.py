@@ -30,7 +30,7 @@ def agreement(bands: Sequence[Agreement], method: str) -> str:
     left_out = f" {len(shown)} of {len(bands)} bands are shown." if len(shown) < len(bands) else ""
     lead = (
         f"<p class=note>The image by {escape(method)}, blurred and thinned to the MS's pixels, beside the MS. The two "
-        "curves of a histogram should lie on each other, the dots of a scatter on the dashed line: a curve or a cloud "
+        "curves of a histogram should coincide, the dots of a scatter on the dashed line: a curve or a cloud "
         f"that lies off is a colour that changed.{left_out}</p>"
     )
     return lead + "".join(_band(one, method) for one in shown if one.ms.size)

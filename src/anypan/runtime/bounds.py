@@ -23,6 +23,8 @@ class Bounds:
 
         ``what`` names the setting, as "rate in [train]".
         """
+        if isinstance(value, str):
+            raise UserError(f"{what} is {value!r}, which is a text: give a number {self}.")
         several = isinstance(value, Iterable)
         numbers = list(value) if several else [value]
         if not all(self.low <= one <= self.high and not (self.above and one == self.low) for one in numbers):

@@ -147,21 +147,23 @@ def write_pair(shot: Shot, picture: Picture, sensor: Sensor, folder: File, overw
     names = tuple(band.name for band in recorded(sensor))
     tags = {"anypan_sensor": sensor.name, "anypan_scene": "simulated, not a real place"}
     images = {"pan": (shot.pan[None], ("pan",)), "ms": (shot.ms, names), "reference": (shot.reference, names)}
-    paths = outputs(folder, overwrite)
+    paths = outputs(folder, picture.name, overwrite)
     for name, (image, bands) in images.items():
         pixels, grid = image.numpy().astype(np.uint16), _grid(image, shot.pan.shape[-1], picture, sensor)
         raster.write_array(paths[name], pixels, grid, bands, tags, overwrite=overwrite)
     return paths
 
 
-def outputs(folder: File, overwrite: bool = False) -> dict[str, Path]:
-    """Where the three files go, the folder made; UserError if they cannot be put there."""
+def outputs(folder: File, picture: File, overwrite: bool = False) -> dict[str, Path]:
+    """Where the three files of a ``picture`` go, the folder made; UserError if they cannot be put there."""
     place = Path(folder)
     if place.exists() and not place.is_dir():
         raise UserError(f"{folder} is a file: name a folder for the pair.")
     place.mkdir(parents=True, exist_ok=True)
     paths = {name: place / f"{name}.tif" for name in ("pan", "ms", "reference")}
     for path in paths.values():
+        if os.path.realpath(path) == os.path.realpath(picture):
+            raise UserError(f"{path} would replace the image that the pair is made of: name another folder.")
         raster.check_output(path, (), overwrite)
     return paths
 

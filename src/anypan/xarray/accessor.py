@@ -55,6 +55,11 @@ class Anypan:
             raster.of_array(file_of(pan, "PAN"), of_pan), raster.of_array(file_of(ms, "MS"), of_ms), settings
         )
         pair = formatted(pair, chosen, settings)
+        if pair.maybe_invalid and pair.format.nodata is None and not pair.format.floating:
+            raise UserError(
+                f"Some pixels may be invalid, for which {pair.format.dtype} has no value: name one with out_nodata, or "
+                "give float arrays."
+            )
         pixels = fused_chunks(pair, chosen, settings)
         lazy = has_chunks(pan) or has_chunks(self._ms)
         return _labelled(pixels if lazy else pixels.compute(scheduler="synchronous"), pan, ms, pair)

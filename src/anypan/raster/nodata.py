@@ -1,0 +1,49 @@
+"""What a nodata value does not do as meant: pixels that are fill in some bands only, and a value that none holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from anypan.raster.read import Raster
+
+STRIP, SEARCHED = 2**22, 2**26  # values that are read at once, and in all: of larger images evenly spread strips
+
+
+def nodata_notes(raster: Raster) -> tuple[str, ...]:
+    """Notes on pixels that are fill or no number in some of their bands only, and on a value that no pixel holds.
+
+    The raster is one as stored, on the grid of its files.
+    """
+    told = raster.rules.nodata is not None
+    if not raster.maybe_invalid or not (told or (len(raster.bands) > 1 and not raster.rules.all_bands)):
+        return ()
+    rows, cols = raster.shape
+    height = max(1, STRIP // (cols * len(raster.bands)))
+    step = max(1, -(-rows * cols * len(raster.bands) // SEARCHED))
+    partly = held = seen = 0
+    for row in range(0, rows, height)[::step]:
+        image, _, fill = raster.read_bands(row, 0, min(height, rows - row), cols)
+        empty = ~np.isfinite(image) if fill is None else fill | ~np.isfinite(image)
+        partly += int(np.count_nonzero(empty.any(0) & ~empty.all(0)))
+        held += 0 if fill is None else int(np.count_nonzero(fill))
+        seen += min(height, rows - row) * cols
+    return (*_partly(raster, partly, seen), *_unheld(raster, told and not held))
+
+
+def _partly(raster: Raster, partly: int, seen: int) -> Iterator[str]:
+    if partly and not raster.rules.all_bands:
+        count, share = round(partly * raster.shape[0] * raster.shape[1] / seen), 100 * partly / seen
+        yield (
+            f"{count:,} pixels of {raster.name} ({share:.2g} %) are nodata or no number in some bands only, and were "
+            "left out: if nodata is image there, such as dark water, pass --nodata-all-bands."
+        )
+
+
+def _unheld(raster: Raster, unheld: bool) -> Iterator[str]:
+    if unheld:
+        yield (
+            f"No pixel of {raster.name} that was looked at holds the nodata value {raster.rules.nodata:g} that was "
+            "given: all were taken for image, so check it."
+        )
