@@ -27,7 +27,7 @@ ON_PAN = np.s_[16:36, 20:48]
 
 
 def fused(folder: Path, ms: np.ndarray, nodata: float | None = None, header: float | None = None) -> Any:
-    """(report, image, valid) of a pair whose MS file is special; ``nodata`` is what the user says, ``header`` what it says."""
+    """(report, image, valid) of a pair with a special MS; the user says ``nodata``, the file ``header``."""
     write(folder / "pan.tif", PAN, NORTH_UP, crs=UTM)
     write(folder / "ms.tif", ms, COARSE, crs=UTM, nodata=header)
     options: dict[str, Any] = {"overwrite": True, "nodata": nodata}

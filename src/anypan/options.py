@@ -56,7 +56,7 @@ class Options(Opening):
     The pair is opened as ``Opening`` says. ``tile``: of formulas, PAN pixels along a side, at least 16; networks keep
     tiles of their own. A ``device`` or ``tile`` that cannot be raises UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
-    ``sharpness``: of the networks of anypan, from 0, most faithful to the MS, to 1, all of the PAN's texture; unless
+    ``sharpness``: of the networks of anypan, from 0, closest to the MS, to 1, closest to the PAN's texture; unless
     given they take what the truth's should be, which is 0.5 of it.
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
     ``verify``: the R-ERGAS against its own MS that the written file may have at most; beyond it, or where it cannot be

@@ -61,7 +61,7 @@ def cli(ctx: click.Context) -> None:
     \b
       anypan demo                        see it work on a scene that it renders itself
       anypan fuse pan.tif ms.tif out.tif
-      anypan VERB --help                 what a verb does, with examples
+      anypan COMMAND --help              what a command does, with examples
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

@@ -30,17 +30,15 @@ DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 TIFFS, OTHERS = ("COG", "GTiff"), ("Zarr", "VRT-recipe")
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
-_SHARPNESS = "0: most faithful to the MS, 1: all of the PAN's texture.  [default: 0.5, what the truth's should be]"
-_UNCERTAINTY = "Also write how far each pixel may be off: half-widths that held 68 % of this scene's errors, reduced."
+_SHARPNESS = "0: closest to the MS, 1: closest to the PAN's texture.  [default: 0.5, the network decides]"
+_UNCERTAINTY = "Also write how far each pixel may be off: of this scene made coarser, 68 % of the errors were less."
 _TILE = "Side of a tile in PAN pixels, of formulas: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."
 _OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
 _DTYPE = "Pixel type of OUT; refused if it cannot hold the MS's values.  [default: the MS's]"
 _OUT_NODATA = "Value of invalid pixels in OUT.  [default: the MS's, or a mask]"
-_FORMAT = (
-    "COG, GTiff, Zarr (OUT.zarr), or VRT-recipe (OUT.vrt): GDAL's own Brovey, made when it is read.  [default: COG]"
-)
+_FORMATS = {"Zarr": "Zarr (OUT.zarr)", "VRT-recipe": "VRT-recipe (OUT.vrt): GDAL's own Brovey, made when it is read"}
 _DRY_RUN = "Open, align and measure; print grid, ratio, shift, memory and size; write nothing."
 tile_option = click.option("--tile", type=click.IntRange(16), metavar="N", help=_TILE)
 creation_option = click.option(
@@ -54,7 +52,9 @@ def stored_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[...
     options = (
         click.option("--dtype", type=kinds[0], help=_DTYPE),
         click.option("--out-nodata", type=float, metavar="VALUE", help=_OUT_NODATA),
-        click.option("--format", type=kinds[1], help=_FORMAT),
+        click.option(
+            "--format", type=kinds[1], help=f"{', '.join(_FORMATS.get(f, f) for f in formats)}.  [default: COG]"
+        ),
     )
 
     def added(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,7 +195,7 @@ def _lines(found: Any) -> list[str]:
         return [*lines, *([f"widths   {found.uncertainty}, half-widths"] if found.uncertainty else [])]
     lines += [
         f"method   {found.method}",
-        f"memory   about {_bytes(found.memory)} for {found.tiles} tiles",
+        f"memory   about {_bytes(found.memory)} for {found.tiles} tile{'s' * (found.tiles > 1)}",
         f"size     {_bytes(found.size)} of {found.dtype} before compression",
     ]
     return [

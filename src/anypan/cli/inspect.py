@@ -11,7 +11,7 @@ from anypan.cli.console import check_page, note, print_json, print_table
 from anypan.cli.opening import opening_options
 from anypan.runtime.errors import UserError
 
-HEADERS: tuple[str, ...] = ("band", "gain", "sensor's", "explained", "mean", "noise", "SNR", "at the top")
+HEADERS: tuple[str, ...] = ("band", "gain", "sensor's", "explained", "mean", "noise", "SNR", "saturated")
 
 
 @click.command(short_help="Say what a pair or a product is, before it is fused.")

@@ -41,7 +41,7 @@ def _alpha(_: click.Context, __: click.Parameter, given: str | None) -> int | No
     return number
 
 
-_BANDS = "MS bands to write, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
+_BANDS = "MS bands wanted, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _REFERENCE = "MS bands that shift and method are fitted to, whichever are written.  [default: all]"
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
 _ALPHA = "The MS band that is transparency, or none, whatever is labelled so.  [default: one that looks so]"
@@ -53,7 +53,9 @@ _OPTIONS = (
     click.option("--sensor", metavar="NAME", help=_SENSOR, shell_complete=complete_sensors),
     click.option("--no-register", "register", is_flag=True, flag_value=False, default=True, help=_NO_REGISTER),
     click.option("--allow-vrt", is_flag=True, help="Read VRT files, which can point at any other file."),
-    click.option("--allow-remote", is_flag=True, help="Read URLs and /vsi paths."),
+    click.option(
+        "--allow-remote", is_flag=True, help="Read URLs, and /vsi paths but those of members of local archives."
+    ),
     click.option("--nodata", type=float, metavar="VALUE", help=_NODATA),
     click.option("--pan-nodata", type=float, metavar="VALUE", help="The value of fill in PAN, whatever its file says."),
     click.option("--nodata-all-bands", is_flag=True, help="An MS pixel is fill only if all of its bands are."),

@@ -23,7 +23,10 @@ def resampled(own: tuple[float, float], ratio: int) -> str:
     """For an MS whose ``own`` ratios (PAN pixels high, wide) are not whole, or that lies on no lattice of the PAN's."""
     high, wide = own
     if max(own) <= MAX_SKEW * min(own):
-        return f"The MS (ratio {max(own):.4g}) was resampled to a grid of ratio {ratio} that fits the PAN's."
+        where = f"a grid of ratio {ratio} that fits the PAN's"
+        return (
+            f"The MS (ratio {max(own):.4g}) was resampled to {where}; up to half an MS pixel at its edges is left out."
+        )
     return (
         f"An MS pixel is {high:.4g} PAN pixels high and {wide:.4g} wide: the MS was resampled to a grid of ratio "
         f"{ratio} that fits the PAN's, and the detail that it has beyond that along its finer axis is lost."
@@ -71,7 +74,7 @@ def registration_words(found: Registration, corrected: bool) -> str:
     if not found.confident:
         return "not measurable, left"
     if found.none:
-        return f"none, to {NOTHING} PAN pixels"
+        return f"none (below {NOTHING} PAN pixels)"
     return f"{found.shift[0]:+.2f} rows, {found.shift[1]:+.2f} columns of the PAN, {_done(corrected)}"
 
 

@@ -35,7 +35,7 @@ def consistent(method: Method, steps: int = 3) -> Method:
     """``method``, then ``steps`` of iterative back-projection (Irani and Peleg, CVGIP 53(3), 1991)."""
 
     def fit(scene: Scene) -> Fuser:
-        """A method followed by iterative back-projection: fused += expand(MS - degrade(fused)).
+        """MTF-GLP-FS followed by iterative back-projection: fused += expand(MS - degrade(fused)).
 
         Irani and Peleg, CVGIP 53(3), 1991. It rings around bright targets and takes texture away: a yardstick.
         """
