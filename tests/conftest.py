@@ -20,6 +20,14 @@ def shared() -> Path:
     return SHARED / "data"
 
 
+@pytest.fixture(scope="session")
+def real_scenes(shared: Path) -> list[Path]:
+    """The folders of all real pairs, of which there are some: a law over none would hold whatever the code does."""
+    folders = sorted(file.parent for file in shared.glob("scenes*/*/pan.tif"))
+    assert len(folders) >= 30
+    return folders
+
+
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
     """Threads that a test asks for end with it: those after it would wait for each other on busy cores."""

@@ -90,6 +90,15 @@ def test_help_shows_examples(verb: str) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 120
 
 
+def test_choices_that_are_written_again_for_quick_help_are_those_of_the_registries() -> None:
+    from anypan import options
+    from anypan.cli import benchmark, fuse
+    from anypan.judging import MODES
+
+    assert fuse.DTYPES == options.DTYPES and set(fuse.TIFFS + fuse.OTHERS) == set(options.FORMATS)
+    assert tuple(MODES) == benchmark._MODES
+
+
 def test_bare_command_lists_the_verbs() -> None:
     result = anypan()
     assert result.exit_code == 0

@@ -74,8 +74,8 @@ def test_unknown_bands_get_the_default_and_it_is_said():
     assert "band 2" in str(sensors.assumption(find("QB"), ["red", "haze"]))
 
 
-def test_every_real_scene_has_its_sensor(shared):
-    for path in sorted((shared / "scenes").glob("*/scene.json")):
+def test_every_real_scene_has_its_sensor(real_scenes):
+    for path in (folder / "scene.json" for folder in real_scenes if folder.parent.name == "scenes"):
         scene = json.loads(path.read_text())
         sensor = find(scene["sensor"])
         assert sensor.ratio == scene["ratio"]
