@@ -28,7 +28,8 @@ FIRST = ("U", "B", "P", "A", "A*")  # what the first claims compare
 class Study:
     """The TOML file with one of its budgets. ``folder``: where its relative paths count from.
 
-    ``steps``: of every training but one-shot and ablation, which have a share of them. ``pace``: device -> network ->
+    ``steps``: of every training but one-shot and ablation, which have a share of them; ``longer``: network -> how many
+    times as many, of those that level later. ``pace``: device -> network ->
     seconds a step, for the estimate where no row says better; ``judging``: seconds to judge a cell. ``whole``: the
     networks of which all cells are run, those of the arms ``seeded`` with ``seeds`` seeds; ``others``: those of which
     ``arms`` are run with one, B from the ``kinds`` of images. ``apart``: scenes that stand on a line of their own.
@@ -63,6 +64,7 @@ class Study:
     effect: dict[str, Any]
     paper_like: dict[str, Any]
     sources: dict[str, list[dict[str, Any]]]
+    longer: dict[str, float] = field(default_factory=dict)
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -197,7 +199,7 @@ def steps_of(cell: Cell, study: Study) -> int:
     if cell.arm == "U":
         return 0
     share = {"C": study.one_shot["share"], "ablation": study.ablation["share"]}.get(cell.arm, 1)
-    return max(1, round(study.steps * cell.times * share))
+    return max(1, round(study.steps * study.longer.get(cell.network, 1) * cell.times * share))
 
 
 def cost(cell: Cell, study: Study, measured: dict[str, float]) -> float:
