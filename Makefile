@@ -17,7 +17,7 @@ help:
 	@echo "make bench   measure how fast this machine fuses (docs/speed.md), in some minutes, and print the table"
 	@echo "make study   run the study of the paper (docs/paper.md) as far as it has not been run: BUDGET=cpu, gpu or smoke (tiny)"
 	@echo "make format  put the code into the form that make check wants"
-	@echo "make clean   remove .venv, demo and caches"
+	@echo "make clean   remove .venv, demo, dist, site and caches"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("anypan needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -65,7 +65,7 @@ BUDGET ?= cpu
 CELLS ?= *
 
 study: $(INSTALLED)
-	$(BIN)/python runs/paper/study.py runs/paper/study.toml --budget $(BUDGET) --cells '$(CELLS)' $(if $(filter smoke,$(BUDGET)),--out work/study/smoke.jsonl)
+	$(BIN)/python runs/paper/study.py runs/paper/study.toml --budget $(BUDGET) --cells $(foreach cell,$(CELLS),'$(cell)') $(if $(filter smoke,$(BUDGET)),--out work/study/smoke.jsonl)
 	$(BIN)/python runs/paper/page.py
 
 study-smoke: $(INSTALLED)

@@ -18,7 +18,7 @@ from anypan.methods import FORMULAS
 from anypan.report import documents, read
 from anypan.report.pictures import GAMMA, limits, stretch
 from anypan.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, along, frame, scatter, standalone, svg
-from anypan.report.rows import groups, latest, mean
+from anypan.report.rows import latest, mean, real
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -68,9 +68,7 @@ def wald() -> str:
 
 def hqnr() -> str:
     """HQNR at full resolution against ERGAS at reduced, means of each method at ratio 4."""
-    rows = [row for group, found in groups(latest(read([ROOT / "results" / "benchmark.jsonl"]))).items()
-            for row in found if (group.ratio, group.mode) == (4, "physical") and not group.degraded
-            and not row.get("apart")]  # fmt: skip
+    rows = real(latest(read([ROOT / "results" / "benchmark.jsonl"])), 4)
     points = {}
     for method in dict.fromkeys(row["method"] for row in rows):
         found = [mean([row for row in rows if row["method"] == method], name) for name in ("HQNR", "ERGAS")]

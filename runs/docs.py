@@ -22,7 +22,7 @@ from anypan.metrics import described
 from anypan.report import Row, markdown_table, read
 from anypan.report.documents import filled, main
 from anypan.report.generalisation import card
-from anypan.report.rows import COST, PROTOCOLS, groups, latest, mean, oracle
+from anypan.report.rows import COST, PROTOCOLS, groups, latest, mean, oracle, real
 from anypan.runtime.columns import HEADLINES, LOW
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import AUGMENTATIONS, DEGRADATIONS
@@ -143,9 +143,7 @@ def _means(name: str, rows: Sequence[Row]) -> str:
 
 def _chosen(rows: Sequence[Row], protocol: str, ratio: int, mode: str = MODE) -> list[Row]:
     """The judged rows of one group; at full resolution real pairs only."""
-    return [row for group, found in groups(rows).items() for row in found
-            if (group.protocol, group.ratio, group.mode) == (protocol, ratio, mode) and not group.degraded
-            and not row.get("apart")]  # fmt: skip
+    return real(rows, ratio, mode, protocol)
 
 
 def wanted(root: Path) -> Iterator[tuple[Path, str]]:

@@ -17,7 +17,7 @@ import click
 from anypan.cli import cli
 from anypan.methods import FORMULAS
 from anypan.report import read
-from anypan.report.rows import groups, latest, mean
+from anypan.report.rows import latest, mean, real
 from anypan.runtime.columns import LOW
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,13 +130,7 @@ def plot(rows: list[Path]) -> str:
 
 def means(rows: list[dict[str, Any]], ratio: int) -> dict[str, dict[str, float]]:
     """Method -> column -> mean over sensors, of the methods that have all columns."""
-    kept = [
-        of
-        for group, of in groups(rows).items()
-        if (group.ratio, group.mode, group.degraded) == (ratio, "physical", False)
-    ]
-    chosen = [row for of in kept for row in of if not row.get("apart")]
-    made = {}
+    chosen, made = real(rows, ratio), {}
     for method in dict.fromkeys(row["method"] for row in chosen):
         cells = {key: mean([row for row in chosen if row["method"] == method], key) for key in SHOWN}
         if all(cells.values()):

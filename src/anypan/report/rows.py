@@ -159,6 +159,17 @@ def groups(rows: Iterable[Row]) -> dict[Group, list[Row]]:
     return {group: found[group] for group in order}
 
 
+def real(rows: Iterable[Row], ratio: int, mode: str = "physical", protocol: str = "") -> list[Row]:
+    """Judged rows of a ratio and mode, of a protocol or both, of real pairs: none that came degraded or stand apart."""
+    return [
+        row
+        for group, found in groups(rows).items()
+        if (group.ratio, group.mode, group.degraded) == (ratio, mode, False) and protocol in ("", group.protocol)
+        for row in found
+        if not row.get("apart")
+    ]
+
+
 def by(rows: Iterable[R], key: str) -> dict[str, list[R]]:
     """Rows by the value of one column, in order of appearance."""
     found: dict[str, list[R]] = {}
