@@ -326,7 +326,8 @@ def test_two_batches_never_work_in_one_folder(tmp_path: Path) -> None:
 
 def test_a_method_that_is_none_is_said_once(tmp_path: Path) -> None:
     result = command(scenes(tmp_path / "in"), "-o", tmp_path / "out", "-m", "none such")
-    assert result.exit_code != 0 and (result.output + str(result.exception)).count("No method is called 'none such'") == 1
+    said = result.output + str(result.exception)
+    assert result.exit_code != 0 and said.count("No method is called 'none such'") == 1
     assert not (tmp_path / "out").exists()
 
 

@@ -211,13 +211,14 @@ def test_fuse_writes_a_page_when_asked(pair: Path) -> None:
 
 def test_a_page_never_replaces_an_image(pair: Path) -> None:
     arguments = (pair / "pan.tif", pair / "ms.tif", pair / "out.tif", "-m", "EXP", "--overwrite")
-    for name in ("pan.tif", "ms.tif", "out.tif", "link.html"):
+    for name, words in (("pan.tif", "ends in .html"), ("ms.tif", "ends in .html"), ("link.html", "one of the images")):
         (pair / "link.html").unlink(missing_ok=True)
         (pair / "link.html").symlink_to(pair / "pan.tif")
         before = (pair / "pan.tif").read_bytes()
-        fails(anypan("fuse", *arguments, "--report", pair / name), "one of the images")
+        fails(anypan("fuse", *arguments, "--report", pair / name), words)
         assert (pair / "pan.tif").read_bytes() == before and not (pair / "out.tif").exists()
-    fails(anypan("fuse", *arguments, "--report", pair), "is a folder")
+    (pair / "page.html").mkdir()
+    fails(anypan("fuse", *arguments, "--report", pair / "page.html"), "is a folder")
 
 
 # --------------------------------------------------------------------------------------------------------------- judge

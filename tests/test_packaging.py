@@ -67,7 +67,7 @@ def test_what_each_extra_brings_is_tested() -> None:
 def _whole(wanted: list[str]) -> list[str]:
     """Requirements with those of another extra of the package in its place."""
     extras = PROJECT["optional-dependencies"]
-    own = [one.removeprefix("anypan[").removesuffix("]") for one in wanted if one.startswith("anypan[")]
+    own = [name for one in wanted if one.startswith("anypan[") for name in one[len("anypan[") : -1].split(",")]
     return [one for one in wanted if not one.startswith("anypan[")] + [one for name in own for one in extras[name]]
 
 

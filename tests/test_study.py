@@ -113,12 +113,12 @@ def test_the_estimate_takes_what_was_measured_here_before_what_was_guessed() -> 
             for n, s in (("a", 10.0), ("b", 30.0))]  # fmt: skip
     paces = command.pace(rows, "cpu")
     assert paces == {"PanNet": 2.0} and command.pace(rows, "cuda") == {}
-    cell = cells.Cell("B", "PanNet", "both")
-    assert cells.cost(cell, CPU, paces) == 5000 * 2.0 + CPU.judging
-    assert cells.cost(dataclasses.replace(cell, seed=2), CPU, paces) == 5000 * 2.0 + CPU.judging * cells.REDUCED
-    assert cells.cost(cell, CPU, {}) == 5000 * CPU.pace["cpu"]["PanNet"] + CPU.judging
+    cell, steps = cells.Cell("B", "PanNet", "both"), 9000
+    assert cells.cost(cell, CPU, paces) == steps * 2.0 + CPU.judging
+    assert cells.cost(dataclasses.replace(cell, seed=2), CPU, paces) == steps * 2.0 + CPU.judging * cells.REDUCED
+    assert cells.cost(cell, CPU, {}) == steps * CPU.pace["cpu"]["PanNet"] + CPU.judging
     said = command.estimate([cell], [cell], CPU, paces, True)
-    assert "measured here" in said[1] and "2.83 hours" in said[-1]
+    assert "measured here" in said[1] and "5.06 hours" in said[-1]
     assert "guessed" in command.estimate([cell], [cell], CPU, {}, False)[0]
 
 

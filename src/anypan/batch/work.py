@@ -15,6 +15,7 @@ import numpy as np
 
 from anypan.batch.jobs import Job
 from anypan.runtime.errors import UserError
+from anypan.runtime.foreign import json_of
 
 Row = dict[str, Any]
 TALLY = "tally.json"  # of a share, beside its tiles
@@ -101,7 +102,8 @@ class Unit:
 
         start, tally = time.perf_counter(), Tally()
         for share in range(self.shares):
-            tally += Tally(**json.loads((self._place(share) / TALLY).read_text(encoding="utf-8")))
+            text = (self._place(share) / TALLY).read_text(encoding="utf-8")
+            tally += Tally(**json_of(text, TALLY, "run the batch again"))
         with self._opened(keywords) as (pair, chosen, settings):
             report = written(self.out, pair, chosen, settings, self._parts(), start, tally)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,6 +9,7 @@ import torch
 from anypan.optics.normalise import box_mean, pan_at_ms_scale
 from anypan.optics.sensors import GENERIC, Sensor, match
 from anypan.pair.gain import MeasuredGain, resampled
+from anypan.pair.notes import coarse_note, sharp_note
 from anypan.pair.scene import Scene
 
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
@@ -44,15 +45,8 @@ def explained(scene: Scene) -> tuple[float, ...]:
 def resampling_notes(scene: Scene, measured: MeasuredGain) -> tuple[str, ...]:
     """Which bands were resampled from a coarser grid than the others', and whether all were without a low-pass."""
     coarse = [name for name, one in zip(scene.bands, measured.fine, strict=True) if one < FINE_ENOUGH]
-    names, what = ", ".join(coarse), "anypan-s gives them no detail, formulas do"
-    notes = [f"Resampled from a coarser grid than the others: {names}; {what}."] if coarse else []
-    if resampled(scene.gnyq, measured):
-        given = sum(scene.gnyq) / len(scene.gnyq)
-        notes.append(
-            f"The MS is sharper than its sensor's MTF lets through (gain {measured.gnyq:.2f} at the Nyquist frequency, "
-            f"{given:.2f} expected): it was resampled without a low-pass. Networks follow it, formulas do not."
-        )
-    return tuple(notes)
+    sharp = measured.gnyq if resampled(scene.gnyq, measured) else None
+    return (*coarse_note(coarse), *sharp_note(sharp, sum(scene.gnyq) / len(scene.gnyq)))
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:

@@ -33,6 +33,22 @@ def resampled(own: tuple[float, float], ratio: int) -> str:
     )
 
 
+def coarse_note(bands: Sequence[str]) -> tuple[str, ...]:
+    """For ``bands`` that were resampled from a coarser grid than the others, if there are any."""
+    what = "anypan-s gives them no detail, formulas do"
+    return (f"Resampled from a coarser grid than the others: {', '.join(bands)}; {what}.",) if bands else ()
+
+
+def sharp_note(gain: float | None, given: float) -> tuple[str, ...]:
+    """For an MS whose measured ``gain`` at its Nyquist frequency is far above the one ``given``, if it is."""
+    if gain is None:
+        return ()
+    return (
+        f"The MS is sharper than its sensor's MTF lets through (gain {gain:.2f} at the Nyquist frequency, {given:.2f} "
+        "expected): it was resampled without a low-pass. Networks follow it, formulas do not.",
+    )
+
+
 def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
     """What was assumed of the sensor, if one is ``named``."""
     assumed = assumption(sensor, names) if named else None

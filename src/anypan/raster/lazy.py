@@ -39,6 +39,11 @@ class ArrayFile:
     rpcs: None = None
 
     @property
+    def nodatavals(self) -> tuple[float | None, ...]:
+        """The one value of all bands."""
+        return (self.nodata,) * self.count
+
+    @property
     def count(self) -> int:
         """Bands."""
         return self.array.shape[0]

@@ -16,8 +16,8 @@ def nodata_notes(raster: Raster) -> tuple[str, ...]:
 
     The raster is one as stored, on the grid of its files.
     """
-    told = raster.rules.nodata is not None
-    if not raster.maybe_invalid or not (told or (len(raster.bands) > 1 and not raster.rules.all_bands)):
+    given = raster.rules.nodata is not None
+    if not raster.maybe_invalid or not (given or (len(raster.bands) > 1 and not raster.rules.all_bands)):
         return ()
     rows, cols = raster.shape
     height = max(1, STRIP // (cols * len(raster.bands)))
@@ -29,7 +29,7 @@ def nodata_notes(raster: Raster) -> tuple[str, ...]:
         partly += int(np.count_nonzero(empty.any(0) & ~empty.all(0)))
         held += 0 if fill is None else int(np.count_nonzero(fill))
         seen += min(height, rows - row) * cols
-    return (*_partly(raster, partly, seen), *_unheld(raster, told and not held))
+    return (*_partly(raster, partly, seen), *_unheld(raster, given and not held))
 
 
 def _partly(raster: Raster, partly: int, seen: int) -> Iterator[str]:

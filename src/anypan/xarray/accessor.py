@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Unpack
 
@@ -38,8 +39,8 @@ class Anypan:
         The pixels are those of ``anypan.fuse`` with the same images as files. If PAN or MS is an array of Dask, so is
         the result: PAN and MS are aligned now, of which samples are read; the method is fitted and the chunks, a tile
         each, are fused when they are asked for, each from its own part of PAN and MS with the method's halo. Invalid
-        pixels hold the MS's nodata value, which ``.rio.nodata`` tells. ``options`` as of ``anypan.fuse``, without
-        those of output files. Raises UserError: one sentence on what the caller can mend.
+        pixels hold the MS's nodata value, or 0 if it has none, which ``.rio.nodata`` tells. ``options`` as of
+        ``anypan.fuse``, without those of output files. Raises UserError: one sentence on what the caller can mend.
         """
         for name in FOR_FILES:
             if name in options:
@@ -56,10 +57,7 @@ class Anypan:
         )
         pair = formatted(pair, chosen, settings)
         if pair.maybe_invalid and pair.format.nodata is None and not pair.format.floating:
-            raise UserError(
-                f"Some pixels may be invalid, for which {pair.format.dtype} has no value: name one with out_nodata, or "
-                "give float arrays."
-            )
+            pair = replace(pair, format=replace(pair.format, nodata=pair.format.filler))
         pixels = fused_chunks(pair, chosen, settings)
         lazy = has_chunks(pan) or has_chunks(self._ms)
         return _labelled(pixels if lazy else pixels.compute(scheduler="synchronous"), pan, ms, pair)
