@@ -54,9 +54,9 @@ class Contrast(Fuser):
 def brovey(scene: Scene) -> Fuser:
     """Brovey: EXP times the ratio of the PAN, equalised to the mean of the bands, and that mean.
 
-    fused_b = EXP_b P / I, I = mean_b EXP_b, P = (PAN - mean(PAN)) std(I) / std(PAN) + mean(I), mean and
-    standard deviation of the PAN at MS scale. Gillespie, Kahle and Walker, Remote Sensing of Environment 22(3), 1987; equalised as in Vivone et al., IEEE TGRS
-    53(5), 2015. The intensity that divides is held at a tenth of its root mean square.
+    fused_b = EXP_b P / I, I = mean_b EXP_b, P = (PAN - mean(PAN)) std(I) / std(PAN) + mean(I), mean and standard
+    deviation of the PAN at MS scale. Gillespie, Kahle and Walker, Remote Sensing of Environment 22(3), 1987; equalised
+    as in Vivone et al., IEEE TGRS 53(5), 2015. The intensity that divides is held at a tenth of its root mean square.
     """
     weights = torch.full((len(scene.bands),), 1 / len(scene.bands), dtype=torch.float64)
     return contrast(scene, of_scene(scene, exp_and_low), weights, torch.zeros_like(weights), -math.inf)
