@@ -74,8 +74,8 @@ def fuse(
     Files: ``pan``, one or several ``ms`` files and ``out`` are paths; writes ``out`` on the PAN's grid in the MS's
     pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
     pixel type, a masked one if PAN or MS is masked, or if some of it is invalid and the type has no NaN; NaN and masked
-    pixels are invalid. Values are of any unit that is
-    linear in radiance, digital numbers or reflectance, and keep it. Files without ``out`` give an array, too.
+    pixels are invalid. Values are of any unit that is linear in radiance, digital numbers or reflectance, and keep it.
+    Files without ``out`` give an array, too.
     ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
     Raises UserError: one sentence on what the caller can mend.
     """

@@ -57,7 +57,7 @@ class Local:
     def __init__(self, jobs: int) -> None:
         self.workers = self.window = jobs
         self._pool: Executor | None = None
-        self._others = set(active_children())
+        self._others: set[Any] = set()
 
     def submit(self, unit: Any) -> Any:
         """A future of the unit's row; all futures fail once one process has ended."""

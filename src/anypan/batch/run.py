@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from anypan.batch.item import item_path
 from anypan.batch.jobs import Job
 from anypan.batch.manifest import Manifest
 from anypan.batch.pools import Pool, pool_of
@@ -122,7 +123,7 @@ class _Batch:
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
         settings = self._settings
-        made = (path, path.with_suffix(".json")) if settings.stac else (path,)
+        made = (path, item_path(path)) if settings.stac else (path,)
         there = next(filter(Path.exists, made), None)
         if there and state != BEGUN and not settings.overwrite:
             what = "is of other inputs or options" if state == DONE else "is not of this batch"

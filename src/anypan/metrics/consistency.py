@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from anypan.metrics.ergas import ergas_of
 from anypan.metrics.strips import Image, strips
 from anypan.optics.blocks import BlockSampling
 from anypan.pair.crop import covered
@@ -38,27 +38,19 @@ def r_ergas_of(image: Raster, pair: Pair, whole: bool) -> float | None:
         part = replace(image, bands=tuple(image.bands[k] for k in group))
         some = scene if len(group) == count else select(scene, group)
         parts.append(_sums(Rows(part, *corner, *size), some, None if whole else PIXELS))
-    value = _r_ergas(parts, scene.ratio)
+    squares, sums, counts = (torch.cat(each) for each in zip(*parts, strict=True))
+    value = ergas_of(squares, sums, counts, scene.ratio)
     return value if math.isfinite(value) else None
 
 
-def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[int, Tensor, Tensor]:
-    """How many MS pixels are valid, and of each band (B,) the squared differences and the MS's sum."""
-    count, squares, sums = 0, torch.zeros(len(scene.bands)).double(), torch.zeros(len(scene.bands)).double()
+def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each band (B,) the squared differences, the MS's sum, and how many MS pixels are valid."""
+    squares, sums, count = (torch.zeros(len(scene.bands)).double() for _ in range(3))
     sampling = BlockSampling(scene.ratio, scene.sampling.offset)
     for strip in strips(fused, scene, scene.sampling.reach, most=most):
         valid = strip.core(strip.mask_lr)
         seen, lrms = strip.core(sampling.degrade(strip.fused, scene.gnyq)), strip.core(strip.lrms)
         squares += (seen - lrms)[:, valid].square().sum(1)
         sums += lrms[:, valid].sum(1)
-        count += int(valid.sum())
-    return count, squares, sums
-
-
-def _r_ergas(parts: Sequence[tuple[int, Tensor, Tensor]], ratio: int) -> float:
-    """100 / ratio * sqrt(mean over bands of (RMSE_b / mean_b)^2), from the sums of groups of bands.
-
-    Bands of mean 0 do not count; NaN without any other, or any valid MS pixel.
-    """
-    errors = torch.cat([(count * squares / sums.square())[sums != 0] for count, squares, sums in parts])
-    return 100 / ratio * float(errors.mean().sqrt()) if len(errors) else math.nan
+        count += valid.sum()
+    return squares, sums, count

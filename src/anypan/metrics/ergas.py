@@ -21,5 +21,10 @@ def ergas(fused: Image, reference: Image, ratio: float, mask: Tensor | None = No
         squares += ((one - two) ** 2).sum((1, 2)).cpu()
         sums += two.sum((1, 2)).cpu()
         count += valid.sum().cpu()
+    return ergas_of(squares, sums, count, ratio)
+
+
+def ergas_of(squares: Tensor, sums: Tensor, count: Tensor, ratio: float) -> float:
+    """ERGAS of bands' squared errors and the reference's values (B,), each summed over ``count`` (B,) pixels."""
     relative = (count * squares / sums**2)[sums != 0]
     return 100 / ratio * math.sqrt(relative.mean().item()) if len(relative) else math.nan

@@ -13,8 +13,7 @@ from torch import Tensor
 from anypan.metrics.q import FLAT
 from anypan.metrics.strips import FR_BLOCK, Image, pairs
 from anypan.metrics.windows import blocks, whole_blocks
-
-EPS = 2.0**-52
+from anypan.optics.toolbox import EPS
 
 
 def q2n(

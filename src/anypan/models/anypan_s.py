@@ -183,7 +183,7 @@ class AnypanS(nn.Module):
         pan_lp = sampling.expand(pan_lr)
         local = described(lrms, pan_lr, scale, (pan.shape[-2] // CELL, pan.shape[-1] // CELL))
         sound = 1 - noise(lrms, scale.alone)
-        belief = believed(scale, local[-1]) * resized(sound, local[-1])
+        belief = believed(scale, local[-1], resized(sound, local[-1]))
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, belief, seen)
         shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[:, :, None])
         gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])

@@ -108,18 +108,20 @@ def towards(share: Tensor, wish: float) -> Tensor:
     return share * (wish / LEARNT) if wish <= LEARNT else torch.lerp(share, torch.ones_like(share), wish / LEARNT - 1)
 
 
-def believed(scale: Scale, contrast: Tensor) -> Tensor:
+def believed(scale: Scale, contrast: Tensor, sound: Tensor) -> Tensor:
     """How far what was learnt is believed, (N, B, h, w), of local ``contrast`` as ``described`` gives it.
+
+    ``sound`` (N, B, h, w): how far the band is more than noise.
 
     Not at all where the bands hardly explain the PAN's detail: noise or light of its own is most of it there, and
     networks turn away from it. Nor where a band has next to no contrast, as on water: nothing was learnt of detail so
     far below that of the scene, and what is added there is a texture that is not there. Nor of a band that was
-    resampled from a coarser grid: there is no detail to restore.
+    resampled from a coarser grid, or is nothing but noise: there is no detail to restore.
     """
     whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
     whole = whole * scale.fine[..., None, None]
     variance = torch.exp(4 * contrast)
-    return whole * variance / (variance + FAINT**2)
+    return whole * variance / (variance + FAINT**2) * sound
 
 
 def noise(lrms: Tensor, alone: Tensor) -> Tensor:

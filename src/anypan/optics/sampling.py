@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-import torch
 from torch import Tensor
 
 from anypan.optics.filters import a_trous, wavelet_levels
 from anypan.optics.mtf import NODES, collected_axis, expanded_axis, gaussian_taps, mean_gain, weighted_rows
-
-FLOOR = 0.1  # of a denominator's root mean square: what is smaller is held there
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,8 @@ class Sampling(ABC):
         """Low-pass of (1, H, W) by wavelets, still on the PAN grid."""
 
     @abstractmethod
-    def least(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The least denominator (...) of a modulation by something of that mean and variance (...), in its unit."""
-
-    @abstractmethod
     def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
-        """What is divided by in the place of ``image`` (...), which may be overwritten; ``least``: see there."""
+        """What is divided by in place of ``image`` (...), which may be overwritten; below ``least`` it is nearly 0."""
 
 
 class Physical(Sampling):
@@ -181,10 +174,6 @@ class Physical(Sampling):
     def wavelet_low(self, pan: Tensor) -> Tensor:
         """A trous, of the number of levels nearest to log2(ratio)."""
         return a_trous(pan, wavelet_levels(self.ratio))
-
-    def least(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """A tenth of its root mean square."""
-        return FLOOR * (mean**2 + variance).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
 
     def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
         """Nothing below ``least``."""

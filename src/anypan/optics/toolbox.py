@@ -88,10 +88,6 @@ class Toolbox(Sampling):
         """
         return _along(_along(pan, self.ratio).mT, self.ratio).mT
 
-    def least(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """None."""
-        return torch.zeros_like(mean)
-
     def divisor(self, image: Tensor, least: Tensor | float) -> Tensor:
         """As the toolbox divides: by what is 0 as well."""
         return image.add_(EPS)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import mix, per_band
-from anypan.methods.classical.statistics import Statistics, exp_and_pan, of_scene, over
+from anypan.methods.classical.statistics import Statistics, exp_and_pan, least, of_scene, over
 from anypan.optics.filters import wavelet_levels
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
@@ -50,9 +50,9 @@ def awlp(scene: Scene) -> Fuser:
     seen = of_scene(scene, exp_and_pan)
     bands = slice(0, -1)
     among = seen.covariance[bands, bands].mean().clamp(min=0)
-    least = scene.sampling.least(seen.mean[bands].mean(), among)
+    floor = least(seen.mean[bands].mean(), among)
     gains = over(seen.std[bands], _pan_std(scene, seen))
-    return Proportional(scene.sampling, gains, least)
+    return Proportional(scene.sampling, gains, floor)
 
 
 def _pan_std(scene: Scene, seen: Statistics) -> Tensor:

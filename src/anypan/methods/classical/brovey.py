@@ -14,7 +14,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import mix, per_band
-from anypan.methods.classical.statistics import Statistics, of_scene, over, solved
+from anypan.methods.classical.statistics import Statistics, least, of_scene, over, solved
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
@@ -99,8 +99,8 @@ def contrast(scene: Scene, seen: Statistics, weights: Tensor, haze: Tensor, dark
     mean = weights @ seen.mean[:-1]
     variance = (weights @ seen.covariance[:-1, :-1] @ weights).clamp(min=0)
     slope = over(variance.sqrt(), seen.std[-1])
-    least = scene.sampling.least(mean - weights @ haze, variance)
-    return Contrast(scene.sampling, weights, haze, slope, mean - slope * seen.mean[-1], least, darkest)
+    floor = least(mean - weights @ haze, variance)
+    return Contrast(scene.sampling, weights, haze, slope, mean - slope * seen.mean[-1], floor, darkest)
 
 
 def exp_and_low(scene: Scene, patch: Patch) -> Tensor:

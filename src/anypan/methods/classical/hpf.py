@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import per_band
-from anypan.methods.classical.statistics import exp_and_pan, of_scene, over
+from anypan.methods.classical.statistics import exp_and_pan, least, of_scene, over
 from anypan.optics.filters import box_mean
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
@@ -71,4 +71,4 @@ def sfim(scene: Scene) -> Fuser:
     The box mean that divides is held at a tenth of the PAN's root mean square.
     """
     seen = of_scene(scene, exp_and_pan)
-    return Smoothing(scene.sampling, scene.ratio // 2, scene.sampling.least(seen.mean[-1], seen.variance[-1]))
+    return Smoothing(scene.sampling, scene.ratio // 2, least(seen.mean[-1], seen.variance[-1]))

@@ -12,7 +12,7 @@ from torch import Tensor
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import Modulation
 from anypan.methods.classical.mtf_glp import contrast_gains, groups, regression_gains
-from anypan.methods.classical.statistics import Statistics, exp_low_and_pan, of_scene
+from anypan.methods.classical.statistics import Statistics, exp_low_and_pan, least, of_scene
 from anypan.pair.scene import Scene
 
 
@@ -47,5 +47,5 @@ def modulation(scene: Scene, seen: Statistics, gains: Tensor, passed: Tensor) ->
     exp, _ = groups(scene)
     mean, variance = seen.mean[exp], seen.variance[exp]
     offset = mean - gains * seen.mean[-1]
-    least = scene.sampling.least(mean, variance)
-    return Modulation(scene.sampling, scene.gnyq, gains, offset, offset * passed, least)
+    floor = least(mean, variance)
+    return Modulation(scene.sampling, scene.gnyq, gains, offset, offset * passed, floor)

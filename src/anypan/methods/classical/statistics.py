@@ -16,6 +16,7 @@ from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Patch, Scene
 
 FLAT = 1e-5  # of the mean: a smaller standard deviation is rounding, not contrast
+FLOOR = 0.1  # of a denominator's root mean square: what is smaller is held there
 _COLLINEAR = 1e-12  # of the largest eigenvalue
 
 
@@ -56,6 +57,11 @@ def solved(among: Tensor, towards: Tensor) -> Tensor:
     unit = among.diagonal().sqrt()
     unit = torch.where(unit > 0, unit, 1.0)
     return torch.linalg.pinv(among / torch.outer(unit, unit), rtol=_COLLINEAR, hermitian=True) @ (towards / unit) / unit
+
+
+def least(mean: Tensor, variance: Tensor) -> Tensor:
+    """The least denominator (...) of a modulation by something of that mean and variance (...), in its unit."""
+    return FLOOR * (mean**2 + variance).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def statistics(samples: Iterable[tuple[Tensor, Tensor]]) -> Statistics:
