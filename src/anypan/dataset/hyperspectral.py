@@ -20,7 +20,7 @@ from anypan.dataset.archive import opened
 from anypan.dataset.geotiff import LOOKS, WHITE, refuse
 from anypan.dataset.pixels import TILE, Broken, corners, cut, deep
 from anypan.dataset.source import Names, Sample, Source, files_below, found
-from anypan.raster import Raster, environment, open_raster
+from anypan.raster import Raster, descriptions_of, environment, open_raster
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
 from anypan.simulate.cubes import Cube
@@ -114,7 +114,7 @@ class Hyperspectral(Source):
         if part.lower().endswith(".hdr"):
             found_there = header_wavelengths(Path(part).read_text(encoding="latin-1"))
         else:
-            named = [re.search(r"\d+\.?\d*", name or "") for name in raster.datasets[0].descriptions]
+            named = [re.search(r"\d+\.?\d*", name or "") for name in descriptions_of(raster.datasets[0])]
             found_there = list(self.wavelengths_nm) or [float(match[0]) for match in named if match]
         return _check(np.array(found_there), len(raster.bands))
 

@@ -14,7 +14,7 @@ from anypan.raster.nodata import nodata_notes
 from anypan.raster.opened import open_raster
 from anypan.raster.ortho import orthorectified
 from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
-from anypan.raster.read import CACHE, Raster, environment, in_memory
+from anypan.raster.read import CACHE, Raster, descriptions_of, environment, in_memory
 from anypan.raster.recipe import check_recipe, write_recipe
 from anypan.raster.thinned import thinned
 from anypan.raster.unmarked import without_unmarked
@@ -42,6 +42,7 @@ __all__ = [
     "check_recipe",
     "coarse_notes",
     "described",
+    "descriptions_of",
     "environment",
     "filled_as",
     "footprint",

@@ -140,12 +140,10 @@ def format_of(raster: Raster) -> Format:
     first = datasets[raster.bands[0][0]]
 
     def each(attribute: str) -> tuple[Any, ...]:
-        values = [
-            descriptions_of(dataset) if attribute == "descriptions" else getattr(dataset, attribute)
-            for dataset in datasets
-        ]
+        values = [getattr(dataset, attribute) for dataset in datasets]
         return tuple(values[n][b - 1] for n, b in raster.bands)
 
+    described = [descriptions_of(dataset) or (None,) * dataset.count for dataset in datasets]
     dtype = np.result_type(*raster.dtypes).name if len(set(raster.dtypes)) > 1 else first.dtypes[0]
     nbits = first.tags(raster.bands[0][1], ns="IMAGE_STRUCTURE").get("NBITS")
     nodata = _representable(nodata_of(first, raster.rules), dtype)
@@ -154,7 +152,7 @@ def format_of(raster: Raster) -> Format:
         dtype=dtype,
         nodata=nodata,
         nbits=None if bits and nodata is not None and nodata > 2**bits - 1 else bits,
-        names=_names(raster, each("descriptions")),
+        names=_names(raster, tuple(described[n][b - 1] for n, b in raster.bands)),
         colours=tuple(_PLAIN.get(c, c) for c in each("colorinterp")),
         tags={k: v for k, v in first.tags().items() if not _stale(k)},
         band_tags=tuple(_band_tags(datasets[n], b) for n, b in raster.bands),

@@ -21,7 +21,7 @@ from anypan.geometry.grid import IDENTITY, Grid
 from anypan.raster import archive
 from anypan.raster.layers import common, layer_notes, layers_of
 from anypan.raster.place import corners_by_rpc, grid_of, in_crs_of, plane_in
-from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming
+from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming, descriptions_of
 from anypan.raster.sidecars import check_sidecars
 from anypan.raster.validity import FILE, Rules, alpha_of
 from anypan.runtime.errors import UserError
@@ -97,9 +97,7 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
 
 def _file_notes(name: str, dataset: Any) -> Iterator[str]:
     """What a file holds that is not read."""
-    try:
-        tuple(dataset.descriptions)
-    except UnicodeDecodeError:
+    if not descriptions_of(dataset):
         yield f"The names of the bands of {name} are no UTF-8 and were left out: bands go by their numbers."
     if dataset.subdatasets:
         yield f"{name} holds {len(dataset.subdatasets)} images, of which the first was taken."

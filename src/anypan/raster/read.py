@@ -178,11 +178,11 @@ class Raster:
 
 
 def descriptions_of(dataset: Any) -> tuple[str | None, ...]:
-    """The bands' names; none where one is no UTF-8, as of old writers in Latin-1."""
+    """The bands' names; no names at all where one is no UTF-8, as of old writers in Latin-1."""
     try:
         return tuple(dataset.descriptions)
     except UnicodeDecodeError:
-        return (None,) * dataset.count
+        return ()
 
 
 @contextmanager
