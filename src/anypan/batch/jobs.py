@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from anypan.methods.resolve import BEST
 from anypan.products import files_of
 from anypan.weights import available
 
@@ -36,7 +37,7 @@ class Job:
         named = [str(value) for value in (method, *settings.values()) if isinstance(value, str | os.PathLike)]
         files = [[name, *_state(name)] for name in (*self._files, *filter(os.path.isfile, named))]
         pinned = {card.name: card.sha256 for card in available()}
-        text = json.dumps([files, method, pinned.get(method), settings], sort_keys=True, default=str)
+        text = json.dumps([files, method, pinned.get(method.removesuffix(BEST)), settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
     @property
