@@ -64,6 +64,17 @@ def test_validation_uses_held_out_images_only_and_training_never_does(folder):
     assert not seen(False) & seen(True)
 
 
+def test_runs_of_all_seeds_are_validated_on_the_same_batches(folder):
+    """Else the losses of two seeds say nothing of which is better."""
+
+    def batches(seed):
+        source = {"kind": "webdataset", "path": "images.tar", "held_out": "^[ab]0"}  # more than one order
+        config = read_config(runs_of_training.configure(folder, source, steps=1, seed=seed, validation_batches=2))
+        return [held_out_batches(config).draw(n).reference for n in range(2)]
+
+    assert all(torch.equal(one, two) for one, two in zip(batches(1), batches(5), strict=True))
+
+
 def test_training_lowers_the_loss(folder):
     config = read_config(configure(folder, 12, rate=3e-3, scenes=1))
     run, batches, held_out = Run(build(config)[0], config.train), training_batches(config), held_out_batches(config)

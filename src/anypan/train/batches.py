@@ -14,6 +14,7 @@ from anypan.simulate.sample import Batch, Simulation, simulate_batch
 from anypan.train.config import Config, Optimisation
 
 HELD_OUT_SEED = 2**62  # far from every training step's seed
+HELD_OUT_ORDER = 1  # of the held-out images, whatever the run's seed: losses of several seeds can be compared
 ROOM = 8  # held-out tiles in the buffer for each that is used
 
 
@@ -137,10 +138,10 @@ def training_batches(config: Config, share: tuple[int, int] = (0, 1), device: to
 
 
 def held_out_batches(config: Config) -> HeldOut:
-    """The batches of validation, the same in every process."""
+    """The batches of validation, the same in every process and for every seed."""
     o = config.train
     room = min(config.buffer or BUFFER, ROOM * len(config.sources) * o.scenes * o.patches * o.validation_batches)
-    return HeldOut(Mixture(config.sources, o.seed, room, held_out=True), o, config.simulation)
+    return HeldOut(Mixture(config.sources, HELD_OUT_ORDER, room, held_out=True), o, config.simulation)
 
 
 def moved(batch: Batch, device: torch.device) -> Batch:
