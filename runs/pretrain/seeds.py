@@ -73,10 +73,10 @@ def held_out_loss(weights: Path) -> float:
 
 
 def against(trained: Sequence[Row], plain: Sequence[Row]) -> dict[str, float]:
-    """ERGAS over that of the network untrained: of the means over sensors, and the largest of a sensor."""
-    return {OVER: round(_value(trained) / _value(plain), 4)} | {
-        WORST: round(max(_value(by(trained, "sensor")[s]) / _value(each) for s, each in by(plain, "sensor").items()), 4)
-    }
+    """ERGAS over that of the network untrained, sensor by sensor: the mean, and the largest."""
+    own = by(trained, "sensor")
+    ratios = [_value(own[sensor]) / _value(each) for sensor, each in by(plain, "sensor").items()]
+    return {OVER: round(fmean(ratios), 4), WORST: round(max(ratios), 4)}
 
 
 def _value(rows: Sequence[Row]) -> float:
@@ -98,8 +98,8 @@ def table(points: Sequence[Mapping[str, Any]], ratio: int) -> str:
     lines.append("|---" * (len(own) + 3) + "|")
     for name in names:
         values = [point[name] for point in own]
-        spread = stdev(values) if len(values) > 1 else float("nan")
-        lines.append(f"| {name} | {' | '.join(f'{v:.4g}' for v in (*values, fmean(values), spread))} |")
+        cells = [f"{value:.4g}" for value in (*values, fmean(values))]
+        lines.append(f"| {name} | {' | '.join(cells)} | {f'{stdev(values):.1g}' if len(values) > 1 else ''} |")
     return "\n".join(lines) + "\n"
 
 
