@@ -24,10 +24,12 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
 from anypan.weights import FOLDER, save
 
+FORMULAS = ("EXP", "MTF-GLP-FS + consistency")
 NAME, UNTRAINED = "anypan-s", "anypan-s untrained"
 RESULTS = Path("results")
 ADAPTED, JUDGED = "gf2-01", ("gf2-03", "gf2-04")
 BEST = ("wv3-01", "qb-01", "landsat7-06")
+CONTENDED, MOVED = ("wv3-01", "qb-01", "gf2-01", "pleiades-01"), "qb-01"  # beside an optimiser, whose rows stay
 KEY = ("scene", "protocol", "mode", "method")
 PAGES = ("runs/docs.py", "runs/concepts.py", "runs/paper/page.py", "runs/benchmark/uncertainty.py", "runs/picture.py")
 
@@ -85,6 +87,24 @@ def others(scenes: list[Path], work: Path) -> Iterator[Step]:
     yield Step((*benchmark, *eight, "-o"), work / "best.jsonl")
 
 
+def contended(scenes: Path, work: Path) -> Path:
+    """The rows beside an optimiser's, in the toolbox's convention; of one scene also with its PAN moved into place."""
+    copy = work / f"{MOVED}-moved"
+    subprocess.run([sys.executable, "runs/contenders/moved.py", str(scenes / MOVED), str(copy)], check=True)
+    asked = [word for name in (*FORMULAS, NAME) for word in ("-m", name)]
+    pairs = [*(str(scenes / name) for name in CONTENDED), str(copy)]
+    words = (sys.executable, "-m", "anypan", "benchmark", *pairs, *asked, "--mode", "toolbox", "--protocol", "rr", "-o")
+    return Step(words, work / "optimisers.jsonl").run()
+
+
+def generalised(work: Path) -> Path:
+    """The rows of the protocol across sensors, which the weights begin."""
+    folder = work / "generalisation"
+    protocol = ("runs/generalisation/development.toml", "-o", str(folder))
+    subprocess.run([sys.executable, "-m", "anypan", "generalise", *protocol, "--quiet"], check=True)
+    return folder / "rows.jsonl"
+
+
 def adapted(scenes: Path, work: Path) -> Path:
     """Rows of the network adapted to one scene, full and frozen, on others of its sensor."""
     pair = [str(scenes / ADAPTED / f"{name}.tif") for name in ("pan", "ms")]
@@ -125,9 +145,12 @@ def main() -> None:
     rows, more = list(rows_of(wanted.scenes, work)), list(others(wanted.scenes, work))
     with ThreadPoolExecutor(wanted.jobs) as jobs:
         tuned = jobs.submit(adapted, wanted.scenes[0], work)
+        beside, across = jobs.submit(contended, wanted.scenes[0], work), jobs.submit(generalised, work)
         before = jobs.submit(untrained, wanted.scenes, work)
         made = list(jobs.map(Step.run, [*more, *rows]))
     merge([*made[len(more) :], *before.result()], RESULTS / "benchmark.jsonl")
+    merge([beside.result()], RESULTS / "contenders" / "optimisers.jsonl")
+    shutil.copyfile(across.result(), RESULTS / "generalisation.jsonl")
     for name, path in zip(("sharpness/scenes", "uncertainty/scenes", "best/scenes"), made, strict=False):
         shutil.copyfile(path, RESULTS / f"{name}.jsonl")
     shutil.copyfile(tuned.result(), RESULTS / "adaptation" / "gf2.jsonl")

@@ -22,6 +22,7 @@ from anypan.pair.scene import ArraySource, from_arrays
 from anypan.report import Row, read
 from anypan.runtime.columns import HIGH, LOW
 from anypan.runtime.errors import UserError
+from anypan.weights import available
 
 RATIO, BANDS = 4, 3
 EXP = {"EXP": METHODS["EXP"]}
@@ -289,6 +290,19 @@ RESULTS = Path(__file__).parents[1] / "results"
 def test_rows_that_are_read_and_written_are_the_same_bytes(name: str, tmp_path: Path) -> None:
     write_rows(read([RESULTS / name]), tmp_path / name)
     assert (tmp_path / name).read_bytes() == (RESULTS / name).read_bytes()
+
+
+def test_rows_of_networks_that_ship_are_of_the_weights_that_ship() -> None:
+    """A figure of weights that are no longer there is no figure of ours: `python runs/renew.py` makes all of them."""
+    pinned, found = {card.name: card.sha256 for card in available()}, set()
+    for path in sorted(RESULTS.rglob("*.jsonl")):
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            for column, told in (("method", "weights_sha256"), ("start", "start_sha256")):
+                name = str(row.get(column)).partition(",")[0].removesuffix("+")
+                if name in pinned and told in row:
+                    found.add(path.name)
+                    assert row[told] == pinned[name], f"{path.relative_to(RESULTS)}: {row['method']}"
+    assert {"benchmark.jsonl", "generalisation.jsonl", "optimisers.jsonl", "scenes.jsonl", "gf2.jsonl"} <= found
 
 
 def test_a_row_keeps_columns_that_nothing_knows_and_their_order(tmp_path: Path) -> None:

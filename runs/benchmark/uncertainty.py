@@ -25,6 +25,7 @@ import torch
 from anypan.fusing import fuse_with_halfwidths
 from anypan.judging import find_scenes, prepare
 from anypan.methods import METHODS
+from anypan.methods.resolve import resolve
 from anypan.methods.uncertainty import halfwidths
 from anypan.report import records
 from anypan.report.documents import filled, renew
@@ -65,6 +66,7 @@ def judged(entry: Any, methods: Sequence[str]) -> Iterator[Row]:
     for name in methods:
         row: Row = {"method": name, "protocol": "rr"}
         row |= {key: case.facts[key] for key in ("scene", "sensor", "ratio", "bands")}
+        row |= {"weights_sha256": sha} if (sha := resolve(name).weights_sha256) else {}
         try:
             widths = halfwidths(METHODS[name], case.scene)
             yield row | _figures(*fuse_with_halfwidths(case.scene, METHODS[name](case.scene), widths), case)
