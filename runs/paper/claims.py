@@ -79,6 +79,8 @@ def answer(claim: Claim, network: str, results: Results) -> Answer:
     trouble = results.trouble([*before, *after])
     found = compared(results.arm(before), results.arm(after), METRICS)
     if trouble:
+        if not all(map(results.begun, (before, after))):
+            trouble = "not run"
         return Answer(claim, network, UNDECIDED, trouble, found, partial="ERGAS" in found and "Q2n" in found)
     return Answer(claim, network, *verdict(found), found)
 

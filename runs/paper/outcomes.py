@@ -61,6 +61,10 @@ class Results:
         """The rows of a trained cell, none if it answers no claim."""
         return [] if self.trouble([cell]) else self.arm([cell])
 
+    def begun(self, arm: Sequence[Cell]) -> bool:
+        """Whether any cell of an arm was run, or none has to be."""
+        return not any(map(possible, arm)) or any(cell.name in self.trainings for cell in arm)
+
     def trouble(self, wanted: Iterable[Cell]) -> str:
         """Why cells answer nothing: they, or what they began with, were not run, failed, or have not levelled."""
         needed = {cell.name: cell for one in wanted for cell in (one, one.base) if cell and possible(cell)}
@@ -69,10 +73,12 @@ class Results:
             return "not run"
         wrong = [name for name, row in run.items() if "error" in row]
         rough = [name for name, row in run.items() if needed[name].arm != "U" and not row.get("levelled")]
-        kinds = {"have not been run": len(needed) - len(run), "diverged": len(wrong)}
-        kinds["failed on a scene"] = len(self.failed & needed.keys())
-        kinds["are not converged"] = len(set(rough) - set(wrong))
-        said = [f"{count} {kind}" for kind, count in kinds.items() if count]
+        kinds = {("has", "have", " not been run"): len(needed) - len(run), ("", "", "diverged"): len(wrong)}
+        kinds["", "", "failed on a scene"] = len(self.failed & needed.keys())
+        kinds["is", "are", " not converged"] = len(set(rough) - set(wrong))
+        said = [
+            f"{count} {(one if count == 1 else many) + rest}" for (one, many, rest), count in kinds.items() if count
+        ]
         return f"of {len(needed)} cells {' and '.join(said)}" if said else ""
 
 
