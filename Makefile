@@ -43,7 +43,7 @@ check: $(INSTALLED)
 	$(BIN)/python runs/paper/page.py --check
 	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/pretrain/realism.py --check
-	$(BIN)/python runs/pretrain/seeds.py --check
+	$(BIN)/python runs/benchmark/seeds.py --check
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check

@@ -24,7 +24,6 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
 from anypan.weights import FOLDER, save
 
-FORMULAS = ("EXP", "MTF-GLP-FS + consistency")
 NAME, UNTRAINED = "anypan-s", "anypan-s untrained"
 RESULTS = Path("results")
 ADAPTED, JUDGED = "gf2-01", ("gf2-03", "gf2-04")
@@ -91,7 +90,7 @@ def contended(scenes: Path, work: Path) -> Path:
     """The rows beside an optimiser's, in the toolbox's convention; of one scene also with its PAN moved into place."""
     copy = work / f"{MOVED}-moved"
     subprocess.run([sys.executable, "runs/contenders/moved.py", str(scenes / MOVED), str(copy)], check=True)
-    asked = [word for name in (*FORMULAS, NAME) for word in ("-m", name)]
+    asked = [word for name in ("EXP", "MTF-GLP-FS + consistency", NAME) for word in ("-m", name)]
     pairs = [*(str(scenes / name) for name in CONTENDED), str(copy)]
     words = (sys.executable, "-m", "anypan", "benchmark", *pairs, *asked, "--mode", "toolbox", "--protocol", "rr", "-o")
     return Step(words, work / "optimisers.jsonl").run()

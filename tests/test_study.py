@@ -268,8 +268,8 @@ def test_a_claim_is_answered_only_where_every_cell_was_run_and_has_converged() -
     assert plain.said == "supported" and "-50.0 % [-50.0, -50.0]" in plain.sentence and "3 seeds" in plain.sentence
     assert answered()[("natural-both", "PanNet")].said == "contradicted"
     rough, part = answered(levelled=False)[("simulation", "PanNet")], answered(missing=True)[("simulation", "PanNet")]
-    assert rough.why == "of 6 cells 2 are not converged"
-    assert part.why == "of 6 cells 1 has not been run"
+    assert rough.why == "of 6 cells 2 not converged"
+    assert part.why == "of 6 cells 1 not run"
     assert "undecided" in part.sentence and "So far ERGAS -50.0 %" in part.sentence and "2 seeds" in part.sentence
     silent = answered()[("real-A", "PanNet")]
     assert (silent.said, silent.why, silent.found) == ("undecided", "not run", {})
@@ -382,11 +382,11 @@ def test_arms_of_two_budgets_are_never_compared() -> None:
 def test_a_tuning_of_what_has_not_levelled_answers_nothing_nor_does_a_network_that_failed_on_a_scene() -> None:
     base, shot = cells.Cell("B", "PanNet", "both"), cells.Cell("C", "PanNet", "both", 1, "B", "QB", "full")
     rows = [*rows_of(base, 1.0, levelled=False), *rows_of(shot, 1.0)]
-    assert outcomes.Results(rows, [], CPU).trouble([shot]) == "of 2 cells 1 is not converged"
+    assert outcomes.Results(rows, [], CPU).trouble([shot]) == "of 2 cells 1 not converged"
     failed = [*rows_of(base, 1.0), {"cell": base.name, "scene": "wv1-01", "error": "no memory"}]
     assert outcomes.Results(failed, [], CPU).trouble([base]) == "of 1 cells 1 failed on a scene"
     untrained = [cells.Cell("U", "anypan-s", seed=seed) for seed in (1, 2)]
-    assert outcomes.Results(rows_of(untrained[0], 1.0), [], CPU).trouble(untrained) == "of 2 cells 1 has not been run"
+    assert outcomes.Results(rows_of(untrained[0], 1.0), [], CPU).trouble(untrained) == "of 2 cells 1 not run"
 
 
 def test_errors_that_are_the_same_contradict_only_where_quality_is_the_same_too() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from table import summarise
 
-from anypan.report import read, records
+from anypan.report import Row, read, records
 from anypan.report.documents import renew
 from anypan.report.plots import scatter, standalone
 from anypan.runtime.errors import UserError
@@ -40,13 +40,15 @@ def main() -> int:
         parser.error("a LABEL and rows go together")
     if wanted.add:
         with POINTS.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(point) + "\n" for point in measured(wanted.rows, wanted.method, wanted.add))
+            file.writelines(
+                json.dumps(point) + "\n" for point in measured(read(wanted.rows), wanted.method, wanted.add)
+            )
     return renew(plots(), wanted.check, "python runs/benchmark/frontier.py")
 
 
-def measured(rows: list[str], method: str, label: str) -> Iterator[dict]:
+def measured(rows: list[Row], method: str, label: str) -> Iterator[dict]:
     """A point for each ratio: both protocols' columns in one. UserError if the method has no rows of both."""
-    entries = [entry for entry in summarise(read(rows)) if entry["method"] == method]
+    entries = [entry for entry in summarise(rows) if entry["method"] == method]
     ratios = {entry["ratio"] for entry in entries if entry["protocol"] == "fr"}
     if not ratios:
         raise UserError(f"The rows say nothing of {method} at full resolution: judge it with --protocol both.")

@@ -73,12 +73,10 @@ class Results:
             return "not run"
         wrong = [name for name, row in run.items() if "error" in row]
         rough = [name for name, row in run.items() if needed[name].arm != "U" and not row.get("levelled")]
-        kinds = {("has", "have", " not been run"): len(needed) - len(run), ("", "", "diverged"): len(wrong)}
-        kinds["", "", "failed on a scene"] = len(self.failed & needed.keys())
-        kinds["is", "are", " not converged"] = len(set(rough) - set(wrong))
-        said = [
-            f"{count} {(one if count == 1 else many) + rest}" for (one, many, rest), count in kinds.items() if count
-        ]
+        kinds = {"not run": len(needed) - len(run), "diverged": len(wrong)}
+        kinds["failed on a scene"] = len(self.failed & needed.keys())
+        kinds["not converged"] = len(set(rough) - set(wrong))
+        said = [f"{count} {kind}" for kind, count in kinds.items() if count]
         return f"of {len(needed)} cells {' and '.join(said)}" if said else ""
 
 

@@ -1,7 +1,7 @@
 """How far the figures of the default network hang on the seed: its recipe run with several, each judged on all scenes.
 
-python runs/pretrain/seeds.py SCENES [SCENES ...] --add SEED WEIGHTS    judge weights, append their points
-python runs/pretrain/seeds.py [--check]    rewrite the table of docs/weights/anypan-s.md from the points, or check it
+python runs/benchmark/seeds.py SCENES [SCENES ...] --add SEED WEIGHTS    judge weights, append their points
+python runs/benchmark/seeds.py [--check]    rewrite the table of docs/weights/anypan-s.md from the points, or check it
 
 The run of a seed is the recipe with ``seed = SEED`` in [train] and an ``out`` of its own. Formulas and the untrained
 network are taken from results/benchmark.jsonl; the loss is that of the recipe's held-out pairs, the same for all.
@@ -11,25 +11,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from anypan.report import read, records
+from frontier import measured
+from rows import marked
+
+from anypan.judging import PROTOCOLS, contenders, find_scenes, run
+from anypan.report import Row, read, records
 from anypan.report.documents import filled, renew
-from anypan.report.rows import Row, by, mean, real
+from anypan.report.rows import by, mean, real
 from anypan.train import Run, held_out_batches, read_config
 from anypan.weights import load, stored
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "runs" / "benchmark"))
-
-from frontier import measured  # noqa: E402
-
 POINTS, PAGE = ROOT / "results" / "training" / "seeds.jsonl", ROOT / "docs" / "weights" / "anypan-s.md"
 BENCHMARK = ROOT / "results" / "benchmark.jsonl"
 RECIPE = ROOT / "runs" / "pretrain" / "anypan-s.toml"
@@ -50,20 +48,18 @@ def main() -> int:
         points = judged(int(wanted.add[0]), Path(wanted.add[1]), wanted.scenes)
         with POINTS.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(point) + "\n" for point in points)
-    return renew(pages(), wanted.check, "python runs/pretrain/seeds.py")
+    return renew(pages(), wanted.check, "python runs/benchmark/seeds.py")
 
 
 def judged(seed: int, weights: Path, scenes: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """A point for each ratio, of all scenes: the columns of the target table, and the error over that untrained."""
     own = {"steps": int(stored(weights).header["steps"]), "held-out loss": held_out_loss(weights)}
-    with tempfile.TemporaryDirectory() as folder:
-        rows = Path(folder, "rows.jsonl")
-        for place in scenes:
-            words = ("runs/benchmark/rows.py", place, str(rows), "--method", str(weights))
-            subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
-        for point in measured([str(BENCHMARK), str(rows)], str(weights), f"seed {seed}"):
-            trained, plain = (real(read([file]), point["ratio"], protocol="rr") for file in (rows, BENCHMARK))
-            yield point | own | against(trained, [row for row in plain if row["method"] == UNTRAINED])
+    method = contenders([str(weights)])
+    rows = [Row.of(row) for place in scenes for row in marked(run(find_scenes(place), method, PROTOCOLS))]
+    known = read([BENCHMARK])
+    for point in measured([*known, *rows], str(weights), f"seed {seed}"):
+        trained, plain = (real(of, point["ratio"], protocol="rr") for of in (rows, known))
+        yield point | own | against(trained, [row for row in plain if row["method"] == UNTRAINED])
 
 
 def held_out_loss(weights: Path) -> float:
