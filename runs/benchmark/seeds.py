@@ -70,8 +70,9 @@ def held_out_loss(weights: Path) -> float:
 
 def against(trained: Sequence[Row], plain: Sequence[Row]) -> dict[str, float]:
     """ERGAS over that of the network untrained, sensor by sensor: the mean, and the largest."""
-    own = by(trained, "sensor")
-    ratios = [_value(own[sensor]) / _value(each) for sensor, each in by(plain, "sensor").items()]
+    scenes, before = {row["scene"] for row in trained}, by(plain, "sensor")
+    same = {sensor: [row for row in each if row["scene"] in scenes] for sensor, each in before.items()}
+    ratios = [_value(each) / _value(same[sensor]) for sensor, each in by(trained, "sensor").items()]
     return {OVER: round(fmean(ratios), 4), WORST: round(max(ratios), 4)}
 
 
