@@ -17,6 +17,7 @@ from torch import Tensor
 from anypan import raster
 from anypan.fusing import fuse_scene
 from anypan.judging import PROTOCOLS, find_scenes, prepare
+from anypan.judging.colours import colours_of
 from anypan.judging.findings import findings
 from anypan.methods import METHODS, Method
 from anypan.methods.resolve import resolve, usable
@@ -40,27 +41,8 @@ WINDOW = 2048  # PAN pixels along a side that a page shows
 PLANES = 10  # float32 planes of that window and of a band that a page holds at once, at most
 PICTURED = 768  # the same, for each scene of a benchmark
 TITLES = {"rr": "Reduced resolution, against the truth", "fr": "Full resolution"}
-WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
 WITH = "Against the truth"
 WITHOUT = "Without a truth: each result against the PAN and the MS"
-_COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
-
-
-def rgb(names: Sequence[str], sensor: str = "generic") -> tuple[int, int, int]:
-    """Indices of the bands to show as red, green and blue.
-
-    By wavelength where the sensor is known, else by name, else the third, second and first of four bands and more.
-    """
-    bands = match(SENSORS.get(sensor, GENERIC), names)
-    known = {index: band.centre_nm for index, band in enumerate(bands) if band}
-    if len(known) >= 3:
-        red, green, blue = (min(known, key=lambda index: abs(known[index] - nm)) for nm in WAVELENGTHS)
-        return red, green, blue
-    lower = [name.lower() for name in names]
-    found = [next((lower.index(name) for name in colour if name in lower), -1) for colour in _COLOURS]
-    if min(found) >= 0:
-        return found[0], found[1], found[2]
-    return (2, 1, 0) if len(names) > 3 else (0, min(1, len(names) - 1), len(names) - 1)
 
 
 def pictures(
@@ -112,10 +94,18 @@ def _central(image: Tensor) -> Tensor:
     return image[..., top : top + PICTURED, left : left + PICTURED].clone()
 
 
-def look(scene: Scene, pan: Tensor, images: dict[str, Tensor], truth: Tensor | None = None, title: str = "") -> Look:
+def look(
+    scene: Scene,
+    pan: Tensor,
+    images: dict[str, Tensor],
+    truth: Tensor | None = None,
+    title: str = "",
+    stated: Sequence[str] = (),
+) -> Look:
     """PAN (H, W), the images (B, H, W) by name with the method to follow last, and the truth or, without one, what the
-    last adds to EXP; with error maps where there is a truth, and all spectra."""
-    bands, last = list(rgb(scene.bands, scene.sensor)), list(images)[-1]
+    last adds to EXP; with error maps where there is a truth, and all spectra. ``stated``: the MS file's colours."""
+    colours, last = colours_of(scene.bands, scene.sensor, stated), list(images)[-1]
+    bands = list(colours.bands)
     cubes = images | ({} if truth is None else {"reference": truth})
     shown: dict[str, NDArray[Any] | Layer] = {"PAN": pan.numpy()}
     shown |= {name: image[bands].numpy() for name, image in cubes.items()}
@@ -124,7 +114,7 @@ def look(scene: Scene, pan: Tensor, images: dict[str, Tensor], truth: Tensor | N
         shown[ADDED] = Layer((images[last] - images["EXP"])[bands].mean(0).numpy(), "signed")
     close = [name for name in ("PAN", "EXP", COMPANION, last, ADDED) if name in shown]
     spectra = Spectra({name: cube.numpy() for name, cube in cubes.items()}, scene.bands, _centres(scene))
-    return Look(shown, title, errors, spectra, close)
+    return Look(shown, title, errors, spectra, close, colours.words)
 
 
 def _error(image: Tensor, truth: Tensor) -> Tensor:
@@ -166,7 +156,7 @@ def page(
         if truth is not None:
             against = Reference(truth, scene.ratio, float(truth.max()))
             tables = {WITH: {name: judge(image, against, _named("rr")) for name, image in images.items()}, **tables}
-        seen = look(scene, scene.whole().pan[0], images, truth)
+        seen = look(scene, scene.whole().pan[0], images, truth, stated=pair.format.colour_names)
         if done.uncertainty:
             widths = read_window(done.uncertainty, corner, torch.zeros_like(images["EXP"])).mean(0)
             seen = replace(seen, layers={**seen.layers, HALFWIDTHS: Layer(widths.numpy(), "own")})

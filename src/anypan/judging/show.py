@@ -72,7 +72,8 @@ def show(
         scene, inner = middle(whole, size)
         corner = start[0] + scene.ratio * inner[0], start[1] + scene.ratio * inner[1]
         exp = fuse_scene(scene, METHODS["EXP"](scene))
-        seen = look(scene, scene.whole().pan[0], {"EXP": exp, FUSED: _cut(fused, pair.grid.shape, corner, exp)})
+        images = {"EXP": exp, FUSED: _cut(fused, pair.grid.shape, corner, exp)}
+        seen = look(scene, scene.whole().pan[0], images, stated=pair.format.colour_names)
     return Shown(swipe_page(seen, FUSED), height)
 
 

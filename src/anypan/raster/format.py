@@ -54,6 +54,11 @@ class Format:
         return np.dtype(self.dtype).kind == "f"
 
     @property
+    def colour_names(self) -> tuple[str, ...]:
+        """The bands' colours as words: red, green, blue, gray, undefined..."""
+        return tuple(colour.name for colour in self.colours)
+
+    @property
     def limits(self) -> tuple[float, float]:
         """The least and the greatest value that a pixel can take."""
         if self.floating:

@@ -36,6 +36,7 @@ class Look:
     errors: layer -> (H, W) distance from the truth, as a share of the signal; all have one scale, to what 99 % of
     the pixels of the middle layer keep below.
     spectra: for the profile of a pixel. close: the layers to show as lossless crops, None for all.
+    colours: a sentence that says which bands are red, green and blue.
     """
 
     layers: Layers
@@ -43,6 +44,7 @@ class Look:
     errors: Mapping[str, Array] = field(default_factory=dict)
     spectra: Spectra | None = None
     close: Sequence[str] | None = None
+    colours: str = ""
 
 
 def looks(given: Layers | Look | Sequence[Look]) -> list[Look]:

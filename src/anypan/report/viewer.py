@@ -45,6 +45,7 @@ class View:
     spectra: Spectra | None = None
     close: tuple[str, ...] = ()
     corner: tuple[int, int] = (0, 0)
+    colours: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,7 +72,7 @@ def render(given: Layers | Look, stretched_by: str = STRETCH_LAYER) -> View:
     errors = {name: error_picture(error, bound) for name, error in look.errors.items() if name in made}
     images = {name: picture(one, shared) for name, one in made.items()}
     close = tuple(name for name in images if look.close is None or name in look.close)
-    return View(images, _texture(made), errors, bound, look.spectra, close)
+    return View(images, _texture(made), errors, bound, look.spectra, close, colours=look.colours)
 
 
 def _texture(made: dict[str, Layer]) -> NDArray[np.generic]:
@@ -100,7 +101,7 @@ def _window(view: View, side: int) -> View:
     part = (slice(top, top + side), slice(left, left + side))
     images, errors = ({name: image[part] for name, image in of.items()} for of in (view.images, view.errors))
     corner = (view.corner[0] + top, view.corner[1] + left)
-    return View(images, view.pan[part], errors, view.bound, view.spectra, view.close, corner)
+    return View(images, view.pan[part], errors, view.bound, view.spectra, view.close, corner, view.colours)
 
 
 def _fit(view: View, room: int) -> tuple[View, dict[str, Any]]:
@@ -162,7 +163,8 @@ def _viewer(name: str, content: dict[str, Any], pair: tuple[str, str], full: tup
 <div class=bar><span class=modes role=group aria-label=Display>{_modes(bool(view.errors))}</span>
 <span class=zooms role=group aria-label=Zoom>{_zooms()}</span></div>
 {_scale(view)}<div class=profile hidden></div>
-<figcaption>{said}. Drag to move, drag the line or the slider to compare, pinch or Ctrl and wheel to zoom.
+<figcaption>{said}. {escape(view.colours)}
+ Drag to move, drag the line or the slider to compare, pinch or Ctrl and wheel to zoom.
  {_keys(view)}</figcaption><script type="application/json">{made}</script></figure>"""
 
 

@@ -1,0 +1,51 @@
+"""Which bands a picture shows as red, green and blue, and how that is known: a reader is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from anypan.optics.sensors import GENERIC, SENSORS, match
+
+WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
+_COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
+GUESS = "a guess: the MS does not say which bands they are, --sensor does"
+
+
+class Colours(NamedTuple):
+    """``bands``: indices of the bands shown as red, green and blue; ``words``: a sentence that says so and why."""
+
+    bands: tuple[int, int, int]
+    words: str
+
+
+def colours_of(names: Sequence[str], sensor: str = "generic", stated: Sequence[str] = ()) -> Colours:
+    """By wavelength where the sensor is known, else by name, else as the file colours its bands (``stated``, a word
+    each), else a guess: the third, second and first of four bands and more."""
+    ways = (
+        (_by_wavelength(names, sensor), "by the sensor's wavelengths"),
+        (_by_name(names), "by their names"),
+        (_by_name(stated), "as the file colours its bands"),
+        (_by_place(len(names)), GUESS if len(names) > 1 else "the only band"),
+    )
+    bands, why = next((found, why) for found, why in ways if found)
+    return Colours(bands, f"Red, green and blue are {', '.join(names[band] for band in bands)} ({why}).")
+
+
+def _by_wavelength(names: Sequence[str], sensor: str) -> tuple[int, int, int] | None:
+    bands = match(SENSORS.get(sensor, GENERIC), names)
+    known = {index: band.centre_nm for index, band in enumerate(bands) if band}
+    if len(known) < 3:
+        return None
+    red, green, blue = (min(known, key=lambda index: abs(known[index] - nm)) for nm in WAVELENGTHS)
+    return red, green, blue
+
+
+def _by_name(names: Sequence[str]) -> tuple[int, int, int] | None:
+    lower = [name.lower() for name in names]
+    red, green, blue = (next((lower.index(name) for name in colour if name in lower), -1) for colour in _COLOURS)
+    return (red, green, blue) if min(red, green, blue) >= 0 else None
+
+
+def _by_place(count: int) -> tuple[int, int, int]:
+    return (2, 1, 0) if count > 3 else (0, min(1, count - 1), count - 1)
