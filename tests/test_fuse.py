@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from anypan.fusing import fuse_scene
 from anypan.methods import CLASSICAL, METHODS
 from anypan.pair.pair import pair_of_arrays
 from anypan.pair.scene import from_arrays
+from anypan.runtime.errors import Note
 
 PAN, MS = landscape(96, 120)
 
@@ -34,7 +37,7 @@ def test_files_become_a_cog_on_the_pan_grid(tmp_path: Path, dtype: str) -> None:
         assert (out.shape, out.transform, out.crs) == (source.shape, source.transform, source.crs)
         assert set(out.dtypes) == {dtype} and out.nodata == 0 and out.count == 3
     assert report.output == str(tmp_path / "out.tif") and report.size == (tmp_path / "out.tif").stat().st_size
-    assert report.ratio == 4 and report.method == "EXP" and report.seconds > 0 and report.notes
+    assert report.ratio == 4 and report.method == "EXP" and report.seconds > 0 and not report.notes
     assert np.array_equal(read(tmp_path / "out.tif"), fuse(*files, method="EXP"))
 
 
@@ -47,6 +50,22 @@ def test_arrays_give_an_array_of_the_ms_type() -> None:
     masked[:, 3, 4] = np.ma.masked
     fused = fuse(PAN, masked, method="EXP", register=False)
     assert isinstance(fused, np.ma.MaskedArray) and fused.mask.sum() == 3 * 16 and fused.mask[:, 12:16, 16:20].all()
+
+
+@pytest.mark.parametrize("files", [True, False])
+@pytest.mark.parametrize("doubt", ["resampled", "clipped", "moved", "none"])
+def test_arrays_warn_of_what_files_report(tmp_path: Path, doubt: str, files: bool) -> None:
+    pan, ms = (image * (254.9 / MS.max()) for image in (np.roll(PAN, 2 * (doubt == "moved"), 1), MS))
+    ms = np.stack([pan[1::4, 2::4]] * 3) if doubt == "resampled" else ms
+    asked: dict[str, Any] = {"clipped": {"dtype": "uint8"}, "moved": {"register": False}}.get(doubt, {})
+    pair = write_pair(tmp_path, pan, ms)
+    report = fuse(*pair, tmp_path / "out.tif", "GSA", **asked)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Note)
+        fuse(*(pair if files else (pan, ms)), method="GSA", **asked)
+    found = [one for one in caught if one.category is Note]
+    assert [str(one.message) for one in found] == list(report.notes) and bool(found) == (doubt != "none")
+    assert all(one.filename == __file__ for one in found)  # the line of the caller
 
 
 @pytest.mark.parametrize("name", sorted(METHODS.keys() - {"anypan-s+"}))  # see test_ensemble
@@ -75,7 +94,8 @@ def test_whole_numbers_are_the_same_whatever_tile_and_but_for_rounding_whatever_
     torch.set_num_threads(threads)
     assert np.array_equal(found[0], found[1])
     apart = np.abs(found[0].astype(int) - found[2].astype(int))
-    assert apart.max() <= 1 and (apart > 0).mean() <= 1e-5
+    # A rounding of float32 is 3e-4 of a unit at these values, and so is the share that it carries across a half.
+    assert apart.max() <= 1 and (apart > 0).mean() <= 1e-3
 
 
 def test_what_a_network_sees_far_beyond_the_scene_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,14 @@ def test_a_pair_that_has_to_be_resampled_gives_the_pixels_of_the_file(tmp_path: 
     assert np.array_equal(made.values, expected, equal_nan=True)
 
 
+def test_what_a_file_reports_before_its_pixels_an_array_warns_of(tmp_path: Path) -> None:
+    pan, ms = files(tmp_path)
+    planned = anypan.plan(pan, ms, method="EXP", bands=[1])
+    with pytest.warns(anypan.Note) as found:
+        opened(ms).anypan.fuse(opened(pan), method="EXP", bands=[1])
+    assert planned.notes and [str(one.message) for one in found if one.category is anypan.Note] == list(planned.notes)
+
+
 def test_the_result_lies_where_the_file_lies_and_says_what_its_bands_are(tmp_path: Path) -> None:
     pan, ms = files(tmp_path, nodata=0)
     out, _ = of_files(pan, ms, "GSA", bands=["red", "blue"])

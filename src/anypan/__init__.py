@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from anypan.judging.show import show
     from anypan.pair.pair import open_pair
     from anypan.pair.scene import Scene
-    from anypan.runtime.errors import UserError
+    from anypan.runtime.errors import Note, UserError
     from anypan.train.adapt import adapt
     from anypan.weights import available as available_models
     from anypan.weights import load
 
 __version__ = "1.0.0rc1"
 __all__ = [
+    "Note",
     "Scene",
     "UserError",
     "__version__",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Note": ("anypan.runtime.errors", "Note"),
     "Scene": ("anypan.pair.scene", "Scene"),
     "UserError": ("anypan.runtime.errors", "UserError"),
     "adapt": ("anypan.train.adapt", "adapt"),

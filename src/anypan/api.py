@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Unpack, overload
+from typing import Any, NamedTuple, Unpack, overload
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
-from anypan.runtime.errors import Unverified, UserError
+from anypan.runtime.errors import Note, Unverified, UserError
 from anypan.runtime.keywords import options_of
 
 File = str | PathLike[str]
@@ -75,7 +76,7 @@ def fuse(
     pixel type and returns a Report. Arrays: PAN (H, W) and MS (B, h, w) give the fused array (B, H, W) in the MS's
     pixel type, a masked one if PAN or MS is masked, or if some of it is invalid and the type has no NaN; NaN and masked
     pixels are invalid. Values are of any unit that is linear in radiance, digital numbers or reflectance, and keep it.
-    Files without ``out`` give an array, too.
+    Files without ``out`` give an array, too. What a Report would note is then warned of, as a ``Note`` each.
     ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``Options``.
     Raises UserError: one sentence on what the caller can mend.
     """
@@ -84,8 +85,10 @@ def fuse(
         _check_without_file(options)
     with opened(pan, ms, method, **options) as (pair, chosen, settings):
         if out is None:
-            canvas = raster.Canvas(pair.grid.shape, pair.format)
-            _collect([canvas], fused_parts(pair, chosen, settings))
+            canvas, tally = raster.Canvas(pair.grid.shape, pair.format), Tally()
+            _collect([canvas], fused_parts(pair, chosen, settings, tally=tally))
+            for note in _seen(pair, settings, tally, canvas.clipped).notes:
+                warnings.warn(note, Note, stacklevel=2)
             given = any(isinstance(image, np.ma.MaskedArray) for image in (pan, ms))
             return canvas.masked if given or canvas.hides else canvas.pixels
         if settings.format == raster.RECIPE:
@@ -154,16 +157,29 @@ def written(
         *_, size = [writer.finish(place) for writer, place in reversed(every)]  # the fused image last
         if fault:
             raise fault
-        clipped = writers[0].clipped if settings.dtype or settings.bits else 0
+    seen = _seen(pair, settings, tally, writers[0].clipped)
+    pair = replace(pair, notes=seen.notes)
+    report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
+    return replace(report, explained=seen.explained, r_ergas=account.r_ergas, resampled=seen.resampled)
+
+
+class _Seen(NamedTuple):
+    """What there is to say of a fusion once it is done, with the figures that it rests on."""
+
+    notes: tuple[str, ...]
+    explained: tuple[float, ...]
+    resampled: bool
+
+
+def _seen(pair: Pair, settings: Options, tally: Tally, clipped: int) -> _Seen:
+    """``clipped``: values beyond what the pixel type holds, which count where the caller chose the type."""
     shares = explained(pair.scene)
     measured = measure_gain(pair.scene.limits.hold(pair.scene))
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
     said += resampling_notes(pair.scene, measured)
-    said += (clipped_note(clipped, pair.format.dtype),) if clipped else ()
-    pair = replace(pair, notes=(*pair.notes, *tally.notes, *said))
-    report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
-    sharp = resampled(pair.scene.gnyq, measured)
-    return replace(report, explained=shares, r_ergas=account.r_ergas, resampled=sharp)
+    if clipped and (settings.dtype or settings.bits):
+        said += (clipped_note(clipped, pair.format.dtype),)
+    return _Seen((*pair.notes, *tally.notes, *said), shares, resampled(pair.scene.gnyq, measured))
 
 
 def _recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options, start: float) -> Report:

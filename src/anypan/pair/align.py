@@ -55,4 +55,5 @@ def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:
     rows, cols = (p / m for p, m in zip(pan.shape, ms.shape, strict=True))
     if max(rows, cols) > MAX_SKEW * min(rows, cols):
         raise UserError(f"{ms.name} has other proportions than {pan.name}: without georeferencing, crop both alike.")
-    return stretched_over(pan.grid, ms.shape), (without_place(pan, ms),)
+    arrays = pan.copied and ms.copied  # of which nobody expects a place
+    return stretched_over(pan.grid, ms.shape), () if arrays else (without_place(pan, ms),)

@@ -85,6 +85,12 @@ def registration_note(found: Registration, corrected: bool) -> str:
     return f"The MS is off by ({dy:+.2f}, {dx:+.2f}) PAN pixels {sure}: {_done(corrected)}."
 
 
+def registration_notes(found: Registration, corrected: bool) -> tuple[str, ...]:
+    """The same where it leaves a doubt; else the figures say it all."""
+    put_right = found.confident and (found.none or corrected)
+    return () if put_right else (registration_note(found, corrected),)
+
+
 def registration_words(found: Registration, corrected: bool) -> str:
     """The same as part of a line."""
     if not found.confident:

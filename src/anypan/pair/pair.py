@@ -20,7 +20,7 @@ from anypan.pair.align import Aligned, align
 from anypan.pair.bands import Wanted, choose_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
-from anypan.pair.notes import cover_notes, reference_notes, registration_note, sensor_notes
+from anypan.pair.notes import cover_notes, reference_notes, registration_notes, sensor_notes
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
@@ -189,7 +189,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
     if corrected:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
     partly = (*partly, *scene.limits.notes(scene, ms.name), *raster.coarse_notes(pan), *raster.coarse_notes(thin))
-    notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, registration_note(found, corrected), *doubts)
+    notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, *registration_notes(found, corrected), *doubts)
     notes += (*stretch_notes(scene, pan, aligned.ms), *reference_notes(len(names), len(bands.written)))
     notes += sensor_notes(sensor, names, bool(opening.sensor))
     found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))

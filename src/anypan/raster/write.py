@@ -50,12 +50,13 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
 
 
 class Canvas:
-    """Collects windows like a Writer, in memory; what no window covers is invalid."""
+    """Collects windows like a Writer, in memory; what no window covers is invalid. ``clipped`` is counted as there."""
 
     def __init__(self, shape: tuple[int, int], form: Format) -> None:
         self._form = form
         self.pixels = np.full((len(form.names), *shape), form.filler, form.dtype)
         self._valid = np.zeros(shape, bool)
+        self.clipped = 0
 
     @property
     def hides(self) -> bool:
@@ -72,6 +73,7 @@ class Canvas:
         rows, cols = _inside((row, col), valid.shape, self._valid.shape)
         to_rows, to_cols = (slice(row + rows.start, row + rows.stop), slice(col + cols.start, col + cols.stop))
         self._valid[to_rows, to_cols] = valid[rows, cols]
+        self.clipped += self._form.beyond(fused[:, rows, cols], valid[rows, cols])
         self.pixels[:, to_rows, to_cols] = self._form.encode(fused[:, rows, cols], valid[rows, cols])
 
 

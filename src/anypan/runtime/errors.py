@@ -1,4 +1,4 @@
-"""The exceptions for what a user can mend."""
+"""The exceptions for what a user can mend, and the warning for what a user should know."""
 
 
 class UserError(Exception):
@@ -7,3 +7,7 @@ class UserError(Exception):
 
 class Unverified(UserError):
     """An output that is farther from its MS than the caller allows; it is kept under another name."""
+
+
+class Note(UserWarning):
+    """What was found, assumed or is doubtful of a fusion that gives an array; one that writes a file reports it."""

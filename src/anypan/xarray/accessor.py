@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Unpack
@@ -13,7 +14,7 @@ from anypan import raster
 from anypan.api import formatted, method_of
 from anypan.options import FuseOptions, Options
 from anypan.pair.pair import pair_of_rasters
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import Note, UserError
 from anypan.runtime.keywords import options_of
 from anypan.xarray.chunks import fused_chunks
 from anypan.xarray.placed import file_of, has_chunks, laid_out
@@ -40,7 +41,8 @@ class Anypan:
         the result: PAN and MS are aligned now, of which samples are read; the method is fitted and the chunks, a tile
         each, are fused when they are asked for, each from its own part of PAN and MS with the method's halo. Invalid
         pixels hold the MS's nodata value, or 0 if it has none, which ``.rio.nodata`` tells. ``options`` as of
-        ``anypan.fuse``, without those of output files. Raises UserError: one sentence on what the caller can mend.
+        ``anypan.fuse``, without those of output files. What is known now is warned of, as a ``Note`` each.
+        Raises UserError: one sentence on what the caller can mend.
         """
         for name in FOR_FILES:
             if name in options:
@@ -58,6 +60,8 @@ class Anypan:
         pair = formatted(pair, chosen, settings)
         if pair.maybe_invalid and pair.format.nodata is None and not pair.format.floating:
             pair = replace(pair, format=replace(pair.format, nodata=pair.format.filler))
+        for note in pair.notes:
+            warnings.warn(note, Note, stacklevel=2)
         pixels = fused_chunks(pair, chosen, settings)
         lazy = has_chunks(pan) or has_chunks(self._ms)
         return _labelled(pixels if lazy else pixels.compute(scheduler="synchronous"), pan, ms, pair)
