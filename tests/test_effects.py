@@ -207,7 +207,18 @@ def test_soft_bands_have_the_detail_of_a_coarser_grid_and_others_all_of_theirs()
     assert float(soft[changed].var()) < 0.05 * float(images.var())
 
 
+def test_linear_light_is_one_power_for_all_channels_of_a_scene_and_skews_values_towards_the_bright(image):
+    picture = image / image.max()
+    light = fx.LinearLight(power=(2.2, 2.2)).apply(picture.clone(), RNG(0))
+    assert torch.allclose(light, picture.clamp(min=0.01) ** 2.2, atol=1e-5)
+    several = fx.LinearLight(power=(1.2, 3.0)).apply(picture.clone(), RNG(0)).log() / picture.clamp(min=0.01).log()
+    power = several[:, :1, :1, :1, :1]
+    assert float((several - power)[picture < 0.9].abs().max()) < 1e-3
+    assert 1.2 <= float(power.min()) < float(power.max()) <= 3.0
+
+
 LAWS = {
+    "linear light": test_linear_light_is_one_power_for_all_channels_of_a_scene_and_skews_values_towards_the_bright,
     "zoom": one_image.test_zooming_keeps_centre_and_levels_and_stretches_by_its_factor,
     "turn": one_image.test_turning_moves_pixels_and_bands_together_and_changes_none,
     "texture": test_texture_multiplies_and_differs_between_bands_by_its_strength_alone,

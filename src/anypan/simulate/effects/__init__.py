@@ -33,6 +33,7 @@ from anypan.simulate.effects.ground import (
     GainFields,
     Haze,
     HighPassFiltering,
+    LinearLight,
     LocalInversion,
     Texture,
     Turn,
@@ -62,6 +63,7 @@ def _by_name(*kinds: type[Effect]) -> dict[str, type[Effect]]:
 AUGMENTATIONS = _by_name(
     Zoom,
     Turn,
+    LinearLight,
     Texture,
     BandsGeneration,
     ResponseCurves,

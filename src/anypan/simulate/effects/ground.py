@@ -18,6 +18,8 @@ from anypan.simulate.bands import detail_of, slow_part, to_the_power
 from anypan.simulate.effects.base import Effect, Range, Share
 from anypan.simulate.random import Random
 
+DARK = 0.01  # what a power is taken of, at least
+
 
 @dataclass(frozen=True)
 class Zoom(Effect):
@@ -39,6 +41,19 @@ class Turn(Effect):
 
     def apply(self, image: Tensor, rng: Random) -> Tensor:
         return geometry.turn(image, rng)
+
+
+@dataclass(frozen=True)
+class LinearLight(Effect):
+    """The curve of pictures for eyes undone: light adds up, and few things are bright."""
+
+    name, stage = "linear light", "surface"
+
+    power: Annotated[Range, Bounds(1, 4)] = (1.5, 2.4)
+
+    def apply(self, image: Tensor, rng: Random) -> Tensor:
+        """One power for all channels of a scene; cameras took the inverse, 1 / 2.2 or so (IEC 61966-2-1)."""
+        return to_the_power(image.clamp(min=DARK), rng.uniform(*self.power, len(image), 1, 1, 1, 1))
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ class ColourJitter(Effect):
         """A monotone curve a band, after clipping at a small positive value."""
         g, _, c = image.shape[:3]
         power = rng.log_uniform(0.6, 2.0, g, 1, c, 1, 1)
-        return to_the_power(image.clamp(min=0.01), power)
+        return to_the_power(image.clamp(min=DARK), power)
 
 
 @dataclass(frozen=True)
