@@ -49,7 +49,7 @@ class LinearLight(Effect):
 
     name, stage = "linear light", "surface"
 
-    power: Annotated[Range, Bounds(1, 4)] = (1.5, 2.4)
+    power: Annotated[Range, Bounds(1, 4)] = (1.6, 2.6)
 
     def apply(self, image: Tensor, rng: Random) -> Tensor:
         """One power for all channels of a scene; cameras took the inverse, 1 / 2.2 or so (IEC 61966-2-1)."""
