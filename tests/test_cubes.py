@@ -15,7 +15,7 @@ from anypan.optics.sensors import find
 from anypan.runtime.errors import UserError
 from anypan.simulate.bands import mix_bands, mix_pan
 from anypan.simulate.cubes import Cube, expose
-from anypan.simulate.effects import EFFECTS
+from anypan.simulate.effects import EFFECTS, LinearLight
 from anypan.simulate.random import Random
 from anypan.simulate.recipe import Simulation
 from anypan.simulate.sample import simulate_batch
@@ -64,6 +64,17 @@ def test_the_pan_of_a_cube_is_what_its_own_curve_sees_and_not_a_mixture_of_the_b
         (mix_pan(bands, seen) + mix_bands(exposed.images, exposed.apart))[1], exposed.images[1, :, 3:4]
     )
     assert float((mix_pan(bands, seen)[1, :, 0] - exposed.images[1, :, 3]).abs().max()) > 1e-3
+
+
+def test_the_light_of_cubes_is_linear_and_stays():
+    images = torch.rand(2, 2, 4, SIZE, SIZE, generator=seeded())
+    settings = Simulation(bands={4: 1.0}, effects=QUIET)
+    plain, light = (
+        simulate_batch(images, seeded(1), one, {0: [cube(1), cube(2)]})
+        for one in (settings, settings.having(LinearLight(1.0)))
+    )
+    for before, after in ((plain.pan, light.pan), (plain.reference, light.reference)):
+        assert torch.equal(before[:2], after[:2]) and not torch.allclose(before[2:], after[2:], atol=0.01)
 
 
 @pytest.mark.parametrize("spectrum", [np.full(len(NM), 0.4), np.interp(NM, [400, 1050], [0.1, 0.9])])

@@ -81,9 +81,10 @@ def test_tiles_do_not_show(name: str) -> None:
 
 
 def test_whole_numbers_are_the_same_whatever_tile_and_but_for_rounding_whatever_threads(tmp_path: Path) -> None:
-    """Convolutions of two threads sum in another order: a value in 100,000 rounds to the next number.
+    """Convolutions of two threads sum in another order: some values round to the next number, one in 1,000 at most.
 
-    Ten bands of large values at ratio 2: there one in 10,000 rounds otherwise in tiles of another shape.
+    Ten bands of large values at ratio 2: a rounding of float32 is 3e-4 of a unit there, and so is the share of values
+    that it carries across a half.
     """
     pan, ms = landscape(208, 208, 10, 2)
     files = write_pair(tmp_path, *((40 * image).clip(0, 65535).astype("u2") for image in (pan, ms)), ratio=2)
@@ -94,7 +95,6 @@ def test_whole_numbers_are_the_same_whatever_tile_and_but_for_rounding_whatever_
     torch.set_num_threads(threads)
     assert np.array_equal(found[0], found[1])
     apart = np.abs(found[0].astype(int) - found[2].astype(int))
-    # A rounding of float32 is 3e-4 of a unit at these values, and so is the share that it carries across a half.
     assert apart.max() <= 1 and (apart > 0).mean() <= 1e-3
 
 

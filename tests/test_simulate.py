@@ -187,7 +187,7 @@ def test_an_unknown_name_or_share_is_refused_with_what_is_known():
 def test_no_name_is_used_twice_and_every_effect_says_what_it_does():
     assert not set(AUGMENTATIONS) & set(DEGRADATIONS)
     assert all(what(kind) and "\n" not in what(kind) and what(kind)[-1] != "." for kind in EFFECTS.values())
-    stages = {"", "geometry", "surface", "colours", "light", "PAN", "archive"}
+    stages = {"", "pictures", "geometry", "surface", "colours", "light", "PAN", "archive"}
     assert {kind.stage for kind in EFFECTS.values()} <= stages
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from anypan.optics.sensors import GENERIC, SENSORS, match
+from anypan.optics.sensors import GENERIC, SENSORS, Band, match
 
-WAVELENGTHS = (650.0, 555.0, 475.0)  # nm, of red, green and blue
-_COLOURS = (("red", "r"), ("green", "g"), ("blue", "b"))
+EYE = replace(GENERIC, bands=(Band("red", 600, 700), Band("green", 510, 600), Band("blue", 440, 510)))
 GUESS = "a guess: the MS does not say which bands they are, --sensor does"
 
 
@@ -37,14 +37,16 @@ def _by_wavelength(names: Sequence[str], sensor: str) -> tuple[int, int, int] | 
     known = {index: band.centre_nm for index, band in enumerate(bands) if band}
     if len(known) < 3:
         return None
-    red, green, blue = (min(known, key=lambda index: abs(known[index] - nm)) for nm in WAVELENGTHS)
+    red, green, blue = (min(known, key=lambda index: abs(known[index] - band.centre_nm)) for band in EYE.bands)
     return red, green, blue
 
 
 def _by_name(names: Sequence[str]) -> tuple[int, int, int] | None:
-    lower = [name.lower() for name in names]
-    red, green, blue = (next((lower.index(name) for name in colour if name in lower), -1) for colour in _COLOURS)
-    return (red, green, blue) if min(red, green, blue) >= 0 else None
+    found = [band.name if (band := EYE.band(name)) else "" for name in names]
+    if not {band.name for band in EYE.bands} <= set(found):
+        return None
+    red, green, blue = (found.index(band.name) for band in EYE.bands)
+    return red, green, blue
 
 
 def _by_place(count: int) -> tuple[int, int, int]:

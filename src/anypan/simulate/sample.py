@@ -98,6 +98,7 @@ def _ground(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Bands (G, K, B, S, S) and PAN (G, K, 1, S, S) of the ground, both fine, and the PAN's weights (G, B)."""
     c, channels = draw.settings, images.shape[2]
+    images = draw.stage("pictures", images)  # the light of cubes, which take the place of some, is linear
     exposure = expose(images, cubes, frame.bands, draw.streams["cubes"], c[fx.ResponseCurves].shift_nm)
     images = exposure.images
     images = draw.stage("geometry", images)

@@ -61,9 +61,9 @@ def _by_name(*kinds: type[Effect]) -> dict[str, type[Effect]]:
 
 
 AUGMENTATIONS = _by_name(
+    LinearLight,
     Zoom,
     Turn,
-    LinearLight,
     Texture,
     BandsGeneration,
     ResponseCurves,

@@ -47,7 +47,7 @@ class Turn(Effect):
 class LinearLight(Effect):
     """The curve of pictures for eyes undone: light adds up, and few things are bright."""
 
-    name, stage = "linear light", "surface"
+    name, stage = "linear light", "pictures"
 
     power: Annotated[Range, Bounds(1, 4)] = (1.6, 2.6)
 
