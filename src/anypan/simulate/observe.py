@@ -21,17 +21,17 @@ def observe(fine_pan: Tensor, ground: Tensor, frame: Frame, draw: Draw) -> tuple
     fine_pan, ground = (draw.apply(fx.Motion, image, smear) for image in (fine_pan, ground))  # the same
     kernel = blur.KERNELS[frame.kernel]
     pan_gain, gain = _gains(frame, draw)
-    amount = _sharpening(kernel, draw)
+    pan_amount, amount = _sharpening(kernel, draw)
     seen, moved = [], _reference_shift(frame, draw)
-    for fine, gains, directly, shifts in (
-        (fine_pan, pan_gain, kernel.pan, (0.0, 0.0)),
-        (ground, gain, kernel.reference, moved),
+    for fine, gains, directly, shifts, masked in (
+        (fine_pan, pan_gain, kernel.pan, (0.0, 0.0), pan_amount),
+        (ground, gain, kernel.reference, moved, amount),
     ):
         if directly and kernel.matrix:
             seen.append(_through(fine, kernel.matrix(reduction, fine.shape[-1]).to(fine)))
         else:
             seen.append(_through(fine, *(blur.mtf_matrix(gains, reduction, fine.shape[-1], by) for by in shifts)))
-            seen[-1] = blur.sharpen(seen[-1], amount) if bool(amount.any()) else seen[-1]
+            seen[-1] = blur.sharpen(seen[-1], masked) if bool(masked.any()) else seen[-1]
     unknown = torch.full((draw.scenes,), torch.nan)
     draw.facts["pan_gain"] = unknown if kernel.pan else pan_gain[:, 0, 0].cpu()
     draw.facts["reference_gain"] = unknown if kernel.reference else gain.mean((1, 2)).cpu()
@@ -78,13 +78,18 @@ def _through(image: Tensor, rows: Tensor, columns: Tensor | None = None) -> Tens
     return rows @ image @ (rows if columns is None else columns).mT
 
 
-def _sharpening(kernel: blur.Kernel, draw: Draw) -> Tensor:
-    """(G, 1, 1, 1, 1) amount of unsharp masking; none where the PAN is made without an MTF."""
-    rng, g = draw.streams["sharpening"], draw.scenes
-    amount = rng.uniform(0.2, 1.2, g, 1, 1, 1, 1)
-    chosen = rng.chance(draw.settings[fx.Sharpening].share * (not kernel.pan), g, 1, 1, 1, 1)
-    chosen = chosen * ~reduced_scenes(draw).to(chosen.device)[:, None, None, None, None]
-    return amount * draw.note("sharpening", chosen)
+def _sharpening(kernel: blur.Kernel, draw: Draw) -> tuple[Tensor, Tensor]:
+    """(G, 1, 1, 1, 1) amounts of unsharp masking of PAN and reference; none where the PAN is made without an MTF.
+
+    Of reduced scenes the reference alone: it is an MS product, which may be sharpened, while reducing blurs the PAN.
+    """
+    c, rng, shape = draw.settings, draw.streams["sharpening"], (draw.scenes, 1, 1, 1, 1)
+    amount, possible = rng.uniform(0.2, 1.2, *shape), not kernel.pan
+    chosen = rng.chance(c[fx.Sharpening].share * possible, *shape)
+    reduced = reduced_scenes(draw).to(chosen.device)[:, None, None, None, None]
+    truth = draw.streams["sharpened truth"].chance(c[fx.ReducedScenes].sharpened * possible, *shape) * reduced
+    both = amount * draw.note("sharpening", chosen * ~reduced)
+    return both, both + amount * truth
 
 
 def _phase(frame: Frame, draw: Draw) -> tuple[float, float]:

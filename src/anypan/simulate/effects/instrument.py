@@ -24,6 +24,7 @@ class ReducedScenes(Effect):
     displacement: Annotated[float, PIXELS] = 0.12  # standard deviation, of the reference and MS against the PAN
     snr: Annotated[Range, SNR] = (60.0, 1500.0)  # of the reference
     light: Annotated[float, Bounds(0, 1)] = 1.0  # what averaging leaves of the foreign light of the PAN
+    sharpened: Share = 0.0  # of them: the truth was sharpened on the ground
 
 
 @dataclass(frozen=True)
