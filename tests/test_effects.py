@@ -13,6 +13,7 @@ from anypan.simulate.draw import Draw, Frame
 from anypan.simulate.effects import EFFECTS
 from anypan.simulate.random import Branches, Random
 from anypan.simulate.sample import Simulation, simulate_batch
+from anypan.train.losses import finest
 
 RNG = Random.seeded
 
@@ -139,6 +140,19 @@ def test_the_truth_of_a_reduced_scene_is_noisy_and_displaced_as_asked():
     assert float(error) == pytest.approx(1 / 50, rel=0.15)
     moved = drawn(fx.ReducedScenes(1.0, displacement=0.5, snr=(1e6, 1e6)))
     assert torch.equal(moved.pan, quiet.pan) and not torch.allclose(moved.reference, quiet.reference, atol=1e-2)
+
+
+def test_of_a_reduced_scene_the_truth_alone_may_be_sharpened_and_the_ms_is_seen_of_that_truth():
+    plain, sharp = (
+        drawn(fx.ReducedScenes(1.0, displacement=0.0, snr=(1e6, 1e6), sharpened=part)) for part in (0.0, 1.0)
+    )
+    assert torch.equal(plain.pan, sharp.pan)
+    detail = [finest(batch.reference).square().mean((1, 2, 3)).sqrt() for batch in (plain, sharp)]
+    assert float((detail[1] / detail[0]).min()) > 1.1
+    seen = sharp.sampling.degrade(sharp.reference, sharp.gnyq)
+    assert torch.allclose(seen[..., 2:-2, 2:-2], sharp.lrms[..., 2:-2, 2:-2], atol=1e-4)
+    others = [drawn(fx.ReducedScenes(0.0, sharpened=part)).reference for part in (0.0, 1.0)]
+    assert torch.equal(*others)
 
 
 @pytest.mark.parametrize("ratio, share", [(2, 0.5), (4, 0.1)])
