@@ -245,6 +245,21 @@ def test_a_training_that_diverges_is_a_row_and_answers_nothing(tmp_path: Path, m
     assert "diverged" in outcomes.Results([one], [], SMOKE).trouble([cell])
 
 
+def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_unless_b_has_levelled() -> None:
+    left = [cell for cell in cells.cells(CPU) if cell.off and cell.network == "anypan-s"]
+    for cell in left:
+        assert cell.base == cells.Cell("B", cell.network, "both", cell.seed)
+        assert training._optimisation(cell, CPU).seed not in {one.seed for one in cells.cells(CPU) if one.arm == "B"}
+    cell = left[0]
+    changed = dataclasses.replace(CPU, effect=CPU.effect | {"zoom": {"share": 0.9}})
+    assert cells.recipe(cell, CPU) != cells.recipe(cell, changed)
+    assert cell.base
+    for levelled, trouble in ((True, ""), (False, "of 2 cells 1 not converged")):
+        rows = [*rows_of(cell, 1.0), *rows_of(cell.base, 1.0, levelled)]
+        assert outcomes.Results(rows, [], CPU).trouble([cell]) == trouble
+    assert outcomes.Results(rows_of(cell, 1.0), [], CPU).trouble([cell]) == "of 2 cells 1 not run"
+
+
 def rows_of(cell: cells.Cell, factor: float, levelled: bool = True) -> list[dict[str, Any]]:
     """Rows of a cell whose ERGAS is ``factor`` on every scene."""
     common = {"cell": cell.name, "network": cell.network, "seed": cell.seed, "levelled": levelled}

@@ -77,7 +77,8 @@ class Cell:
     """One training and its judgement. ``arm``: U, A, A*, B, P, C, images, steps or ablation.
 
     ``source``: a real sensor (A), the sensor left out (A*), else of SOURCES. ``start``, ``adapted`` and ``tuning``: of
-    a one-shot cell. ``change``: how an images, steps or ablation cell differs from its plain B cell.
+    a one-shot cell. ``change``: how an images or steps cell differs from its plain B cell, and what an ablation cell,
+    which begins with that one, leaves out from there on.
     """
 
     arm: str
@@ -102,9 +103,11 @@ class Cell:
 
     @property
     def base(self) -> Cell | None:
-        """The cell whose weights a one-shot cell adapts."""
-        source = "" if self.start == "U" else BOTH
-        return Cell(self.start, self.network, source, self.seed) if self.arm == "C" else None
+        """The cell whose weights a one-shot or an ablation cell begins with."""
+        if self.arm not in ("C", "ablation"):
+            return None
+        start = self.start or "B"
+        return Cell(start, self.network, "" if start == "U" else BOTH, self.seed)
 
 
 def read(path: str | Path, budget: str = "cpu") -> Study:
@@ -169,7 +172,10 @@ def _one_shot(cell: Cell, study: Study) -> Iterator[Cell]:
 
 
 def _ablation(cell: Cell, study: Study) -> Iterator[Cell]:
-    """Each effect left out, beside a cell of the same length with all of them."""
+    """Each effect left out of what B goes on to learn from, beside a cell of the same length with all of them.
+
+    From random weights so short a training would not level, and say nothing.
+    """
     yield replace(cell, source=BOTH, change=EVERYTHING)
     for effect in study.ablation["effects"] or EFFECTS:
         yield replace(cell, source=BOTH, change=f"no {effect}", off=(effect,))
@@ -237,11 +243,12 @@ def _decides(cell: Cell, study: Study) -> list[Any]:
     if cell.arm == "U":
         return [cell, study.sizes.get(cell.network)]
     found = [cell, cell.off, steps_of(cell, study), study.sizes.get(cell.network), study.optimisation, study.patch]
-    if cell.base:
+    if cell.arm == "C" and cell.base:
         one_shot = [study.one_shot["rate"], study.one_shot["scenes"][cell.adapted]]
         return [*found, one_shot, _decides(cell.base, study)]
     if cell.arm in ("A", "A*"):
         return [*found, study.real[cell.source] if cell.arm == "A" else study.apart]
     images = [[sorted((key, value) for key, value in table.items() if key != "path") for table in study.sources[name]]
               for name in ((cell.source,) if cell.source != BOTH else SOURCES[1:])]  # fmt: skip
-    return [*found, study.paper_like if cell.arm == "P" else study.effect, study.tiles, images]
+    found += [study.paper_like if cell.arm == "P" else study.effect, study.tiles, images]
+    return [*found, _decides(cell.base, study)] if cell.base else found

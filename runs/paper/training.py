@@ -71,7 +71,7 @@ class Watch:
 def train(
     cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str, until: float = float("inf")
 ) -> tuple[Path, Row]:
-    """(weight file, what was spent), from ``work`` if made before; a one-shot cell's start is made if need be.
+    """(weight file, what was spent), from ``work`` if made before; what a cell begins with is made if need be.
 
     Raises OutOfTime at ``until``, of time.monotonic(): the next call goes on.
     """
@@ -82,8 +82,8 @@ def train(
     o = _optimisation(cell, study)
     if cell.base:
         base = stored(train(cell.base, study, scenes, work, device, until)[0])
-        settings, run = base.config, tuned_run(base, TUNINGS[cell.tuning], o, device)
-        plain = TUNINGS[cell.tuning].merged
+        way = TUNINGS[cell.tuning or "full"]
+        settings, run, plain = base.config, tuned_run(base, way, o, device), way.merged
     else:
         torch.manual_seed(cell.seed)
         architecture = ARCHITECTURES[cell.network]
@@ -122,5 +122,6 @@ def clock_of(device: str) -> Callable[[], float]:
 
 
 def _optimisation(cell: Cell, study: Study) -> Optimisation:
-    o = Optimisation(**study.optimisation, steps=max(1, steps_of(cell, study)), seed=cell.seed)
+    seed = cell.seed + (study.seeds if cell.arm == "ablation" else 0)  # pairs that B has not seen
+    o = Optimisation(**study.optimisation, steps=max(1, steps_of(cell, study)), seed=seed)
     return replace(o, rate=study.one_shot["rate"], optimiser="AdamW") if cell.adapted else o  # as `anypan adapt`
