@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import anypan
-from anypan.judging.gallery import rgb
+from anypan.judging.colours import colours_of
 from anypan.methods import FORMULAS
 from anypan.metrics import METRICS, Reference
 from anypan.report.pictures import GAMMA, limits, stretch
@@ -49,7 +49,7 @@ def panels(folder: Path, method: str) -> dict[str, NDArray[np.uint8]]:
     paths = make(folder)
     pan, (ms, names), truth = read(paths["pan"])[0], read(paths["ms"]), read(paths["reference"])[0]
     fused, (formula, classical) = np.asarray(anypan.fuse(pan[0], ms, method=method)), best(pan, ms, truth)
-    bands, ratio = list(rgb(names)), pan.shape[-1] // ms.shape[-1]
+    bands, ratio = list(colours_of(names).bands), pan.shape[-1] // ms.shape[-1]
     shared = limits(ms[bands])
 
     def shown(image: Floats, bounds: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -1,6 +1,8 @@
-"""The shape of the house: layers, who may import what, sizes, names. Read from the source, nothing is run."""
+"""The shape of the house: layers, who may import what, sizes, names. Read from the source."""
 
 import ast
+import importlib
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -326,3 +328,24 @@ def test_tests_that_are_called_slow_are_there() -> None:
     slow = [line.split("::") for line in (ROOT / "tests" / "slow.txt").read_text(encoding="utf-8").split()]
     assert slow == sorted(slow)
     assert not [name for file, name in slow if f"def {name}(" not in tests.get(file, "")]
+
+
+def test_scripts_import_what_the_package_has():
+    """They run seldom, some once a release: a name that has moved shows here and not then."""
+    scripts = [path for folder in ("runs", "speed", "tests/torture") for path in (ROOT / folder).rglob("*.py")]
+    assert len(scripts) > 20
+    asked = {
+        (node.module, name.name, str(path))
+        for path in scripts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "anypan"
+        for name in node.names
+    }
+    gone = [f"{path}: {module}.{name}" for module, name, path in sorted(asked) if not there(module, name)]
+    assert not gone, gone
+
+
+def there(module: str, name: str) -> bool:
+    """Whether ``from module import name`` finds it."""
+    whole = importlib.import_module(module)
+    return hasattr(whole, name) or (hasattr(whole, "__path__") and bool(importlib.util.find_spec(f"{module}.{name}")))

@@ -204,8 +204,8 @@ def test_every_recipe_loads_and_says_where_its_images_are(path):
 
 
 def test_the_default_recipe_has_scenes_of_both_kinds_and_no_effect_of_the_diverse_preset_alone():
-    own = (fx.ForeignLight, fx.LocalInversion, fx.FlatGround, fx.CoarseNoise)
-    later = (fx.Zoom, fx.Turn, fx.ResponseCurves, fx.HighPassFiltering, fx.ChannelShuffling, fx.Anisotropy)
+    own = (fx.ForeignLight, fx.LocalInversion, fx.FlatGround, fx.CoarseNoise, fx.LinearLight, fx.ResponseCurves)
+    later = (fx.Zoom, fx.Turn, fx.HighPassFiltering, fx.ChannelShuffling, fx.Anisotropy)
     later += (fx.Detector, fx.Motion, fx.FractionalRatio, fx.FamilyNoise, fx.Stripes, fx.Saturation, fx.Compression)
     config = read_config(PRESETS / "anypan-s.toml").simulation
     assert config[fx.ReducedScenes].share == 0.5 and all(config[kind].share > 0 for kind in own)
