@@ -32,7 +32,7 @@ LEARNT = 0.5  # the sharpness at which the network decides
 HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
 OWN, ALONE = 0.8, 0.95  # shares of a band's detail that nothing explains: it may be a detail of its own, it is noise
-SMOOTH, ROUGH = 0.4, 0.6  # power of second differences over that of detail, of white noise 1, give or take .3 in a window
+SMOOTH, ROUGH = 0.4, 0.6  # power of second differences over that of detail; white noise has 1, give or take .3
 SOFT, SHARP = 0.45, 0.6  # gains of an MS that was blurred by an instrument, that was resampled from a sharp image
 FACTS = 9  # entries of ``facts``
 
