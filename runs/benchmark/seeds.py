@@ -88,15 +88,16 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def table(points: Sequence[Mapping[str, Any]], ratio: int) -> str:
-    """A line for each figure: every seed's, their mean and standard deviation."""
+    """A line for each figure: every seed's, of several their mean and standard deviation, too."""
     own = [point for point in points if point["ratio"] == ratio]
     names = [name for name, value in own[0].items() if isinstance(value, float)]
-    lines = [f"| ratio {ratio} | {' | '.join(point['label'] for point in own)} | mean | deviation |"]
-    lines.append("|---" * (len(own) + 3) + "|")
+    head = [f"ratio {ratio}", *(point["label"] for point in own), *(["mean", "deviation"] if len(own) > 1 else [])]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for name in names:
         values = [point[name] for point in own]
-        cells = [f"{value:.4g}" for value in (*values, fmean(values))]
-        lines.append(f"| {name} | {' | '.join(cells)} | {f'{stdev(values):.1g}' if len(values) > 1 else ''} |")
+        cells = [f"{value:.4g}" for value in values]
+        cells += [f"{fmean(values):.4g}", f"{stdev(values):.1g}"] if len(values) > 1 else []
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

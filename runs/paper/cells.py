@@ -29,7 +29,7 @@ class Study:
     """The TOML file with one of its budgets. ``folder``: where its relative paths count from.
 
     ``steps``: of every training but one-shot and ablation, which have a share of them; ``longer``: network -> how many
-    times as many, of those that level later. ``pace``: device -> network ->
+    times as many, of those that learn longer or are slow. ``pace``: device -> network ->
     seconds a step, for the estimate where no row says better; ``judging``: seconds to judge a cell. ``whole``: the
     networks of which all cells are run, those of the arms ``seeded`` with ``seeds`` seeds; ``others``: those of which
     ``arms`` are run with one, B from the ``kinds`` of images. ``apart``: scenes that stand on a line of their own.
@@ -243,12 +243,11 @@ def _decides(cell: Cell, study: Study) -> list[Any]:
     if cell.arm == "U":
         return [cell, study.sizes.get(cell.network)]
     found = [cell, cell.off, steps_of(cell, study), study.sizes.get(cell.network), study.optimisation, study.patch]
-    if cell.arm == "C" and cell.base:
-        one_shot = [study.one_shot["rate"], study.one_shot["scenes"][cell.adapted]]
-        return [*found, one_shot, _decides(cell.base, study)]
+    begun = [_decides(cell.base, study)] if cell.base else []
+    if cell.arm == "C":
+        return [*found, [study.one_shot["rate"], study.one_shot["scenes"][cell.adapted]], *begun]
     if cell.arm in ("A", "A*"):
         return [*found, study.real[cell.source] if cell.arm == "A" else study.apart]
     images = [[sorted((key, value) for key, value in table.items() if key != "path") for table in study.sources[name]]
               for name in ((cell.source,) if cell.source != BOTH else SOURCES[1:])]  # fmt: skip
-    found += [study.paper_like if cell.arm == "P" else study.effect, study.tiles, images]
-    return [*found, _decides(cell.base, study)] if cell.base else found
+    return [*found, study.paper_like if cell.arm == "P" else study.effect, study.tiles, images, *begun]
