@@ -47,6 +47,7 @@ check: $(INSTALLED)
 	$(BIN)/python runs/benchmark/frontier.py --check
 	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
+	$(BIN)/python runs/benchmark/truth.py --check
 	$(BIN)/python tests/torture/page.py --check
 
 docs: $(INSTALLED)

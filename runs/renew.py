@@ -24,13 +24,14 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
 from anypan.weights import FOLDER, save
 
-NAME, UNTRAINED = "anypan-s", "anypan-s untrained"
+NAME, UNTRAINED, UNTRAINED_FILE = "anypan-s", "anypan-s untrained", "untrained.safetensors"
 RESULTS = Path("results")
 ADAPTED, JUDGED = "gf2-01", ("gf2-03", "gf2-04")
 BEST = ("wv3-01", "qb-01", "landsat7-06")
 CONTENDED, MOVED = ("wv3-01", "qb-01", "gf2-01", "pleiades-01"), "qb-01"  # beside an optimiser, whose rows stay
 KEY = ("scene", "protocol", "mode", "method")
-PAGES = ("runs/docs.py", "runs/concepts.py", "runs/paper/page.py", "runs/benchmark/uncertainty.py", "runs/picture.py")
+PAGES = ("runs/docs.py", "runs/concepts.py", "runs/paper/page.py", "runs/benchmark/uncertainty.py",
+         "runs/benchmark/truth.py", "runs/picture.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def judged(method: str, folder: Path, protocol: str, mode: str, out: Path) -> St
 
 def untrained(scenes: list[Path], work: Path) -> list[Path]:
     """The rows of the network before it learns: all that physics alone does."""
-    architecture, file = ARCHITECTURES[NAME], work / "untrained.safetensors"
+    architecture, file = ARCHITECTURES[NAME], work / UNTRAINED_FILE
     settings = architecture.config()
     save(file, architecture.network(settings).state_dict(), NAME, settings)
     found = []
@@ -84,6 +85,12 @@ def others(scenes: list[Path], work: Path) -> Iterator[Step]:
     yield Step((python, "runs/benchmark/uncertainty.py", str(scenes[0]), "--out"), work / "uncertainty.jsonl")
     eight = (*(str(scenes[0] / name) for name in BEST), "-m", NAME, "-m", f"{NAME}+")
     yield Step((*benchmark, *eight, "-o"), work / "best.jsonl")
+
+
+def beside_truth(scenes: list[Path], work: Path) -> None:
+    """How sharp the truth is, beside the network and the same untrained."""
+    words = (sys.executable, "runs/benchmark/truth.py", *map(str, scenes), "--untrained", str(work / UNTRAINED_FILE))
+    shutil.copyfile(Step((*words, "--out"), work / "truth.jsonl").run(), RESULTS / "truth" / "scenes.jsonl")
 
 
 def contended(scenes: Path, work: Path) -> Path:
@@ -148,6 +155,7 @@ def main() -> None:
         before = jobs.submit(untrained, wanted.scenes, work)
         made = list(jobs.map(Step.run, [*more, *rows]))
     merge([*made[len(more) :], *before.result()], RESULTS / "benchmark.jsonl")
+    beside_truth(wanted.scenes, work)
     merge([beside.result()], RESULTS / "contenders" / "optimisers.jsonl")
     shutil.copyfile(across.result(), RESULTS / "generalisation.jsonl")
     for name, path in zip(("sharpness/scenes", "uncertainty/scenes", "best/scenes"), made, strict=False):
