@@ -64,7 +64,7 @@ def test_the_budgets_hold_what_the_study_promises() -> None:
     assert not [cell for cell in every if cell.arm == "U" and not ARCHITECTURES[cell.network].any_bands]
     assert {ARCHITECTURES[name].family for name in CPU.networks} == {"cnn", "transformer", "mamba"}
     trained = [cell for cell in every if cell.arm in ("A", "A*", "B", "P")]
-    long = dict.fromkeys(CPU.networks, 9000) | {"PanNet": 13500, "Pan-Mamba": 5040}
+    long = dict.fromkeys(CPU.networks, 9000) | {"Pan-Mamba": 5040}
     assert {cell.network: cells.steps_of(cell, CPU) for cell in trained} == long
     assert ARCHITECTURES["PanFormer"].config() == ARCHITECTURES["PanFormer"].config(**GPU.sizes.get("PanFormer", {}))
 
@@ -114,12 +114,12 @@ def test_the_estimate_takes_what_was_measured_here_before_what_was_guessed() -> 
             for n, s in (("a", 10.0), ("b", 30.0))]  # fmt: skip
     paces = command.pace(rows, "cpu")
     assert paces == {"PanNet": 2.0} and command.pace(rows, "cuda") == {}
-    cell, steps = cells.Cell("B", "PanNet", "both"), 13500
+    cell, steps = cells.Cell("B", "PanNet", "both"), 9000
     assert cells.cost(cell, CPU, paces) == steps * 2.0 + CPU.judging
     assert cells.cost(dataclasses.replace(cell, seed=2), CPU, paces) == steps * 2.0 + CPU.judging * cells.REDUCED
     assert cells.cost(cell, CPU, {}) == steps * CPU.pace["cpu"]["PanNet"] + CPU.judging
     said = command.estimate([cell], [cell], CPU, paces, True)
-    assert "measured here" in said[1] and "7.56 hours" in said[-1]
+    assert "measured here" in said[1] and "5.06 hours" in said[-1]
     assert "guessed" in command.estimate([cell], [cell], CPU, {}, False)[0]
 
 
