@@ -9,13 +9,13 @@ from torch import Tensor
 from anypan.optics.filters import SPLINE, separable
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 0.7
+TEXTURE_WEIGHT = 2.5
 TRANSFER_WEIGHT = 0.1
-CONSISTENCY_WEIGHT = 0.15
+CONSISTENCY_WEIGHT = 1.5
 ANGLE_WEIGHT = 0.25
 NORMAL = 0.8  # L1 over L2 of a normal distribution
 WINDOW = 4  # pixels along a side of the windows of local correlation
-CONTRAST_FLOOR = 0.1  # of the scene's standard deviation
+CONTRAST_FLOOR = 0.4  # of the scene's standard deviation
 
 
 def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
