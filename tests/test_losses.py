@@ -3,6 +3,10 @@
 import pytest
 import torch
 
+from anypan.simulate.effects import ReducedScenes
+from anypan.simulate.sample import Simulation, simulate_batch
+from anypan.train import batch_loss
+from anypan.train.config import Optimisation
 from anypan.train.losses import angle_loss, fusion_loss, texture_loss, transfer_loss
 
 
@@ -60,3 +64,22 @@ def test_transfer_counts_too_much_of_the_finest_octave_like_too_little(images):
     assert float(transfer_loss(less, reference, pan, weights)) == pytest.approx(0.3, abs=0.01)
     smooth = reference + torch.linspace(0, 1, 32)
     assert float(transfer_loss(smooth, reference, pan, weights)) < 1e-3
+
+
+def test_a_recipe_weighs_the_terms_and_says_from_which_contrast_errors_are_relative():
+    rng = torch.Generator().manual_seed(0)
+    only = Simulation(ratios={4: 1.0}, bands={3: 1.0}, reductions={2: 1.0}).having(ReducedScenes(share=0.0))
+    batch = simulate_batch(torch.rand(1, 2, 4, 128, 128, generator=rng), rng, only)
+
+    def sharpened(pan, lrms, scale, gnyq, sampling):
+        soft = sampling.expand(lrms)
+        return soft + 3 * torch.randn(soft.shape, generator=torch.Generator().manual_seed(1))
+
+    def loss(**weights):
+        return float(batch_loss(sharpened, batch, Optimisation(**weights)))
+
+    bare = loss(texture=0, consistency=0)
+    texture, consistency = loss(texture=1, consistency=0) - bare, loss(texture=0, consistency=1) - bare
+    assert texture > 0 and consistency > 0
+    assert loss(texture=2, consistency=0.5) == pytest.approx(bare + 2 * texture + 0.5 * consistency, rel=1e-4)
+    assert loss(texture=0, consistency=0, contrast_floor=1.0) < bare

@@ -29,6 +29,9 @@ LIMITS: dict[str, Bounds] = {
     "weight_decay": Bounds(0, 1),
     "clip": Bounds(0, above=True),
     "ema": Bounds(0, 1),
+    "texture": Bounds(0, 1000),
+    "consistency": Bounds(0, 1000),
+    "contrast_floor": Bounds(0, 100, above=True),
     "scenes": Bounds(1, 1024),
     "patches": Bounds(1, 1024),
     "seed": Bounds(0, 2**31 - 1),
@@ -65,6 +68,9 @@ class Optimisation:
     scenes: int = 4
     patches: int = 4
     seed: int = 1
+    texture: float = 0.7  # weight of the PAN's texture in the loss, as far as the reference has it
+    consistency: float = 0.15  # weight of being no farther from the MS than plain regression is
+    contrast_floor: float = 0.1  # of the scene's standard deviation: errors count relative to local contrast and this
     freeze: tuple[str, ...] = ()  # regular expressions of parameters' names that stay as they are
     precision: str = "auto"  # of the network: bfloat16 on a GPU, float32 elsewhere
     compile: bool = False

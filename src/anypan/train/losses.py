@@ -9,27 +9,26 @@ from torch import Tensor
 from anypan.optics.filters import SPLINE, separable
 
 INTENSITY_WEIGHT = 0.5
-TEXTURE_WEIGHT = 2.5
 TRANSFER_WEIGHT = 0.1
-CONSISTENCY_WEIGHT = 1.5
 ANGLE_WEIGHT = 0.25
 NORMAL = 0.8  # L1 over L2 of a normal distribution
 WINDOW = 4  # pixels along a side of the windows of local correlation
-CONTRAST_FLOOR = 0.4  # of the scene's standard deviation
+CONTRAST_FLOOR = 0.1  # of the scene's standard deviation, unless a recipe has another
 
 
-def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor) -> Tensor:
+def fusion_loss(fused: Tensor, reference: Tensor, weights: Tensor, floor: float = CONTRAST_FLOOR) -> Tensor:
     """Error of standardised bands, plus that of their PAN-like mixture, by local contrast: mean of L1 and L2 norms.
 
     fused, reference (N, B, H, W) standardised by the scene; weights (N, B) of the bands in the PAN, in the same units.
-    Dividing by the patch's own contrast keeps dark and weakly textured ground from being ignored; the mixture term
-    asks for the PAN's texture where the bands together explain it, although each band alone leaves it open.
+    Dividing by the patch's own contrast and a ``floor`` keeps dark and weakly textured ground from being ignored; the
+    mixture term asks for the PAN's texture where the bands together explain it, although each band alone leaves it
+    open.
     """
     error = fused - reference
-    contrast = reference.std((-2, -1), keepdim=True) + CONTRAST_FLOOR
+    contrast = reference.std((-2, -1), keepdim=True) + floor
     mixture = (weights[..., None, None] * error).sum(1) / weights.abs().sum(1)[:, None, None].clamp(min=1e-3)
     mixed_contrast = (weights[..., None, None] * reference).sum(1).std((-2, -1), keepdim=True)
-    mixed_contrast = mixed_contrast / weights.abs().sum(1)[:, None, None].clamp(min=1e-3) + CONTRAST_FLOOR
+    mixed_contrast = mixed_contrast / weights.abs().sum(1)[:, None, None].clamp(min=1e-3) + floor
     return _size(error, contrast) + INTENSITY_WEIGHT * _size(mixture[:, None], mixed_contrast[:, None])
 
 

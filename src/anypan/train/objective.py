@@ -11,10 +11,9 @@ from torch import Tensor
 from anypan.optics.normalise import Moments, Scale, pan_at_ms_scale
 from anypan.pair.gain import measure_gains
 from anypan.simulate.sample import Batch
+from anypan.train.config import Optimisation
 from anypan.train.losses import (
     ANGLE_WEIGHT,
-    CONSISTENCY_WEIGHT,
-    TEXTURE_WEIGHT,
     TRANSFER_WEIGHT,
     angle_loss,
     consistency_loss,
@@ -22,6 +21,8 @@ from anypan.train.losses import (
     texture_loss,
     transfer_loss,
 )
+
+PLAIN = Optimisation()
 
 
 def scene_scale(batch: Batch) -> Scale:
@@ -34,19 +35,22 @@ def scene_scale(batch: Batch) -> Scale:
     return Scale(*parts)
 
 
-def batch_loss(network: Callable[..., Tensor], batch: Batch) -> Tensor:
-    """The training loss () of a batch, a mean over its patches (N, B, H, W), standardised as when fusing."""
+def batch_loss(network: Callable[..., Tensor], batch: Batch, o: Optimisation = PLAIN) -> Tensor:
+    """The training loss () of a batch, a mean over its patches (N, B, H, W), standardised as when fusing.
+
+    Of ``o`` the weights of its terms count, and the contrast from which on errors are relative.
+    """
     scale = scene_scale(batch)
     pan, lrms, reference = scale.apply_pan(batch.pan), scale.apply(batch.lrms), scale.apply(batch.reference)
     fused = network(pan, lrms, scale, batch.gnyq, batch.sampling)
     slope, pan_lr = scale.slope[..., None, None], pan_at_ms_scale(pan, batch.gnyq, batch.sampling)
     injected = batch.sampling.expand(lrms - slope * pan_lr) + slope * pan
     left, plain = (lrms - batch.sampling.degrade(image, batch.gnyq) for image in (fused, injected))
-    loss = fusion_loss(fused, reference, batch.pan_weights * scale.std)
-    loss = loss + CONSISTENCY_WEIGHT * consistency_loss(left, plain)
+    loss = fusion_loss(fused, reference, batch.pan_weights * scale.std, o.contrast_floor)
+    loss = loss + o.consistency * consistency_loss(left, plain)
     loss = loss + ANGLE_WEIGHT * angle_loss(scale.invert(fused), batch.reference, scale.invert(injected))
     loss = loss + TRANSFER_WEIGHT * transfer_loss(fused, reference, pan, scale.weights)
-    return loss + TEXTURE_WEIGHT * texture_loss(fused, reference, pan, _asked_for_texture(batch))
+    return loss + o.texture * texture_loss(fused, reference, pan, _asked_for_texture(batch))
 
 
 def _asked_for_texture(batch: Batch) -> Tensor:

@@ -77,7 +77,7 @@ class Run:
         self.waited += time.perf_counter() - begun
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
-        loss = batch_loss(self._forward, moved(batch, self.device))
+        loss = batch_loss(self._forward, moved(batch, self.device), self.o)
         self.optimiser.zero_grad(set_to_none=True)
         with _compiling(self.o):
             loss.backward()
@@ -124,7 +124,7 @@ class Run:
         current = {key: value.clone() for key, value in self.network.state_dict().items()}
         self.network.load_state_dict(self.average)
         mine = range(self.processes.rank, len(batches), self.processes.world)
-        losses = [float(batch_loss(self._forward, moved(batches.draw(n), self.device))) for n in mine]
+        losses = [float(batch_loss(self._forward, moved(batches.draw(n), self.device), self.o)) for n in mine]
         self.network.load_state_dict(current)
         total, count = self.processes.mean([sum(losses), len(losses)])
         return total / count
