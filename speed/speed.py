@@ -36,7 +36,8 @@ def table(rows: Sequence[Row]) -> str:
     if not rows:
         return "*No rows yet: run make bench.*\n"
     known = latest([row for row in rows if row["machine"] == rows[-1]["machine"]])
-    lines = [*_bounds(known), *_networks(known), *_files(known), *_stages(known), *_ratios(known), *_starts(known)]
+    lines = [*_bounds(known), *_networks(known), *_files(known), *_stages(known), *_ratios(known), *_former(known)]
+    lines += _starts(known)
     body = "".join(f"| {what} | {measured} | {aim} |\n" for what, measured, aim in lines)
     return f"{known[-1]['machine']}.\n\n| figure | measured | aim |\n|---|---|---|\n{body}"
 
@@ -122,6 +123,12 @@ def _ratios(rows: Sequence[Row]) -> Iterator[Line]:
         elif method != GDAL and gdal and "seconds" in gdal[0] and gdal[0]["side"] == row["side"] and row["bands"] == 4:
             ratio = f"{row['seconds'] / gdal[0]['seconds']:.1f} x the time, {_rate(row)}"
             yield f"{method} against {GDAL}", ratio, f"{AT_MOST[method]:g} x" if method in AT_MOST else ""
+
+
+def _former(rows: Sequence[Row]) -> Iterator[Line]:
+    for row in _of(rows, "former"):
+        what = f"`anypan fuse`, {row['side']} x {row['side']}, against that of {row['commit']}, and {GDAL}"
+        yield what, f"{row['now'] / row['former']:.2f} x, {row['now'] / row[GDAL]:.1f} x the time", "0.55 x, 1.5 x"
 
 
 def _starts(rows: Sequence[Row]) -> Iterator[Line]:
