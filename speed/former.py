@@ -4,8 +4,8 @@
     python speed/former.py OTHER [--side 4096] [--threads N] [--turns 2] [--out ROWS.jsonl]
 
 Prints a JSON line: the least seconds of each, start of the program included, and of anypan what it is of the others.
-Each writes what it writes by itself: anypan a cloud-optimised GeoTIFF with overviews, GDAL's script a tiled GeoTIFF with
-DEFLATE and predictor 2. With one thread the seconds are those of the processor, else those of the clock.
+Each writes what it writes by itself: anypan a cloud-optimised GeoTIFF with overviews, GDAL's script a tiled GeoTIFF
+with DEFLATE and predictor 2. With one thread the seconds are those of the processor, else those of the clock.
 """
 
 from __future__ import annotations

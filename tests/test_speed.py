@@ -30,15 +30,15 @@ def rows():
     found.append({"figure": "block", "shape": "16 x 560", "gflops": 60.0})
     alone = {"figure": "network", "side": 1000, "intensity": 50.0}
     found.append(alone | {"method": "anypan-s", "bands": 4, "macs": 25_000, "seconds": 1.0, "gflops": 50.0})
+    found.append(
+        {"figure": "former", "side": 1000, "commit": "abc", "former": 4.0, "now": 3.0, "gdal_pansharpen.py": 0.5}
+    )
     for method, bands, side, seconds in (
         ("anypan-s", 4, 1000, 2.0), ("anypan-s", 8, 1000, 3.0), ("anypan-s", 4, 2000, 8.0), ("PanNet", 4, 1000, 6.0),
         ("GSA", 4, 1000, 0.3), ("gdal_pansharpen.py", 4, 1000, 0.1),
     ):  # fmt: skip
         fused = {"figure": "fuse", "method": method, "bands": bands, "side": side, "seconds": seconds}
         found.append(fused | {"output": "COG", "stages": {"read": seconds / 10, "fuse": seconds / 2}})
-    found.append(
-        {"figure": "former", "side": 1000, "commit": "abc", "former": 4.0, "now": 3.0, "gdal_pansharpen.py": 0.5}
-    )
     found += [{"figure": "start", "command": name, "seconds": s} for name, s in (("import torch", 2.0), ("other", 0.2))]
     return [row | {"machine": "a machine", "threads": 1} for row in found]
 
