@@ -24,7 +24,7 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
 from anypan.weights import FOLDER, save
 
-NAME, UNTRAINED, UNTRAINED_FILE = "anypan-s", "anypan-s untrained", "untrained.safetensors"
+NAME, UNTRAINED = "anypan-s", "anypan-s untrained"
 RESULTS = Path("results")
 ADAPTED, JUDGED = "gf2-01", ("gf2-03", "gf2-04")
 BEST = ("wv3-01", "qb-01", "landsat7-06")
@@ -67,7 +67,7 @@ def judged(method: str, folder: Path, protocol: str, mode: str, out: Path) -> St
 
 def untrained(scenes: list[Path], work: Path) -> list[Path]:
     """The rows of the network before it learns: all that physics alone does."""
-    architecture, file = ARCHITECTURES[NAME], work / UNTRAINED_FILE
+    architecture, file = ARCHITECTURES[NAME], work / "untrained.safetensors"
     settings = architecture.config()
     save(file, architecture.network(settings).state_dict(), NAME, settings)
     found = []
@@ -79,18 +79,13 @@ def untrained(scenes: list[Path], work: Path) -> list[Path]:
 
 
 def others(scenes: list[Path], work: Path) -> Iterator[Step]:
-    """Half-widths, settings of --sharpness, and the best of eight ways."""
+    """Settings of --sharpness, half-widths, how sharp the truth is, and the best of eight ways."""
     python, benchmark = sys.executable, (sys.executable, "-m", "anypan", "benchmark")
     yield Step((python, "runs/benchmark/sharpness.py", *map(str, scenes), "--out"), work / "sharpness.jsonl")
     yield Step((python, "runs/benchmark/uncertainty.py", str(scenes[0]), "--out"), work / "uncertainty.jsonl")
+    yield Step((python, "runs/benchmark/truth.py", *map(str, scenes), "--out"), work / "truth.jsonl")
     eight = (*(str(scenes[0] / name) for name in BEST), "-m", NAME, "-m", f"{NAME}+")
     yield Step((*benchmark, *eight, "-o"), work / "best.jsonl")
-
-
-def beside_truth(scenes: list[Path], work: Path) -> None:
-    """How sharp the truth is, beside the network and the same untrained."""
-    words = (sys.executable, "runs/benchmark/truth.py", *map(str, scenes), "--untrained", str(work / UNTRAINED_FILE))
-    shutil.copyfile(Step((*words, "--out"), work / "truth.jsonl").run(), RESULTS / "truth" / "scenes.jsonl")
 
 
 def contended(scenes: Path, work: Path) -> Path:
@@ -155,10 +150,11 @@ def main() -> None:
         before = jobs.submit(untrained, wanted.scenes, work)
         made = list(jobs.map(Step.run, [*more, *rows]))
     merge([*made[len(more) :], *before.result()], RESULTS / "benchmark.jsonl")
-    beside_truth(wanted.scenes, work)
     merge([beside.result()], RESULTS / "contenders" / "optimisers.jsonl")
     shutil.copyfile(across.result(), RESULTS / "generalisation.jsonl")
-    for name, path in zip(("sharpness/scenes", "uncertainty/scenes", "best/scenes"), made, strict=False):
+    for name, path in zip(
+        ("sharpness/scenes", "uncertainty/scenes", "truth/scenes", "best/scenes"), made, strict=False
+    ):
         shutil.copyfile(path, RESULTS / f"{name}.jsonl")
     shutil.copyfile(tuned.result(), RESULTS / "adaptation" / "gf2.jsonl")
     if wanted.label:

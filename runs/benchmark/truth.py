@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,13 +24,16 @@ from torch import Tensor
 from anypan.fusing import fuse_scene
 from anypan.judging import find_scenes, prepare
 from anypan.judging.cases import Case
+from anypan.methods import METHODS
+from anypan.methods.neural import fitted
 from anypan.methods.resolve import resolve
 from anypan.metrics.d_rho import d_rho
 from anypan.metrics.detail import band_weights, detail_transfer
+from anypan.models import ARCHITECTURES
 from anypan.report import records
 from anypan.report.documents import filled, renew
 from anypan.runtime.columns import HIGH, LOW
-from anypan.train.losses import finest
+from anypan.train.losses import octave_transfer
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS, PAGE = ROOT / "results" / "truth" / "scenes.jsonl", ROOT / "docs" / "concepts" / "sharp-or-faithful.md"
@@ -43,26 +47,27 @@ COLUMNS = {"finest": FINEST, "weak": LOW, "strong": HIGH, "d_rho": "D_rho"}
 Row = dict[str, Any]
 
 
-def judged(folders: Sequence[str], untrained: Path) -> Iterator[Row]:
+def judged(folders: Sequence[str]) -> Iterator[Row]:
     """A row for each scene and what was made of it; scenes that came degraded are left out."""
-    methods = {name: resolve(name) for name in (*FORMULAS, NETWORK)} | {UNTRAINED: resolve(str(untrained))}
+    fits = {name: METHODS[name] for name in (*FORMULAS, NETWORK)}
+    fits[UNTRAINED] = partial(fitted, ARCHITECTURES[NETWORK].network(ARCHITECTURES[NETWORK].config()).eval())
+    own = {NETWORK: {"weights_sha256": resolve(NETWORK).weights_sha256}}
     for entry in (entry for folder in folders for entry in find_scenes(folder) if entry.name not in APART):
         case = prepare(entry, "rr")
         assert case.reference is not None
         facts = {"scene": case.name, "sensor": case.sensor, "ratio": round(case.scene.ratio)}
         yield facts | {"method": TRUTH} | figures(case, case.reference)
-        for name, method in methods.items():
-            own = {"weights_sha256": sha} if name == NETWORK and (sha := method.weights_sha256) else {}
-            yield facts | {"method": name} | figures(case, fuse_scene(case.scene, method.fit(case.scene))) | own
+        for name, fit in fits.items():
+            made = figures(case, fuse_scene(case.scene, fit(case.scene)))
+            yield facts | {"method": name} | made | own.get(name, {})
 
 
 def figures(case: Case, image: Tensor) -> Row:
     """Of an image (B, H, W) of the scene, the truth or a fusion."""
     weights, _ = band_weights(case.scene)
     intensity = (weights.to(image)[:, None, None] * image).sum(0)[None, None]
-    ours, theirs = finest(intensity), finest(case.scene.whole().pan[None])
-    found = detail_transfer(image, case.scene) | {FINEST: float((ours * theirs).mean() / theirs.square().mean())}
-    found |= {"D_rho": d_rho(image, case.scene)}
+    octave = float(octave_transfer(intensity, case.scene.whole().pan[None]))
+    found = detail_transfer(image, case.scene) | {FINEST: octave, "D_rho": d_rho(image, case.scene)}
     return {name: round(found[name], 4) for name in COLUMNS.values()}
 
 
@@ -108,15 +113,12 @@ def main() -> int:
     """Judge, or make the tables; exit status 1 if --check finds them out of date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", nargs="*")
-    parser.add_argument("--untrained", type=Path, help="its weights, as runs/renew.py makes them")
     parser.add_argument("--out", type=Path, default=ROWS)
     parser.add_argument("--check", action="store_true")
     wanted = parser.parse_args()
-    if bool(wanted.scenes) != bool(wanted.untrained):
-        parser.error("scenes and --untrained go together")
     if wanted.scenes:
         wanted.out.parent.mkdir(parents=True, exist_ok=True)
-        rows = (json.dumps(row) + "\n" for row in judged(wanted.scenes, wanted.untrained))
+        rows = (json.dumps(row) + "\n" for row in judged(wanted.scenes))
         wanted.out.write_text("".join(rows), encoding="utf-8")
     return renew(pages(), wanted.check, "python runs/benchmark/truth.py")
 

@@ -32,7 +32,7 @@ from anypan.pair.gain import LIGHT, measure_gains
 from anypan.report import records
 from anypan.report.documents import filled, renew
 from anypan.train import read_config, training_batches
-from anypan.train.losses import finest, local_correlation
+from anypan.train.losses import finest, local_correlation, octave_transfer
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS, PAGE = ROOT / "results" / "realism" / "statistics.jsonl", ROOT / "docs" / "simulation.md"
@@ -65,10 +65,9 @@ def statistics(pan: Tensor, lrms: Tensor, gnyq: Tensor, sampling: DenseSampling,
 
 def _of_truth(pan: Tensor, truth: Tensor, scale: Scale) -> Statistics:
     mixture = torch.einsum("b,kbhw->khw", scale.weights, truth)[:, None]
-    ours, theirs = finest(mixture), finest(pan)
     apart = 1 - local_correlation(truth, pan).clamp(-1, 1)
     return {
-        "finest octave of the PAN in the truth": float((ours * theirs).mean() / theirs.square().mean().clamp(min=1e-6)),
+        "finest octave of the PAN in the truth": float(octave_transfer(mixture, pan)),
         "D_rho of the truth": float(apart.mean()),
     }
 

@@ -78,6 +78,12 @@ def transfer_loss(fused: Tensor, reference: Tensor, pan: Tensor, weights: Tensor
     return ((ours * theirs).mean((1, 2, 3)) / power.clamp(min=1e-4)).abs().mean()
 
 
+def octave_transfer(image: Tensor, pan: Tensor) -> Tensor:
+    """How much of the PAN's finest octave is in an image, both (N, 1, H, W): a regression over all pixels, ()."""
+    ours, theirs = finest(image), finest(pan)
+    return (ours * theirs).mean() / theirs.square().mean().clamp(min=1e-6)
+
+
 def finest(image: Tensor) -> Tensor:
     """(N, 1, H, W) minus its binomial mean over 5 x 5 pixels, without the border: its finest octave."""
     return (image - separable(image, SPLINE))[..., 2:-2, 2:-2]
