@@ -1,6 +1,6 @@
-"""The table and the plot of docs/speed.md, from the rows of speed/roofline.py.
+"""The table and the plot of docs/speed.md, and an archive's time in docs/scale.md, from the rows of speed/roofline.py.
 
-    python speed/speed.py            rewrite what follows <!-- speed:table -->, and the plot
+    python speed/speed.py            rewrite what follows <!-- speed:table --> and <!-- scale:archive -->, and the plot
     python speed/speed.py --check    change nothing; exit 1 and name the files that are out of date
 
 Rows lie in results/cost/speed.jsonl. Of rows that measure the same thing the last counts.
@@ -21,6 +21,7 @@ OWN = "anypan-s"
 GDAL = "gdal_pansharpen.py"
 PAPERS = ("PanNet", "FusionNet")
 AT_MOST = {"Brovey": 1.5, "GSA": 4.0, "MTF-GLP-HPM-R": 4.0}  # times GDAL's time
+SCENES, NODES, GPUS, ELSEWHERE = 100_000, (100, 16), (8, 128), 0.024  # an archive; docs/scale.md explains the share
 SAME = ("figure", "shape", "layout", "method", "bands", "side", "output", "command", "threads")
 Row = dict[str, Any]
 Line = tuple[str, str, str]  # what, measured, aim
@@ -139,6 +140,39 @@ def _starts(rows: Sequence[Row]) -> Iterator[Line]:
         yield f"`{command}`", f"{each:.2f} s{share}", "0.15 x" if command.endswith("--version") else ""
 
 
+def archive(rows: Sequence[Row]) -> str:
+    """What the largest fusion measured on the last machine comes to for ``SCENES`` scenes; nothing without one."""
+    machine = [row for row in latest(rows) if row["machine"] == rows[-1]["machine"]]
+    large = sorted(_of(machine, "fuse", method=OWN, bands=4), key=lambda row: row["side"])
+    if not large:
+        return ""
+    row = large[-1]
+    seconds, network, side = row["seconds"], row["stages"]["fuse"], row["side"]
+    body = "".join(f"| {what} | {why} | {hours:.1f} |\n" for what, why, hours in _hours(row))
+    enough = (seconds - network) * row["threads"] * GPUS[0] / GPUS[1]
+    return (
+        f"**An archive of {SCENES:,} scenes of {side} x {side} with 4 bands**, by the default network, from [the "
+        f"speed table](speed.md): a scene takes {seconds:.0f} s on {row['threads']} threads, {network:.0f} of them the "
+        f"network, {seconds - network:.0f} all else (opening, registration, reading, writing, compression).\n\n"
+        f"| machines | what bounds it | hours |\n|---|---|---:|\n{body}\n"
+        f"With {GPUS[0]} GPUs the network is no bottleneck as soon as a GPU takes less than {enough:.1f} s a scene "
+        f"({side**2 / enough / 1e6:.0f} Mpixel/s); what a GPU takes has not been measured.\n"
+    )
+
+
+def _hours(row: Row) -> Iterator[tuple[str, str, float]]:
+    """Machines, what bounds them, and hours of the archive."""
+    whole, rest = (seconds * row["threads"] for seconds in (row["seconds"], row["seconds"] - row["stages"]["fuse"]))
+    read, written = (2e-6 * row["side"] ** 2 * planes for planes in (1 + 4 / 16, 4))  # MB of uint16
+    nodes, cores = NODES
+    hours = SCENES * whole / (3600 * nodes * cores * (1 - ELSEWHERE))
+    yield f"{nodes} nodes with {cores} threads each", f"{whole:.0f} thread-seconds a scene", hours
+    moved = f"uint16 as it is without compression: {read:.0f} MB read, {written:.0f} MB written a scene"
+    yield "the same, if the file system gives 5 GB/s", moved, SCENES * (read + written) / 5000 / 3600
+    bound = f"all but the network: {rest:.0f} thread-seconds a scene, however fast a GPU is"
+    yield f"{GPUS[0]} GPUs beside {GPUS[1]} threads", bound, SCENES * rest / (3600 * GPUS[1])
+
+
 def plot(rows: Sequence[Row]) -> str:
     """GFLOP/s over FLOP a byte: the two bounds, each convolution, networks alone and from file to file."""
     known = latest(rows)
@@ -159,6 +193,8 @@ def wanted(root: Path) -> Iterator[tuple[Path, str]]:
     place, page = root / "results" / "cost" / "speed.jsonl", root / "docs" / "speed.md"
     rows = [dict(row) for row in records([place], ("figure", "machine"), "bench")] if place.is_file() else []
     yield page, filled(page.read_text(encoding="utf-8"), "speed", {"table": table(rows)}.__getitem__)
+    scale = root / "docs" / "scale.md"
+    yield scale, filled(scale.read_text(encoding="utf-8"), "scale", {"archive": archive(rows)}.__getitem__)
     if drawn := plot(rows):
         yield root / "docs" / "images" / "roofline.svg", plots.standalone(drawn)
 

@@ -172,6 +172,29 @@ def test_a_device_or_tile_that_cannot_be_is_one_sentence(option: dict[str, objec
             run(PAN, MS, method="EXP", **option)
 
 
+@pytest.mark.parametrize(
+    "option",
+    [{"bands": [1.5]}, {"bands": 3}, {"bands": [None]}, {"bands": "321"}, {"sensor": 3}, {"creation": "COMPRESS=ZSTD"},
+     {"nodata": "0"}, {"out_nodata": "a"}, {"register": 1}, {"dtype": np.uint8}, {"tile": 64.5}, {"progress": "bar"}],
+)  # fmt: skip
+def test_an_option_of_another_type_is_one_sentence(option: dict[str, object]) -> None:
+    for run in (fuse, plan):
+        with pytest.raises(UserError, match=rf"^{next(iter(option))} is [^\n]*: give [^\n]*\.$"):
+            run(PAN, MS, method="EXP", **option)
+    assert fuse(PAN, MS, method="EXP", bands=np.array([2, 1]), tile=np.int64(64)).shape == (2, *PAN.shape)
+
+
+def test_a_pair_that_cannot_be_opened_leaves_no_file_open(tmp_path: Path) -> None:
+    files, kept = write_pair(tmp_path, PAN, MS), []
+    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
+    for wrong in (("pan.tif", "missing.tif"), ("ms.tif", "pan.tif")) * 5:
+        with pytest.raises(UserError) as raised:
+            plan(*(tmp_path / name for name in wrong), method="EXP")
+        kept.append(raised)
+    assert len(kept) == 10 and files[0].is_file()
+    assert not before or len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("creation", [{"COMPRESS": "NONSENSE"}, {"COMPRES": "LZW"}, {"DRIVER": "PNG"}])
 def test_a_plan_says_which_creation_options_would_be_refused_and_writes_nothing(
     tmp_path: Path, creation: dict[str, str]

@@ -278,6 +278,20 @@ def test_an_item_of_others_is_kept(tmp_path: Path) -> None:
     assert (out / "alpha.json").read_text() == "mine" and not (out / "alpha.tif").exists()
 
 
+def test_items_that_are_asked_for_later_are_made_without_fusing_again(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    pan, ms = (where / "alpha" / name for name in ("pan.tif", "ms.tif"))
+    table = tmp_path / "scenes.csv"
+    table.write_text(f"name,pan,ms,datetime\nalpha,{pan},{ms},2024-05-01\n")
+    assert fused(table, out).new == 1
+    before = (out / "alpha.tif").stat().st_mtime_ns
+    summary = fused(table, out, stac=True)
+    assert not summary.failed and summary.new == 1 and (out / "alpha.tif").stat().st_mtime_ns == before
+    told = json.loads((out / "alpha.json").read_text())["properties"]["processing:lineage"]
+    assert "MTF-GLP-FS, ratio 4" in told
+    assert fused(table, out, stac=True).new == 0
+
+
 def test_every_option_that_is_given_arrives_though_it_be_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Settings] = []
     monkeypatch.setattr("anypan.batch.run", lambda *given: seen.append(given[2]) or Summary(str(tmp_path), {}, 0, 0.0))

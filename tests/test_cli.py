@@ -255,6 +255,10 @@ def test_benchmark_rows_become_a_page(tmp_path: Path) -> None:
     assert len(list((folder / "tables").glob("*.csv"))) == len(list((folder / "tables").glob("*.tex"))) == 4
     assert result.stdout.strip() == str(folder / "report.html"), result.output
     assert "data:image" in (folder / "report.html").read_text()
+    (folder / "report.html").write_text("mine")
+    fails(anypan("report", rows, "-o", folder), "report.html", "exists already")
+    assert (folder / "report.html").read_text() == "mine"
+    assert anypan("report", rows, "-o", folder, "--overwrite").exit_code == 0
 
 
 def test_rows_have_a_place_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +308,14 @@ def test_demo_writes_what_it_promises(tmp_path: Path) -> None:
     assert [line[1] for line in named] == ["fuse", "assess"]
     for line in named:
         assert anypan(*line[1:]).exit_code == 0, line
+
+
+@pytest.mark.parametrize("mine", ["pan.tif", "fused.tif", "report.html"])
+def test_demo_keeps_files_that_are_there(tmp_path: Path, mine: str) -> None:
+    (tmp_path / mine).write_text("mine")
+    fails(anypan("demo", tmp_path, "--size", 64), mine, "exists already", "--overwrite")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(mine, "mine")]
+    assert anypan("demo", tmp_path, "-m", "EXP", "--size", 64, "-q", "--overwrite").exit_code == 0
 
 
 def test_demo_says_where_it_cannot_write(pair: Path) -> None:

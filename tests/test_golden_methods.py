@@ -111,7 +111,14 @@ def test_equations_written_twice(method: str) -> None:
 
 
 # Of methods that the toolbox does not have: both bands of pair() at the middle, by hand or by other software.
+# A PAN that rises evenly has no detail there, wherever its low-pass looks to both sides alike: what is left is EXP, of
+# the second band 2 (24 - 1.5) / 4.
+PLANE = 10.0, 11.25
 BY_HAND: dict[str, tuple[float, float]] = {
+    "EXP": PLANE,
+    "HPF": PLANE,
+    "SFIM": PLANE,
+    "MTF-GLP": PLANE,
     # a line each, as docs/extending.md shows
 }
 

@@ -220,6 +220,10 @@ def test_what_is_flat_but_for_rounding_is_flat(level: float) -> None:
     left = from_arrays(patch.pan[..., :128], patch.lrms[..., :32], scene.gnyq)
     values = [METRICS["D_lambda_K"](one.sampling.expand(one.whole().lrms), one) for one in (half, left)]
     assert values[0] < values[1] + 0.02
+    flat = torch.full((1, 64, 64), level)
+    assert q(half.sampling.expand(flat[:, :16, :16]), flat) == pytest.approx(1)
+    values = [METRICS["R-Q"](one.sampling.expand(one.whole().lrms), one) for one in (half, left)]
+    assert values[0] > values[1] - 0.02
 
 
 def test_an_empty_band_has_no_say_in_ergas_at_either_resolution() -> None:

@@ -135,6 +135,21 @@ def test_tiles_equal_the_whole(weights, ratio):
     assert (tiled - whole).abs().max() <= 1e-4 * whole.abs().max()
 
 
+@pytest.mark.parametrize("weights", ["anypan-s", "PNN"], indirect=True)
+def test_a_fuser_that_moves_takes_no_network_away_from_others(weights):
+    """The meta device stands for a GPU."""
+    generator = torch.Generator().manual_seed(1)
+    pan, lrms = (300 + 50 * torch.randn(bands, n, n, generator=generator) for bands, n in ((1, 64), (4, 16)))
+    scene = from_arrays(pan, lrms)
+    fuser = neural(weights)(scene)
+    before = fuse_scene(scene, fuser)
+    moved = fuser.to("meta")
+    assert moved.device == "meta" and fuser.to("cpu") is fuser
+    assert torch.equal(fuse_scene(scene, fuser), before) and torch.equal(
+        fuse_scene(scene, neural(weights)(scene)), before
+    )
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gpu_agrees(name):

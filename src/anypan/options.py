@@ -82,6 +82,7 @@ class Options(Opening):
     progress: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_device(self.device)
         if self.tile is not None:
             Bounds(16).check("tile", self.tile)

@@ -62,10 +62,10 @@ def write_item(output: str | os.PathLike[str], when: str | None, facts: Mapping[
     return place
 
 
-def about(report: Any, inputs: Sequence[str]) -> dict[str, Any]:
-    """What an item says of the work, from the report of a fusion of ``inputs``, the PAN first."""
-    facts = {"method": report.method, "weights_sha256": resolve(report.method).weights_sha256, "inputs": list(inputs)}
-    return facts | {"ratio": report.ratio, "notes": list(report.notes)}
+def about(method: str, ratio: int, notes: Sequence[str], inputs: Sequence[str]) -> dict[str, Any]:
+    """What an item says of a fusion of ``inputs``, the PAN first."""
+    facts = {"method": method, "weights_sha256": resolve(method).weights_sha256, "inputs": list(inputs)}
+    return facts | {"ratio": ratio, "notes": list(notes)}
 
 
 def item_of(output: Path, when: str | None, facts: Mapping[str, Any]) -> Any:

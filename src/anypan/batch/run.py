@@ -115,22 +115,24 @@ class _Batch:
         """The unit that fuses a scene, or None with a row that stands."""
         key, path = self._keys[job.name], self._out / f"{job.name}{self._ending}"
         state, same = (last["state"], last["key"] == key) if last else ("", False)
-        if same and ((state == DONE and path.exists()) or (state == FAILED and not self._settings.retry)):
+        stands, settings = same and state == DONE and path.exists(), self._settings
+        lacking = stands and settings.stac and not item_path(path).exists()
+        if (stands and not lacking) or (same and state == FAILED and not settings.retry):
             self.rows[job.name] = last or {}
             return None
         if os.path.realpath(path) in self._read:
             reason = f"{path} is read for a scene of the manifest: choose another folder, or give the scene a name."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
-        settings = self._settings
         made = (path, item_path(path)) if settings.stac else (path,)
         there = next(filter(Path.exists, made), None)
-        if there and state != BEGUN and not settings.overwrite:
+        if there and state != BEGUN and not lacking and not settings.overwrite:
             what = "is of other inputs or options" if state == DONE else "is not of this batch"
             reason = f"{there} exists already and {what}: pass --overwrite, or choose another folder."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
-        return Unit(job, str(path), settings.method, settings.options, settings.threads, stac=settings.stac)
+        known = last if lacking and last and "ratio" in last else None
+        return Unit(job, str(path), settings.method, settings.options, settings.threads, stac=settings.stac, made=known)
 
     def work(self, left: Sequence[Unit]) -> Iterator[int]:
         """Do it, and count the scenes that are done."""
@@ -156,7 +158,7 @@ class _Batch:
         for unit in left:
             folder = str((self._out / SHARES / f"{unit.job.name} {self._keys[unit.job.name]}").absolute())
             whole = replace(unit, shares=shares, folder=folder if shares > 1 else "")
-            yield from [whole] if shares == 1 else (replace(whole, share=share) for share in range(shares))
+            yield from [unit] if unit.made or shares == 1 else (replace(whole, share=share) for share in range(shares))
 
     def _scenes(self, queue: Queue) -> Iterator[tuple[str, Row]]:
         """The row of each scene; shares are joined when all are there, and a failed one fails its scene."""

@@ -38,6 +38,7 @@ class Unit:
     share: int | None = None
     folder: str = ""
     stac: bool = False  # also write a STAC item beside the output
+    made: Row | None = None  # of a scene that lacks nothing but its item
 
     def run(self) -> Row:
         """Do it: a row with ``reason`` if the scene cannot be fused. It never raises for what is wrong with a scene."""
@@ -61,15 +62,19 @@ class Unit:
 
         if self.stac:
             _check_item(self.job.acquired)
+        if self.made:
+            _write_item(self.out, self.made, self.job)
+            return self.made
         job, keywords = self.job, {**self.options, **self.job.options, "overwrite": True}
         if self.share is not None:
             self._make_share(keywords)
             return {}
         joined = self.shares > 1
         report = self._joined(keywords) if joined else fuse(job.pan, list(job.ms), self.out, self.method, **keywords)
+        row = _row(report)
         if self.stac:
-            _write_item(report, job)
-        return _row(report)
+            _write_item(report.output, row, job)
+        return row
 
     def _make_share(self, keywords: dict[str, Any]) -> None:
         """Write a share's tiles into a folder that has its name when it is complete."""
@@ -131,13 +136,14 @@ def _check_item(when: str | None) -> None:
     acquired(when)
 
 
-def _write_item(report: Any, job: Job) -> None:
+def _write_item(out: str, row: Row, job: Job) -> None:
     from anypan.batch.item import about, write_item
 
-    write_item(report.output, job.acquired, about(report, (job.pan, *job.ms)))
+    write_item(out, job.acquired, about(row["method"], row["ratio"], row["notes"], (job.pan, *job.ms)))
 
 
 def _row(report: Any) -> Row:
     rows, cols = report.grid.shape
     found = {"output": Path(report.output).name, "bands": list(report.bands), "shape": [rows, cols]}
+    found |= {"method": report.method, "ratio": report.ratio}
     return found | {"bytes": report.size, "seconds": round(report.seconds, 3), "notes": list(report.notes)}

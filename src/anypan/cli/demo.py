@@ -12,6 +12,7 @@ import click
 
 from anypan.cli.console import note, progress
 from anypan.cli.names import method_option
+from anypan.runtime.claim import check_free
 
 _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
@@ -26,8 +27,9 @@ Next, in this folder:
 @click.argument("folder", metavar="[DIR]", default="demo")
 @method_option("See 'anypan methods'.")
 @click.option("--size", type=click.IntRange(64), default=1024, show_default=True, help="Side of the PAN in pixels.")
+@click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-def demo(folder: str, method: str, size: int, quiet: bool) -> None:
+def demo(folder: str, method: str, size: int, overwrite: bool, quiet: bool) -> None:
     """Render a landscape, make the PAN and MS that a satellite would record of it, fuse them, and show the result.
 
     Writes pan.tif, ms.tif, reference.tif (the truth), fused.tif and report.html into DIR [default: demo].
@@ -41,13 +43,16 @@ def demo(folder: str, method: str, size: int, quiet: bool) -> None:
     from anypan.judging import gallery
     from anypan.simulate.demo import make
 
+    out, page = Path(folder) / "fused.tif", Path(folder) / "report.html"
+    for file in ("pan.tif", "ms.tif", "reference.tif", out.name, page.name):
+        check_free(Path(folder) / file, overwrite)
     note("rendering a landscape and what a satellite sees of it", quiet)
-    made = make(folder, size)
-    pan, ms, out = str(made["pan"]), str(made["ms"]), Path(folder) / "fused.tif"
+    made = make(folder, size, overwrite)
+    pan, ms = str(made["pan"]), str(made["ms"])
     with progress("fusing", quiet) as step:
-        done = fuse(pan, ms, out, method, overwrite=True, progress=step)
+        done = fuse(pan, ms, out, method, overwrite=overwrite, progress=step)
     note("measuring and drawing", quiet)
-    gallery.page(pan, ms, done, Path(folder) / "report.html", made["reference"])  # type: ignore[arg-type]
+    gallery.page(pan, ms, done, page, made["reference"])  # type: ignore[arg-type]
     names = ("pan", "ms", "classical", "fused", "reference")
     files = {name: shlex.quote(f"{folder}/{name}.tif") for name in names}
     note(_NEXT.format(folder=folder, anypan=_command(), **files).lstrip("\n"), quiet)

@@ -15,7 +15,7 @@ from anypan.cli.device import working_options
 from anypan.cli.names import method_option
 from anypan.cli.opening import OPENING, opening_options
 from anypan.cli.stac import check_item, stac_options, write_item
-from anypan.runtime.claim import real_place
+from anypan.runtime.claim import check_free, real_place
 from anypan.runtime.errors import UserError
 
 
@@ -145,8 +145,7 @@ def _check_page(page: str, images: Sequence[str], overwrite: bool) -> None:
     real_place(page)
     if os.path.realpath(page) in map(os.path.realpath, images):
         raise UserError(f"The report {page} is one of the images, too: name another file for it.")
-    if os.path.exists(page) and not overwrite:
-        raise UserError(f"The report {page} exists already: name another file, or pass --overwrite.")
+    check_free(page, overwrite)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import click
 
 from anypan.cli.console import check_page, note, print_json, print_table
 from anypan.cli.opening import opening_options
+from anypan.runtime.claim import check_free, real_place
 from anypan.runtime.errors import UserError
 
 HEADERS: tuple[str, ...] = ("band", "gain", "sensor's", "explained", "mean", "noise", "SNR", "saturated")
@@ -72,8 +73,7 @@ def inspect(
 def _check_place(file: str, overwrite: bool) -> None:
     if not Path(file).absolute().parent.is_dir():
         raise UserError(f"The folder of {file} does not exist: create it first.")
-    if Path(file).exists() and not (overwrite and Path(file).is_file()):
-        raise UserError(f"{file} exists already: name another file, or pass --overwrite.")
+    check_free(real_place(file), overwrite)
 
 
 def _facts(table: dict[str, Any]) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from anypan.cli.console import print_json, print_table
 from anypan.cli.opening import opening_options
+from anypan.runtime.claim import check_free
 
 
 @click.command(short_help="Measure how good a fused image is.")
@@ -55,7 +57,10 @@ def assess(
 @click.option("-m", "--method", default="anypan-s", show_default=True, help="The method to follow.")
 @click.option("--show", metavar="NAME", multiple=True, help="A method to show as pictures; repeatable.  [default: all]")
 @click.option("--tables", is_flag=True, help="Also write every table into DIR/tables, as CSV and LaTeX.")
-def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str, **options: Any) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace a page that is there, and its tables.")
+def report(
+    rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], method: str, overwrite: bool, **options: Any
+) -> None:
     """Lay the rows of 'anypan benchmark' out on one page, DIR/report.html, that needs no network to open.
 
     The folders of training runs (or their log.jsonl) give training.html: their curves, laid over each other.
@@ -69,15 +74,18 @@ def report(rows: tuple[str, ...], out: str | None, scenes: tuple[str, ...], meth
     from anypan.judging.gallery import fusible, pictures
     from anypan.methods import FORMULAS
     from anypan.metrics import described
-    from anypan.report import is_run, read, training_page, write
+    from anypan.report import is_run, read, training_page, training_place, write
 
     if all(map(is_run, rows)):
+        check_free(training_place(rows, out), overwrite)
         click.echo(training_page(rows, out))
         return
     if any(map(is_run, rows)):
         raise click.UsageError("Benchmark rows and training runs do not go on one page: name the ones or the others.")
     if out is None:
         raise click.UsageError("Missing option '-o'.")
+    for place in ("report.html", *(["tables"] if options["tables"] else [])):
+        check_free(Path(out) / place, overwrite)
     known = read(rows)
     shown = pictures(scenes, method, options["show"] or fusible(known)) if scenes else None
     click.echo(write(known, out, described(), tuple(FORMULAS), method, shown, options["tables"]))

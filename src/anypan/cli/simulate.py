@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -119,10 +120,10 @@ def _pair(
         note(f"{image} tells nothing of {', '.join(unseen)}: these bands repeat its nearest channel.", quiet)
     for path in paths.values():
         click.echo(path)
-    pan, ms, truth = paths.values()
-    place = pan.parent
+    fused = paths["pan"].with_name("fused.tif")
+    pan, ms, truth, out = (shlex.quote(str(path)) for path in (*paths.values(), fused))
     note(
-        f"\nNext:\n  anypan fuse {pan} {ms} {place}/fused.tif --sensor {known.name}\n"
-        f"  anypan assess {pan} {ms} {place}/fused.tif --sensor {known.name} --reference {truth}",
+        f"\nNext:\n  anypan fuse {pan} {ms} {out} --sensor {known.name}\n"
+        f"  anypan assess {pan} {ms} {out} --sensor {known.name} --reference {truth}",
         quiet,
     )

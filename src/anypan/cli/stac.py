@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from anypan.runtime.errors import UserError
+from anypan.runtime.claim import check_free
 
 STAC = "Also write a STAC item beside the output, with the ending .json."
 _DATETIME = "With --stac: when the images were acquired, as 2024-05-01T10:30:00Z."
@@ -31,12 +30,11 @@ def check_item(out: str, when: str | None, overwrite: bool) -> None:
 
     library()
     acquired(when)
-    if os.path.exists(item_path(out)) and not overwrite:
-        raise UserError(f"The item {item_path(out)} exists already: name another output, or pass --overwrite.")
+    check_free(item_path(out), overwrite)
 
 
 def write_item(done: Any, inputs: Sequence[str], when: str | None) -> None:
     """The item of a finished fusion."""
     from anypan.batch.item import about, write_item
 
-    write_item(done.output, when, about(done, inputs))
+    write_item(done.output, when, about(done.method, done.ratio, done.notes, inputs))

@@ -21,6 +21,7 @@ from anypan.pair.crop import covered, middle
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
 from anypan.report.fusion import swipe_page
+from anypan.runtime.bounds import Bounds
 from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
@@ -67,6 +68,8 @@ def show(
     The central ``size`` x ``size`` PAN
     pixels are shown, in a frame ``height`` CSS pixels high. ``opening``: as of ``fuse()``. Raises UserError.
     """
+    for name, side in (("size", size), ("height", height)):
+        Bounds(16).check(name, side)
     with raster.environment(), pair_of(pan, ms, options_of(Opening, opening, "show()")) as pair:
         whole, start = covered(pair)
         scene, inner = middle(whole, size)

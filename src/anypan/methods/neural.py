@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -48,8 +49,11 @@ class NeuralFuser(Fuser):
         return str(self.gnyq.device)
 
     def to(self, device: str) -> NeuralFuser:
-        """The same fuser on another device."""
-        return replace(self, network=self.network.to(device), scale=self.scale.to(device), gnyq=self.gnyq.to(device))
+        """The same fuser on another device, with a network of its own: others may use this one where it is."""
+        if device == self.device:
+            return self
+        network = deepcopy(self.network).to(device)
+        return replace(self, network=network, scale=self.scale.to(device), gnyq=self.gnyq.to(device))
 
     @torch.inference_mode()
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ FLAT = 1e-12  # variance relative to the squared mean below which a block holds 
 def q(fused: Image, reference: Image, mask: Tensor | None = None, window: int = FR_BLOCK) -> float:
     """Q: mean over bands and over all ``window`` x ``window`` windows that fit; -1..1, 1 is best.
 
-    Images (B, H, W) in one unit. Where both variances vanish the term of the means stands alone; where the means
-    vanish too, Q is 1. Windows with an invalid pixel (``mask``) do not count; NaN if none is left.
+    Images (B, H, W) in one unit. Where both variances vanish but for rounding the term of the means stands alone;
+    where the means vanish too, Q is 1. Windows with an invalid pixel (``mask``) do not count; NaN if none is left.
     """
     size = min(window, *reference.shape[1:])
     total, count = 0.0, 0
@@ -35,7 +35,7 @@ def _window_values(one: Tensor, two: Tensor, size: int) -> Tensor:
     covariance = n * box_sum(one * two, size) - product
     variances = n * box_sum(one * one + two * two, size) - power
     luminance = torch.where(power != 0, 2 * product / power, 1.0)
-    return torch.where(variances * power != 0, luminance * 2 * covariance / variances, luminance)
+    return torch.where((variances > FLAT * power) & (power != 0), luminance * 2 * covariance / variances, luminance)
 
 
 def block_q(image: Tensor, size: int) -> Tensor:

@@ -23,7 +23,7 @@ def qnr(fused: Image, scene: Scene) -> dict[str, float]:
     D_lambda = mean over pairs of |Q_ij(F) - Q_ij(E)| (paper: Q_ij(M)); D_s = mean over bands of
     |Q(F_b, P) - Q(E_b, P_low)| (paper: Q(M_b, P at MS scale)); QNR = (1 - D_lambda)(1 - D_s) (Alparone et al.,
     PE&RS 74(2), 2008). D_lambda_K = 1 - Q2n(MTF(F) against E) (Khan et al., IEEE TGRS 47(11), 2009);
-    HQNR = (1 - D_lambda_K)(1 - D_s) (Aiazzi et al., IGARSS 2014).
+    HQNR = (1 - D_lambda_K)(1 - D_s) (Aiazzi et al., Proc. SPIE 9244, 924402, 2014).
     Toolbox convention: P at MS scale by antialiased bicubic reduction. Physical: through the mean MTF of the bands, at
     the MS pixel centres. Blocks that are invalid or flat in F, E or M do not count, nor
     do incomplete ones, which D_lambda_K mirrors to whole ones, as the toolbox does.

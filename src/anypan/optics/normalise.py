@@ -102,6 +102,7 @@ class Moments:
 
     @staticmethod
     def total(parts: Iterable[Moments]) -> Moments:
+        """The moments of all parts of an image together."""
         return Moments(torch.stack([part.products for part in parts]).sum(0))
 
     def scale(self) -> Scale:

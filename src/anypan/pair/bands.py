@@ -59,8 +59,8 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
 
 
 def _listed(some: Wanted) -> list[str | int]:
-    """What a caller names. UserError for a text, whose letters would be taken for bands, and for none."""
-    if isinstance(some, str) or (some is not None and not len(some)):
+    """What a caller names. UserError for none."""
+    if some is not None and not len(some):
         raise UserError(f"bands is {some!r}: give a list of names or numbers, as [3, 2, 1], or leave it out for all.")
     return [] if some is None else [each if isinstance(each, str) else int(each) for each in some]
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TypedDict
 
-from anypan.raster import Rules
+from anypan.raster import Raster, Rules, open_raster
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
+from anypan.runtime.keywords import check_types
 
 
 class OpeningWords(TypedDict, total=False):
@@ -42,6 +43,7 @@ class Opening:
     the MS band that is transparency, 0 for none; unless given, one labelled so is if it looks so. ``force``: take PAN
     and MS for a pair though they show nothing in common. ``orthorectify``: warp what has rational polynomials (RPC) to
     a map first, with an elevation model (a path; metres above the ellipsoid) or, if True, at one height.
+    A value of another type than these raises UserError.
     """
 
     bands: Sequence[str | int] | None = None
@@ -57,6 +59,9 @@ class Opening:
     force: bool = False
     orthorectify: bool | str | PathLike[str] = False
 
+    def __post_init__(self) -> None:
+        check_types(self)
+
     @property
     def rules(self) -> tuple[Rules, Rules]:
         """What holds for the fill of the PAN's and the MS's files. UserError for a value that is infinite."""
@@ -68,3 +73,13 @@ class Opening:
         wanted = [each for some in (self.bands, self.reference_bands) if some is not None for each in some]
         named = frozenset(int(n) for n in wanted if not isinstance(n, str))
         return Rules(self.pan_nodata), Rules(self.nodata, self.nodata_all_bands, self.alpha, named, "--alpha")
+
+    def opened(self, pan: Sequence[str], ms: Sequence[str]) -> tuple[Raster, Raster]:
+        """The files of PAN and MS as rasters; where one cannot be opened none stays open. Raises UserError."""
+        of_pan, of_ms = self.rules
+        first = open_raster(pan, self.allow_vrt, self.allow_remote, of_pan)
+        try:
+            return first, open_raster(ms, self.allow_vrt, self.allow_remote, of_ms)
+        except BaseException:
+            first.close()
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -124,15 +125,17 @@ def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
         pan_raster, ms_raster, o, product = opened_product(pan, o)
         pair = pair_of_rasters(pan_raster, ms_raster, o)
         return replace(pair, format=described(pair.format, pair.scene.bands, product))
-    of_pan, of_ms = o.rules
-    pan_raster = raster.open_raster([str(pan)], o.allow_vrt, o.allow_remote, of_pan)
-    ms_raster = raster.open_raster([str(path) for path in paths], o.allow_vrt, o.allow_remote, of_ms)
-    return pair_of_rasters(pan_raster, ms_raster, o)
+    return pair_of_rasters(*o.opened([str(pan)], [str(path) for path in paths]), o)
 
 
 def pair_of_rasters(pan: Raster, ms: Raster, opening: Opening) -> Pair:
-    """An aligned pair of open rasters. Raises UserError for what cannot be a pair."""
-    return _pair(pan, ms, opening)
+    """An aligned pair of open rasters. Raises UserError for what cannot be a pair, and closes them."""
+    with ExitStack() as stack:
+        for each in (pan, ms):
+            stack.callback(each.close)
+        pair = _pair(pan, ms, opening)
+        stack.pop_all()
+    return pair
 
 
 def pair_of_arrays(
@@ -157,7 +160,7 @@ def _of_arrays(pan: NDArray[Any], ms: NDArray[Any], opening: Opening) -> Pair:
         if not image.size or image.dtype.kind not in "uif":
             raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
     ms_raster = raster.in_memory(ms, "the MS array")
-    pair = _pair(raster.in_memory(pan[None], "the PAN array"), ms_raster, opening)
+    pair = pair_of_rasters(raster.in_memory(pan[None], "the PAN array"), ms_raster, opening)
     return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
 
 

@@ -29,29 +29,20 @@ def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster,
         nodata=product.nodata if opening.nodata is None else opening.nodata,
         pan_nodata=product.nodata if opening.pan_nodata is None else opening.pan_nodata,
     )
-    of_pan, of_ms = settled.rules
-    pan = raster.open_raster(group.pan, opening.allow_vrt, opening.allow_remote, of_pan)
-    try:
-        ms = raster.open_raster(group.ms, opening.allow_vrt, opening.allow_remote, of_ms)
-    except BaseException:
-        pan.close()
-        raise
-    return pan, _named(ms, group, product), settled, product
+    pan, ms = settled.opened(group.pan, group.ms)
+    if len(ms.bands) != len(group.names):
+        for each in (pan, ms):
+            each.close()
+        raise UserError(
+            f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: fetch it again."
+        )
+    return pan, replace(ms, described=dict(zip(ms.bands, group.names, strict=True))), settled, product
 
 
 def _reference(group: Group, bands: Sequence[str | int] | None) -> list[str | int] | None:
     """The bands that are taken if nobody names any, and with them those that somebody names; None for all."""
     there = [name for name in group.default if name in group.names]
     return [*there, *(bands or ())] if there else None
-
-
-def _named(ms: Raster, group: Group, product: Product) -> Raster:
-    if len(ms.bands) != len(group.names):
-        ms.close()
-        raise UserError(
-            f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: fetch it again."
-        )
-    return replace(ms, described=dict(zip(ms.bands, group.names, strict=True)))
 
 
 def described(form: Format, names: Sequence[str], product: Product) -> Format:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
+from defusedxml.ElementTree import fromstring
+
 from anypan.products.shelf import Shelf
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import MOST_DEPTH
@@ -20,12 +22,8 @@ Table = dict[str, Any]
 def xml(shelf: Shelf, member: str) -> Element:
     """The root of an XML file, tags without namespaces.
 
-    UserError for broken XML, for entities, document types and references to other files, and without defusedxml.
+    UserError for broken XML, for entities, document types and references to other files.
     """
-    try:
-        from defusedxml.ElementTree import fromstring
-    except ImportError as error:
-        raise UserError("Metadata in XML need defusedxml: pip install 'anypan[products]'.") from error
     try:
         root = fromstring(shelf.text(member), forbid_dtd=True)
     except (ParseError, ValueError, LookupError) as error:  # defusedxml's own are ValueErrors

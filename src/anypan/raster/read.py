@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from anypan.geometry.grid import Grid
 from anypan.raster.validity import FILE, Marks, Rules, fill_of
 from anypan.runtime.errors import UserError
+from anypan.runtime.shared import Shared
 
 CACHE = 96 * 2**20  # bytes of GDAL's block cache
 NO_NETWORK: dict[str, Any] = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}", "GDAL_HTTP_MAX_RETRY": "0"}
@@ -189,7 +190,14 @@ def descriptions_of(dataset: Any) -> tuple[str | None, ...]:
 def environment(threads: int = 1) -> Iterator[None]:
     """GDAL with a bounded block cache, masks in files of their own and threads to compress; wrap long work in it."""
     options = {"GDAL_CACHEMAX": CACHE, "GDAL_TIFF_INTERNAL_MASK": False, "GDAL_NUM_THREADS": str(threads)}
-    with warnings.catch_warnings(), rasterio.Env(**options):
+    with _unwarned(), rasterio.Env(**options):
+        yield
+
+
+@Shared
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in the notes
         warnings.simplefilter("ignore", NodataShadowWarning)  # alpha and nodata both count
         yield

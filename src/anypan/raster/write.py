@@ -24,7 +24,7 @@ from anypan.raster.creation import BLOCK, COG_DEFAULTS, ZARR, check_creation, cr
 from anypan.raster.format import Format
 from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster, Sheet
-from anypan.runtime.claim import Claim, put_in_place
+from anypan.runtime.claim import Claim, check_free, put_in_place
 from anypan.runtime.errors import UserError
 
 DRAFT_BYTES, LEAST_DRAFT = 2**24, 64  # of a block of the draft, and pixels along a side at least
@@ -42,8 +42,7 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     used = {os.path.realpath(name) for raster in inputs for name in raster.files}
     if str(place) in used:
         raise UserError(f"{path} is one of the inputs: name another file for the output.")
-    if place.exists() and not overwrite:
-        raise UserError(f"{path} exists already: name another file, or pass --overwrite (overwrite=True in Python).")
+    check_free(path, overwrite)
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
     return Path(path)

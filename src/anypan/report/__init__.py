@@ -14,7 +14,7 @@ from anypan.report.pictures import Layer, Layers
 from anypan.report.published import Published, comparable, published
 from anypan.report.rows import Metrics, Record, Row, read, records
 from anypan.report.tables import markdown_table
-from anypan.report.training import is_run, training_page
+from anypan.report.training import is_run, training_page, training_place
 
 __all__ = [
     "Agreement",
@@ -38,5 +38,6 @@ __all__ = [
     "read",
     "records",
     "training_page",
+    "training_place",
     "write",
 ]

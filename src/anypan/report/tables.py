@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from statistics import median_low
 
 from anypan.report.rows import COST, ORACLE, Mean, Metrics, Row, by, columns, loss, mean, oracle, wins
 from anypan.runtime.columns import HEADLINES
@@ -11,6 +12,7 @@ from anypan.runtime.errors import UserError
 
 ARROWS = {"higher": "↑", "lower": "↓", "nearest": "→"}
 BEATS, SCENES = "Beats oracle", "Scenes"
+OUTLIER = 10  # times the middle entry of a column
 WORDS = {"higher": "higher is better", "lower": "lower is better", "nearest": "nearer is better"}
 
 
@@ -55,8 +57,10 @@ class Table:
         return {method for method, value in full.items() if self.text(name, value) == self.text(name, top)}
 
     def text(self, name: str, value: float) -> str:
-        """A value with the decimals of its column: about four figures for the largest entry."""
-        largest = max((abs(cells[name].value) for cells in self.body.values() if name in cells), default=0)
+        """A value with the decimals of its column: about four figures for its largest entry but outliers."""
+        found = [abs(cells[name].value) for cells in self.body.values() if name in cells] or [0.0]
+        largest = max(each for each in found if each <= OUTLIER * median_low(found))
+        largest = max(largest, 100 * (abs(value) >= 100))
         return f"{value:.{4 if largest < 2 else 3 if largest < 20 else 2 if largest < 100 else 0}f}"
 
 

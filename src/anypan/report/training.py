@@ -35,10 +35,19 @@ def training_page(paths: Sequence[str | Path], out_dir: str | Path | None = None
 
     It goes into `out_dir`, or else into the first run's folder. UserError if a log cannot be read or has no rows.
     """
-    logs = [Path(path) if Path(path).name == LOG else Path(path) / LOG for path in paths]
+    logs = list(map(_log, paths))
     runs = {name: _rows(log) for name, log in zip(_names(logs), logs, strict=True)}
     sections = [("curves", "Curves", [_legend(list(runs)), _figures(runs)]), ("runs", "Runs", [_table(runs)])]
-    return page.save(Path(out_dir or logs[0].parent) / "training.html", "Training", LEAD, sections)
+    return page.save(training_place(paths, out_dir), "Training", LEAD, sections)
+
+
+def training_place(paths: Sequence[str | Path], out_dir: str | Path | None = None) -> Path:
+    """Where ``training_page`` writes."""
+    return Path(out_dir or _log(paths[0]).parent) / "training.html"
+
+
+def _log(path: str | Path) -> Path:
+    return Path(path) if Path(path).name == LOG else Path(path) / LOG
 
 
 def _rows(log: Path) -> list[Record]:

@@ -36,6 +36,12 @@ def real_place(path: str | os.PathLike[str]) -> Path:
     return place
 
 
+def check_free(path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """UserError, before the work, where a file lies at ``path`` that is not to be replaced."""
+    if os.path.exists(path) and not overwrite:
+        raise UserError(f"{path} exists already: name another file, or pass --overwrite (overwrite=True in Python).")
+
+
 class Claim:
     """A hidden folder beside an output that one process holds; what a killed process left in it is removed.
 

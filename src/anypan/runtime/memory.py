@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from anypan.runtime.shared import Shared
+
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # of mallopt(3)
 LARGE = 2**25  # bytes above which glibc gives an array memory of its own, at most
 
 
+@Shared
 @contextmanager
 def kept() -> Iterator[None]:
     """Keep what is freed for the next array, and give it back to the system at the end; of glibc, elsewhere nothing.

@@ -47,6 +47,7 @@ class Exposure:
 
     @property
     def apart(self) -> Tensor:
+        """(G, 1, C): the weights of that light; 0 in scenes of pictures."""
         count = self.seen.shape[1]
         rest = pad(self.seen.new_ones(len(self.seen), 1), (count, self.images.shape[2] - count - 1))
         return ((rest - pad(self.seen, (0, rest.shape[1] - count))) * self.chosen)[:, None]

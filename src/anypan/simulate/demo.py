@@ -11,7 +11,7 @@ from torch import Tensor
 
 from anypan.geometry.grid import Grid
 from anypan.optics.sensors import find
-from anypan.raster import write_array
+from anypan.raster import check_output, write_array
 from anypan.runtime.errors import UserError
 from anypan.simulate.landscape import landscape
 from anypan.simulate.render import OVERSAMPLING, render
@@ -22,27 +22,27 @@ PIXEL = 0.5  # metres of a PAN pixel
 CRS, CORNER = "EPSG:32632", (691_200.0, 5_335_600.0)
 
 
-def make(folder: str | os.PathLike[str], size: int = SIZE) -> dict[str, Path]:
+def make(folder: str | os.PathLike[str], size: int = SIZE, overwrite: bool = False) -> dict[str, Path]:
     """Write ``pan.tif`` (size x size), ``ms.tif`` (4 bands) and ``reference.tif``, 11 bits in uint16, into ``folder``.
 
     The same pixels every time. The reference is what the MS sensor would see at the PAN's resolution: only a
-    simulated scene has one. Files of these names are replaced. Returns the paths by the names pan, ms, reference.
-    Raises UserError.
+    simulated scene has one. Returns the paths by the names pan, ms, reference. Raises UserError, also for files of
+    these names that are there already, unless ``overwrite``.
     """
     place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise UserError(f"The folder {folder} cannot be made ({problem.strerror}): name another.") from problem
+    paths = {name: check_output(place / f"{name}.tif", (), overwrite) for name in ("pan", "ms", "reference")}
     sensor = find(SENSOR)
     bands = [band for name in BANDS if (band := sensor.band(name))]
     ground = landscape((OVERSAMPLING * size, OVERSAMPLING * size), SEED, PIXEL / OVERSAMPLING)
     shot = render(ground, sensor, SEED, bands)
-    paths = {name: place / f"{name}.tif" for name in ("pan", "ms", "reference")}
     tags = {"anypan_sensor": sensor.name, "anypan_scene": "simulated, not a real place"}
     images = {"pan": (shot.pan[None], ("pan",)), "ms": (shot.ms, BANDS), "reference": (shot.reference, BANDS)}
     for name, (image, names) in images.items():
-        write_array(paths[name], _dn(image), _grid(image, size), names, tags, overwrite=True)
+        write_array(paths[name], _dn(image), _grid(image, size), names, tags, overwrite=overwrite)
     return paths
 
 

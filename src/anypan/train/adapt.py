@@ -64,6 +64,7 @@ class Options(Opening):
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_device(self.device)
 
 

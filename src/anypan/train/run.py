@@ -63,6 +63,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether all its steps, or its seconds, are done."""
         return share_done(self.step, self.seconds, self.o) >= 1
 
     @property

@@ -44,7 +44,7 @@ def awlp(scene: Scene) -> Fuser:
 
     fused_b = EXP_b + EXP_b / mean_b(EXP_b) g_b (PAN - PAN_LP), g_b = std(EXP_b) / std(PAN at MS scale); PAN_LP by the
     a trous wavelet (cubic B-spline) of the number of levels nearest to log2(ratio).
-    Otazu et al., IEEE TGRS 43(10), 2005; g_b as in Vivone et al., Information Fusion 46, 2019 ("equalised").
+    Otazu et al., IEEE TGRS 43(10), 2005; g_b: Alparone, Garzelli and Vivone, IEEE TGRS 55(8), 2017.
     The mean of the bands that divides is held at a tenth of its root mean square.
     """
     seen = of_scene(scene, exp_and_pan)

@@ -34,7 +34,7 @@ def mtf_glp_hpm_r(scene: Scene) -> Fuser:
     """MTF-GLP-HPM with the PAN brought to each band by regression: usually the best classical method.
 
     fused_b = EXP_b (PAN + c_b) / (PAN_LP_b + c_b), c_b = mean(EXP_b) / g_b - mean(PAN),
-    g_b = cov(EXP_b, PAN_LP_b) / var(PAN_LP_b). Vivone, Restaino and Chanussot, IEEE TIP 27(7), 2018.
+    g_b = cov(EXP_b, PAN_LP_b) / var(PAN_LP_b). Vivone, Restaino and Chanussot, IEEE TGRS 56(2), 2018.
     Denominators (times g_b) are held at a tenth of the band's root mean square.
     """
     seen = of_scene(scene, exp_low_and_pan)
