@@ -168,7 +168,7 @@ def test_demo_scene_is_a_georeferenced_pair_with_its_reference(tmp_path):
         assert ms.descriptions == ref.descriptions == demo.BANDS
         assert {pan.dtypes[0], ms.dtypes[0]} == {"uint16"}
         first = pan.read()
-    with rasterio.open(demo.make(tmp_path / "demo", size=64)["pan"]) as pan:
+    with rasterio.open(demo.make(tmp_path / "demo", size=64, overwrite=True)["pan"]) as pan:
         assert np.array_equal(pan.read(), first)
 
 
