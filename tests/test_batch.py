@@ -278,6 +278,20 @@ def test_an_item_of_others_is_kept(tmp_path: Path) -> None:
     assert (out / "alpha.json").read_text() == "mine" and not (out / "alpha.tif").exists()
 
 
+def test_a_damaged_output_of_its_own_is_made_anew(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    assert fused(where, out).new == 1
+    whole = (out / "alpha.tif").read_bytes()
+    (out / "alpha.tif").write_bytes(whole[:1000])
+    assert fused(where, out).new == 1 and (out / "alpha.tif").read_bytes() == whole
+
+
+def test_a_table_of_semicolons_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "scenes.csv").write_text("pan;ms\na.tif;b.tif\n")
+    with pytest.raises(UserError, match="separated by semicolons"):
+        read_manifest(tmp_path / "scenes.csv")
+
+
 def test_items_that_are_asked_for_later_are_made_without_fusing_again(tmp_path: Path) -> None:
     where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
     pan, ms = (where / "alpha" / name for name in ("pan.tif", "ms.tif"))

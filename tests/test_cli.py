@@ -447,7 +447,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated"), (signal.SIGKILL, -signal.SIGKILL, "")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+        (signal.SIGKILL, -signal.SIGKILL, ""),
+    ],
 )
 def test_stopping_leaves_no_output(job: tuple[Path, list[object]], number: int, code: int, word: str) -> None:
     folder, arguments = job

@@ -332,3 +332,99 @@ def test_bands_in_tiles_have_one_extent_and_a_file_named_twice_is_said(pair: tup
     assert len(report.bands) == 2 and not any("common part" in note for note in report.notes)
     report = fuse(pair[0], [pair[1], pair[1]], pair[0].with_name("twice.tif"), "EXP")
     assert len(report.bands) == 6 and any("named 2 times" in note for note in report.notes)
+
+
+# --- what GDAL would make up ---
+
+
+def _raw(path: Path, image: np.ndarray, driver: str, transform: Affine, **profile: object) -> Path:
+    image = image[None] if image.ndim == 2 else image
+    path.parent.mkdir(exist_ok=True)
+    shape = {"count": len(image), "height": image.shape[1], "width": image.shape[2], "dtype": image.dtype}
+    with rasterio.open(path, "w", driver=driver, transform=transform, crs=UTM, **shape, **profile) as file:
+        file.write(image)
+    return path
+
+
+@pytest.mark.parametrize(("name", "driver"), [("ms.dat", "ENVI"), ("ms.pix", "PCIDSK")])
+@pytest.mark.parametrize("share", [0.5, 0.85, 0.999])
+def test_a_raw_file_that_is_cut_off_is_refused(pair: tuple[Path, Path], name: str, driver: str, share: float) -> None:
+    path = _raw(pair[0].parent / "raw" / name, MS, driver, COARSE)
+    assert np.array_equal(expanded(pair[0], path), expanded(*pair))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(UserError, match=rf"{name} .*cut off"):
+        expanded(pair[0], path)
+
+
+def test_a_file_of_another_kind_beside_a_raw_header_is_refused(pair: tuple[Path, Path]) -> None:
+    path = _raw(pair[0].parent / "raw" / "ms.dat", MS, "ENVI", COARSE)
+    other = path.with_suffix(".ppm")
+    other.write_bytes(b"P5 32 24 65535\n" + path.read_bytes())
+    with pytest.raises(UserError, match=r"ms\.ppm holds .*not that header's file"):
+        expanded(pair[0], other)
+
+
+@pytest.mark.parametrize(("label", "bands"), [("cmyk", 4), ("cielab", 3)])
+def test_bands_that_gdal_would_turn_into_colours_are_refused(pair: tuple[Path, Path], label: str, bands: int) -> None:
+    ms = (np.resize(MS, (bands, *MS.shape[1:])) // 256).astype("u1")
+    path = _raw(pair[0].parent / "raw" / "ms.tif", ms, "GTiff", COARSE, photometric=label)
+    with pytest.raises(UserError, match=rf"labelled {label.upper()}"):
+        expanded(pair[0], path)
+
+
+def test_a_missing_tile_is_said(tmp_path: Path) -> None:
+    pan, _ = write_pair(tmp_path, PAN, MS)
+    half = MS.shape[1] // 2, MS.shape[2] // 2
+    tiles = []
+    for row, col in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        part = MS[:, row * half[0] :, col * half[1] :][:, : half[0], : half[1]]
+        place = COARSE * Affine.translation(col * half[1], row * half[0])
+        tiles.append(write(tmp_path / f"R{row + 1}C{col + 1}.tif", part, place, crs=UTM))
+    assert not any("empty" in note for note in plan(pan, tiles, method="EXP").notes)
+    assert any("leave 25 % of their extent empty" in note for note in plan(pan, tiles[:3], method="EXP").notes)
+
+
+def test_a_transform_that_only_turns_rows_down_is_no_place(tmp_path: Path) -> None:
+    nowhere = Affine(1, 0, 0, 0, -1, 0)
+    files = write(tmp_path / "pan.tif", PAN, nowhere), write(tmp_path / "ms.tif", MS, nowhere)
+    done = plan(*files, method="EXP")
+    assert done.ratio == 4 and any("No georeferencing" in note for note in done.notes)
+
+
+def test_a_pan_among_the_ms_is_named(pair: tuple[Path, Path]) -> None:
+    pan, ms = pair
+    with pytest.raises(UserError, match=r"pan\.tif is named as the PAN and as the MS"):
+        expanded(pan, pan)
+    for order in ((ms, ms, pan), (pan, ms, pan), (ms, pan, ms)):
+        with pytest.raises(UserError, match=r"pan\.tif has finer pixels than .*ms\.tif"):
+            expanded(*order)
+
+
+def test_bands_are_found_by_the_colours_that_a_file_gives_them(pair: tuple[Path, Path]) -> None:
+    pan, ms = pair
+    with rasterio.open(ms, "r+") as file:
+        file.colorinterp = [rasterio.enums.ColorInterp[name] for name in ("blue", "green", "red")]
+    assert np.array_equal(expanded(pan, ms, bands=["red", "blue"]), expanded(pan, ms)[[2, 0]])
+
+
+def test_a_number_that_is_the_name_of_another_band_is_refused(pair: tuple[Path, Path]) -> None:
+    pan, ms = pair
+    with rasterio.open(ms, "r+") as file:
+        file.descriptions = ("2", "3", "4")
+    with pytest.raises(UserError, match=r"2 is the number of one band .* and the name of another, band 1"):
+        expanded(pan, ms, bands=[2])
+    assert np.array_equal(expanded(pan, ms, bands=["4"]), expanded(pan, ms)[[2]])
+
+
+def test_an_output_that_ends_in_a_slash_is_a_folder(pair: tuple[Path, Path]) -> None:
+    out = pair[0].parent / "new"
+    with pytest.raises(UserError, match=r"new/ is a folder by its name"):
+        fuse(*pair, f"{out}/", "EXP")
+    assert not out.exists()
+
+
+def test_a_recipe_takes_a_pair_that_is_as_good_as_aligned(tmp_path: Path) -> None:
+    pan, ms = landscape(256, 256)
+    files = write_pair(tmp_path, pan.astype("u2"), ms.astype("u2"))
+    assert plan(*files, tmp_path / "out.vrt", "Brovey", format="VRT-recipe").registered

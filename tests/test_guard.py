@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import anypan
 from anypan.judging.inspect import inspect_pair
-from anypan.methods import METHODS, Fuser
+from anypan.methods import FORMULAS, METHODS, Fuser
 from anypan.methods.guard import guarded
 from anypan.pair.limits import Limits
 from anypan.pair.pair import pair_of_arrays
@@ -32,6 +32,44 @@ def _scene(ratio: int) -> tuple[np.ndarray, np.ndarray]:
 def _clean(ratio: int, method: str = "anypan-s") -> np.ndarray:
     """The scene as it is, fused once for all that is done to it."""
     return anypan.fuse(*_scene(ratio), method=method, register=False)
+
+
+# --- zero ---
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_below_zero_are_fused_as_well_as_those_above(method: str) -> None:
+    """Degrees, decibels, anomalies: zero is no darkness there, and nothing is multiplied as if it were.
+
+    Of formulas that are published with the PAN as it is, no more can be asked than that they lose less than EXP.
+    """
+    pan, ms = _scene(4)
+    truth = anypan.fuse(pan, ms, method=method)
+    without = np.sqrt(((anypan.fuse(pan, ms, method="EXP") - truth) ** 2).mean())
+    most = without if method in FORMULAS and FORMULAS[method].raw_pan else 0.15 * ms.std()
+    for offset in (ms.mean(), 2000.0):
+        low = anypan.fuse(pan, ms - np.float32(offset), method=method) + offset
+        assert np.sqrt(((low - truth) ** 2).mean()) < most, offset
+    lower = [anypan.fuse(pan, ms - np.float32(offset), method=method) + offset for offset in (2000.0, 3000.0)]
+    assert np.abs(lower[0] - lower[1]).max() < 0.02 * ms.std()
+
+
+def test_zero_stays_darkness_where_next_to_nothing_lies_below_it() -> None:
+    pan, ms = _scene(4)
+    few = ms.copy()
+    few[0, :2, :2] = -30
+    scenes = [pair_of_arrays(pan, image).scene for image in (ms, few, ms - np.float32(500))]
+    assert not scenes[0].limits.below.any() and not scenes[1].limits.below.any()
+    assert (scenes[2].limits.below > 0).all()
+
+
+def test_what_lies_below_zero_and_what_holds_classes_is_said(tmp_path: Path) -> None:
+    pan, ms = _scene(4)
+    assert not any("below zero" in note or "classes" in note for note in pair_of_arrays(pan, ms).notes)
+    ms[1], ms[2] = ms[1] - 600, ms[2] > ms[2].mean()
+    said = pair_of_arrays(pan, ms).notes
+    assert any("In band 2 of the MS array values lie below zero" in note for note in said)
+    assert any("In band 3 of the MS array no more than 4 values were seen" in note for note in said)
 
 
 # --- statistics ---

@@ -41,6 +41,11 @@ def test_a_gamma_is_said_whatever_the_depth(tmp_path: Path, gamma: float) -> Non
     assert "of about their power" in notes(tmp_path, PAN, bent)
 
 
+@pytest.mark.parametrize("share", [80, 90, 99])
+def test_a_saturated_pan_makes_no_picture_of_the_ms(tmp_path: Path, share: int) -> None:
+    assert not notes(tmp_path, np.minimum(PAN, np.percentile(PAN, share)).astype("u2"), MS)
+
+
 def test_deliveries_are_no_pictures(tmp_path: Path) -> None:
     """Of any depth, linear in any units, with a few saturated pixels or with none."""
     offsets = np.array([0, 90, 10, 40])[:, None, None]

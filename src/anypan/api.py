@@ -30,6 +30,7 @@ from anypan.pair.explained import detail_notes, explained, resampling_notes
 from anypan.pair.gain import measure_gain, resampled
 from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
+from anypan.pair.registration import NOTHING
 from anypan.pair.scene import Scene
 from anypan.runtime import memory
 from anypan.runtime.errors import Note, Unverified, UserError
@@ -207,7 +208,7 @@ def _check_recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options) -
     for name, value in asked.items():
         if value is not None:
             raise UserError(f"{name} is of pixels that are written now, and {raster.RECIPE} writes none: leave it out.")
-    if pair.registered and any(pair.shift):
+    if pair.registered and max(map(abs, pair.shift)) >= NOTHING:
         raise UserError(
             f"The MS is off by {pair.shift[0]:+.2f} rows and {pair.shift[1]:+.2f} columns, which {raster.RECIPE} cannot"
             " correct: pass --no-register to leave it, or choose another --format."

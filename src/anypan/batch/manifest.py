@@ -88,6 +88,8 @@ def _of_csv(path: Path) -> Iterator[Job | Fault]:
     try:
         lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         lines.fieldnames = [name.strip().lower() for name in lines.fieldnames or ()]
+        if len(lines.fieldnames) == 1 and ";" in lines.fieldnames[0]:
+            raise UserError(f"{path} is separated by semicolons: save it as comma-separated UTF-8.")
         _check_columns(path, lines.fieldnames)
         for row in lines:
             yield _job(path, lines.line_num, row)

@@ -20,7 +20,7 @@ from anypan.batch.pools import Pool, pool_of
 from anypan.batch.queue import Gone, Queue
 from anypan.batch.work import Row, Unit
 from anypan.judging.ledger import Ledger, opened
-from anypan.raster import ENDINGS
+from anypan.raster import ENDINGS, is_whole
 from anypan.runtime.errors import UserError
 
 LEDGER, SHARES = "batch.jsonl", ".shares"
@@ -115,7 +115,7 @@ class _Batch:
         """The unit that fuses a scene, or None with a row that stands."""
         key, path = self._keys[job.name], self._out / f"{job.name}{self._ending}"
         state, same = (last["state"], last["key"] == key) if last else ("", False)
-        stands, settings = same and state == DONE and path.exists(), self._settings
+        stands, settings = same and state == DONE and is_whole(path), self._settings
         lacking = stands and settings.stac and not item_path(path).exists()
         if (stands and not lacking) or (same and state == FAILED and not settings.retry):
             self.rows[job.name] = last or {}
@@ -126,7 +126,8 @@ class _Batch:
             return None
         made = (path, item_path(path)) if settings.stac else (path,)
         there = next(filter(Path.exists, made), None)
-        if there and state != BEGUN and not lacking and not settings.overwrite:
+        broken = same and state == DONE and not stands
+        if there and state != BEGUN and not (lacking or broken or settings.overwrite):
             what = "is of other inputs or options" if state == DONE else "is not of this batch"
             reason = f"{there} exists already and {what}: pass --overwrite, or choose another folder."
             self.rows[job.name] = _failed(job.name, key, reason)

@@ -95,5 +95,8 @@ for _verb in (
 def main() -> NoReturn:
     """The console entry point."""
     signal.signal(signal.SIGTERM, terminate)
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) == signal.SIG_DFL:  # under nohup it is ignored, and stays so
+        signal.signal(hangup, terminate)
     sys.stdout, sys.stderr = (each or open(os.devnull, "w") for each in (sys.stdout, sys.stderr))  # noqa: SIM115 (closed by cron)
     cli.main(prog_name="anypan")

@@ -50,7 +50,7 @@ def assess(
             scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
             values = _some(judge(Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
-                against = _against(_opened(reference, pair), seen, window, view.ratio)
+                against = _against(_opened(reference, pair, "the truth on that grid"), seen, window, view.ratio)
                 values = _some(against, reference) | values
         finally:
             seen.close()
@@ -61,13 +61,13 @@ def _names(kind: str) -> list[str]:
     return [name for name, metric in METRICS.items() if metric.kind == kind]
 
 
-def _opened(path: File, pair: Pair) -> Raster:
+def _opened(path: File, pair: Pair, what: str = "the image that was fused from them") -> Raster:
     opened = raster.open_raster([path])
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
         raise UserError(
-            f"{path} has not the PAN's size and the MS's bands: give the image that was fused from them, and if it has "
-            "some of the bands, name the same with --bands."
+            f"{path} has not the PAN's size and the MS's bands: give {what}, and if it has some of the bands, name the "
+            "same with --bands."
         )
     wrong = _mistaken(opened, pair)
     if wrong:

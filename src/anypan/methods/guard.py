@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anypan.methods.base import Around, Method
+from anypan.methods.base import Around, Fuser, Method
 from anypan.methods.classical.exp import exp
 from anypan.pair.limits import Limits
 from anypan.pair.scene import Scene
@@ -88,6 +88,31 @@ class Guarded(Around):
         darkest = torch.where(least >= 1, (DARKEST * least).clamp(min=1), DARKEST * least)
         low = torch.where(least > 0, torch.maximum(least - slack, darkest), least - slack)
         return low, most + slack
+
+
+@dataclass(frozen=True)
+class Raised(Around):
+    """A fuser of a scene whose bands were raised by ``by`` (B,): the same of the scene as it is."""
+
+    by: Tensor
+
+    def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
+        """As the fuser's of what was raised, lowered again."""
+        by = self.by.to(lrms)[:, None, None]
+        return self.fuser(pan, lrms + by) - by
+
+
+def above_zero(method: Method) -> Method:
+    """The method fitted to a scene whose bands are raised until no ground is darker than zero, if some is.
+
+    Methods that multiply take zero for darkness; in degrees, decibels or anomalies it is none.
+    """
+
+    def fit(scene: Scene) -> Fuser:
+        by = scene.limits.below
+        return Raised(method(scene.raised(by)), by) if by.any() else method(scene)
+
+    return fit
 
 
 def steady(method: Method) -> Method:

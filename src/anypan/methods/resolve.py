@@ -12,7 +12,7 @@ from typing import Any
 from anypan.methods import METHODS
 from anypan.methods.base import Method
 from anypan.methods.ensemble import best_of
-from anypan.methods.guard import steady
+from anypan.methods.guard import above_zero, steady
 from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES
 from anypan.runtime.digest import sha256
@@ -41,9 +41,9 @@ class MethodRef:
     def fit(self) -> Method:
         """What fits it to a scene."""
         if self.weights is None:
-            return steady(METHODS[self.name])
+            return above_zero(steady(METHODS[self.name]))
         method = neural(self.weights, self.sharpness)
-        return best_of(method) if self.ensemble else method
+        return above_zero(best_of(method) if self.ensemble else method)
 
     @property
     def weights_sha256(self) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from affine import Affine
+
 from anypan import raster
-from anypan.geometry.grid import MAX_SKEW, Grid, Lattice, coarse_part, lattice_of, ratios, stretched_over
+from anypan.geometry.grid import IDENTITY, MAX_SKEW, Grid, Lattice, coarse_part, lattice_of, ratios, stretched_over
 from anypan.pair.check import check_overlap, check_ratio
 from anypan.pair.notes import ONE_CRS, resampled, without_place
 from anypan.raster import Raster
@@ -30,6 +32,8 @@ def align(pan: Raster, ms: Raster) -> Aligned:
 
     Raises UserError for two images that do not overlap, or whose ratio cannot be.
     """
+    if _nowhere(pan.grid) and _nowhere(ms.grid):
+        pan, ms = (replace(each, grid=replace(each.grid, transform=IDENTITY)) for each in (pan, ms))
     ms_grid, notes = _locate(pan, ms)
     own = ratios(pan.grid, ms_grid)
     ratio = max(own)
@@ -45,6 +49,11 @@ def align(pan: Raster, ms: Raster) -> Aligned:
     located = replace(ms, grid=ms.grid if ms.grid.georeferenced and pan.grid.georeferenced else ms_grid)
     blur = ratio / lattice.ratio
     return Aligned(raster.resampled(located, grid, blur), lattice, blur, (*notes, resampled(own, lattice.ratio)))
+
+
+def _nowhere(grid: Grid) -> bool:
+    """True for what some programs write of an image without a place: pixels of 1, rows counted downwards, no CRS."""
+    return grid.transform == Affine(1, 0, 0, 0, -1, 0) and not grid.crs
 
 
 def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:

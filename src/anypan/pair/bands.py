@@ -11,6 +11,7 @@ from anypan.raster import Format, Raster
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import number_or_name
 
+COLOURS = ("red", "green", "blue")
 Wanted = Sequence[str | int] | None
 
 
@@ -43,7 +44,7 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
         named = match(sensor, len(described))
         described = tuple(band.name if band else name for band, name in zip(named, described, strict=True))
         known = named
-    index = _Index(described, known, sensor, ms.name)
+    index = _Index(described, known, sensor, ms.name, raster.format_of(ms).colour_names)
     find = [[index(each) for each in _listed(some)] for some in (reference, wanted)]
     seen = range(len(described)) if reference is None else sorted({*find[0]})
     written = seen if wanted is None else find[1]
@@ -68,19 +69,30 @@ def _listed(some: Wanted) -> list[str | int]:
 class _Index:
     """Finds the place of a band in a file by number, name or what the sensor calls it."""
 
-    def __init__(self, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str) -> None:
+    def __init__(
+        self, names: Sequence[str], known: Sequence[Band | None], sensor: Sensor, file: str, colours: Sequence[str]
+    ) -> None:
         self._names, self._bands, self._sensor, self._file = names, list(known), sensor, file
+        self._colours = list(colours)  # as the file displays them
         self._by_name = {name.lower(): i for i, name in reversed(list(enumerate(names)))}
 
     def __call__(self, wanted: str | int) -> int:
         text = str(wanted).strip()
         number = number_or_name(text)
         if isinstance(number, int) and 1 <= number <= len(self._names):
+            named = self._by_name.get(text.lower(), number - 1)
+            if named != number - 1:
+                raise UserError(
+                    f"{text} is the number of one band of {self._file} and the name of another, band {named + 1}: name "
+                    "the bands otherwise in the file, for example B4."
+                )
             return number - 1
         if text.lower() in self._by_name:
             return self._by_name[text.lower()]
         band = self._sensor.band(text)
         if band is not None and band in self._bands:
             return self._bands.index(band)
+        if text.lower() in COLOURS and self._colours.count(text.lower()) == 1:
+            return self._colours.index(text.lower())
         listed = ", ".join(f"{i} ({name})" for i, name in enumerate(self._names, 1))
         raise UserError(f"{self._file} has no band {text!r}: choose from {listed}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,10 @@ TINY = 1e-15  # spread of values whose squares statistics can still tell from no
 
 
 def check_pan(pan: Raster, ms: Raster) -> None:
-    """A PAN has one band."""
+    """A PAN has one band, and is none of the MS."""
+    own, theirs = ({os.path.realpath(d.name) for d in each.datasets if os.path.isfile(d.name)} for each in (pan, ms))
+    if own & theirs:
+        raise UserError(f"{pan.name} is named as the PAN and as the MS: name the file of the other.")
     if len(pan.bands) > 1:
         swapped = len(ms.bands) == 1 and max(ms.shape) > max(pan.shape)
         remedy = "PAN and MS seem to be swapped" if swapped else "give a file with the PAN band alone"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # a scene has limits
 
 HANDFUL, SHARE = 8, 1000  # pixels on each side that move nothing: so many, and one of so many
 FEW = 64  # pixels of which an eighth on each side are a handful
+DARK = 0.1  # of its range that a band may lie below zero before it is said
+FEWEST, LOOKED = 4, 2**16  # values that a mask or classes hold at most, and pixels that are looked at for them
 BEYOND = 4.0  # times the range of all but the handfuls that a value may lie outside of it; real scenes have 3.8
 
 
@@ -24,7 +26,7 @@ class Limits:
     """Between which values count: of the MS bands ``low`` and ``high`` (B,), of the PAN (1,); ``count`` MS pixels.
 
     ``least`` and ``most`` (B,) are the bands' extremes where the scene was looked at, ``spread`` (B,) and
-    ``pan_spread`` (1,) their ranges but for the handfuls.
+    ``pan_spread`` (1,) their ranges but for the handfuls. ``few`` (B,): bands of which a handful of values was seen.
     """
 
     low: Tensor
@@ -36,6 +38,7 @@ class Limits:
     spread: Tensor
     pan_spread: Tensor
     count: int
+    few: Tensor
 
     @classmethod
     def of(cls, scene: Scene) -> Limits:
@@ -47,13 +50,13 @@ class Limits:
             nothing = torch.zeros(len(values))
             far = torch.full_like(nothing, torch.inf)
             zero = nothing[1:]
-            return cls(-far[1:], far[1:], -far[:1], far[:1], zero, zero, zero, nothing[:1], 0)
+            return cls(-far[1:], far[1:], -far[:1], far[:1], zero, zero, zero, nothing[:1], 0, zero.bool())
         handful = max(HANDFUL, count // SHARE) if count > FEW else count // 8
         low, high = _ranked(values, handful), _ranked(values, count - 1 - handful)
         spread = high - low
         low, high = low - BEYOND * spread, high + BEYOND * spread
         least, most = values[1:].amin(1), values[1:].amax(1)
-        return cls(low[1:], high[1:], low[:1], high[:1], least, most, spread[1:], spread[:1], count)
+        return cls(low[1:], high[1:], low[:1], high[:1], least, most, spread[1:], spread[:1], count, _few(values[1:]))
 
     def hold(self, scene: Scene) -> Scene:
         """The scene with its values between the limits, which are its own, too."""
@@ -61,8 +64,18 @@ class Limits:
         vars(held)["limits"] = self  # not measured anew
         return held
 
+    @property
+    def below(self) -> Tensor:
+        """(B,): how far the darkest ground of each band lies below zero, but for a handful of pixels; else 0."""
+        return (-(self.low + BEYOND * self.spread)).clamp(min=0) if self.count else torch.zeros_like(self.spread)
+
+    def raised(self, by: Tensor) -> Limits:
+        """Those of the same scene whose bands are ``by`` (B,) higher."""
+        low, high, least, most = (each + by for each in (self.low, self.high, self.least, self.most))
+        return replace(self, low=low, high=high, least=least, most=most)
+
     def notes(self, scene: Scene, file: str) -> tuple[str, ...]:
-        """Which bands hold values far off all others, and which nothing but one value."""
+        """Which bands hold values far off all others, or below zero, and which nothing but one value or a few."""
         each = zip(scene.bands, self.low, self.high, self.least, self.most, strict=True)
         far = [
             (name, least if least < low else most)
@@ -78,7 +91,15 @@ class Limits:
             name for name, same in zip(scene.bands, self.least == self.most, strict=True) if self.count and same
         ]
         said += [f"Of {file} nothing but one value was seen in {', '.join(constant)}: check it."] if constant else []
-        return tuple(said)
+        dark = [name for name, by in zip(scene.bands, self.below > DARK * self.spread, strict=True) if by]
+        few = [name for name, by in zip(scene.bands, self.few, strict=True) if by and name not in constant]
+        found = {
+            "values lie below zero, which no light has: the darkest ground was taken for dark, not zero; units that "
+            "are linear in radiance serve best.": dark,
+            f"no more than {FEWEST} values were seen, as in a mask or classes, and they were fused like an image: "
+            "leave that out with --bands.": few,
+        }
+        return (*said, *(f"In {', '.join(names)} of {file} {what}" for what, names in found.items() if names))
 
     def pan(self, pan: Tensor) -> Tensor:
         """(1, H, W), what lies beyond the limits at the end of the range of the others."""
@@ -87,6 +108,13 @@ class Limits:
     def lrms(self, lrms: Tensor) -> Tensor:
         """(B, h, w), what lies beyond the limits at the end of the range of the others."""
         return _within(lrms, self.low, self.high, self.spread)
+
+
+def _few(bands: Tensor) -> Tensor:
+    """(B,): whether FEWEST values at most were seen in a band, of enough pixels of (B, N) to say so."""
+    enough = bands.shape[1] > SHARE
+    seen = bands[:, :: max(1, bands.shape[1] // LOOKED)]
+    return torch.tensor([enough and len(band.unique()) <= FEWEST for band in seen])
 
 
 def _ranked(values: Tensor, rank: int) -> Tensor:

@@ -18,6 +18,7 @@ from anypan.geometry.grid import Grid, Placement, place
 from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GENERIC, Sensor, find, gains
 from anypan.pair.align import Aligned, align
+from anypan.pair.apart import apart_notes
 from anypan.pair.bands import Wanted, choose_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
@@ -193,7 +194,11 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
         spot, scene = _scene(pan, aligned, names, sensor, found.shift)
     partly = (*partly, *scene.limits.notes(scene, ms.name), *raster.coarse_notes(pan), *raster.coarse_notes(thin))
     notes = (*pan.notes, *aligned.ms.notes, *partly, *aligned.notes, *registration_notes(found, corrected), *doubts)
-    notes += (*stretch_notes(scene, pan, aligned.ms), *reference_notes(len(names), len(bands.written)))
+    notes += (
+        *apart_notes(scene.limits.hold(scene), aligned.ms.name),
+        *stretch_notes(scene, pan, aligned.ms),
+        *reference_notes(len(names), len(bands.written)),
+    )
     notes += sensor_notes(sensor, names, bool(opening.sensor))
     found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))
     return Pair(scene, bands.written, pan.grid, spot, *found_there, form, (pan, aligned.ms))

@@ -36,7 +36,10 @@ def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster,
         raise UserError(
             f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: fetch it again."
         )
-    return pan, replace(ms, described=dict(zip(ms.bands, group.names, strict=True))), settled, product
+    named = replace(ms, described=dict(zip(ms.bands, group.names, strict=True)))
+    asked = opening.pan_nodata is not None, opening.nodata is not None
+    pan, ms = (replace(each, rules=replace(each.rules, named=by)) for each, by in zip((pan, named), asked, strict=True))
+    return pan, ms, settled, product
 
 
 def _reference(group: Group, bands: Sequence[str | int] | None) -> list[str | int] | None:

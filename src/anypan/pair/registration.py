@@ -203,7 +203,7 @@ def _whole_lag(
     if share is None:
         return None
     row, col = divmod(int(share.argmax()), share.shape[1])
-    peak = (row - REACH + _vertex(share[:, col], row), col - REACH + _vertex(share[row], col))
+    peak = (row - REACH + vertex(share[:, col], row), col - REACH + vertex(share[row], col))
     return peak[0] * ratio, peak[1] * ratio
 
 
@@ -221,7 +221,7 @@ def lag_shares(image: Tensor, valid: Tensor, bands: Bands) -> Tensor | None:
     return torch.einsum("bij,bc,cij->ij", cross, torch.linalg.pinv(gram, hermitian=True), cross)
 
 
-def _vertex(values: Tensor, at: int) -> float:
+def vertex(values: Tensor, at: int) -> float:
     """Where between its neighbours the parabola through a maximum has its top, -0.5 to 0.5."""
     if not 0 < at < len(values) - 1:
         return 0.0

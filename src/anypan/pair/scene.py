@@ -92,6 +92,12 @@ class Scene:
         shape = (patch.lrms.shape[-2], patch.lrms.shape[-1])
         return replace(self, source=ArraySource(patch.pan, patch.lrms, patch.mask), shape=shape)
 
+    def raised(self, by: Tensor) -> Scene:
+        """The scene with ``by`` (B,) added to its bands, and to their limits."""
+        higher = replace(self, source=_Raised(self.source, by))
+        vars(higher)["limits"] = self.limits.raised(by)  # not measured anew
+        return higher
+
     def whole(self) -> Patch:
         """Everything at once, without halo: for small scenes only."""
         return self.read(Tile(0, 0, *self.shape))
@@ -157,6 +163,16 @@ def select(scene: Scene, indices: Sequence[int]) -> Scene:
     picked = _Bands(scene.source, tuple(indices))
     names, gains = (tuple(values[i] for i in indices) for values in (scene.bands, scene.gnyq))
     return replace(scene, source=picked, bands=names, gnyq=gains)
+
+
+@dataclass(frozen=True)
+class _Raised:
+    source: Source
+    by: Tensor
+
+    def read(self, tile: Tile) -> Patch:
+        patch = self.source.read(tile)
+        return replace(patch, lrms=patch.lrms + self.by.to(patch.lrms)[:, None, None])
 
 
 @dataclass(frozen=True)

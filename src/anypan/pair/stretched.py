@@ -6,9 +6,11 @@ sum of a power of them instead. A stretch to percentiles leaves pixels at both e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.optics.normalise import pan_at_ms_scale
@@ -59,19 +61,24 @@ def stretch_notes(scene: Scene, pan: Raster, ms: Raster) -> tuple[str, ...]:
 
 def stretch_of(scene: Scene) -> Stretch:
     """What the scene shows of a stretch, on blocks spread over it."""
-    pixels = [_pixels(patch, scene) for patch in blocks_of(scene)]
-    values = torch.cat(pixels, 1)
+    patches = list(blocks_of(scene))
+    seen = [patch.pan[patch.mask[None]] for patch in patches if patch.mask.any()]
+    ends = min(map(float, map(Tensor.min, seen)), default=0.0), max(map(float, map(Tensor.max, seen)), default=0.0)
+    values = torch.cat([_pixels(patch, scene, ends) for patch in patches], 1)
     if values.shape[1] < LEAST_PIXELS:
         return Stretch()
-    power, bent = _bend(values[0], few(values[1:, :, None])[..., 0])
-    brightest = float(values[0].topk(1 + values.shape[1] // 1000).values[-1])
-    return Stretch(power, bent, _clipped(values[1:]), brightest)
+    pan, bands, whole = values[0], values[1:-1], values[-1] == 0
+    power, bent = _bend(pan[whole], few(bands[:, whole, None])[..., 0])
+    brightest = float(pan.topk(1 + len(pan) // 1000).values[-1])
+    return Stretch(power, bent, _clipped(bands), brightest)
 
 
-def _pixels(patch: Patch, scene: Scene) -> Tensor:
-    """PAN at MS scale and bands (1 + B, N) of whole MS pixels of a block."""
-    stack = torch.cat([pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling), patch.lrms])
-    values = patch.core(stack)[:, patch.core(patch.mask_lr)]
+def _pixels(patch: Patch, scene: Scene, ends: Sequence[float]) -> Tensor:
+    """PAN at MS scale, bands, and whether the PAN is at one of its ends nearby (2 + B, N) of a block's MS pixels."""
+    pan = pan_at_ms_scale(patch.pan, scene.gnyq, scene.sampling)
+    cut = ((patch.pan <= ends[0]) | (patch.pan >= ends[1])).to(pan)
+    near = F.max_pool2d(F.max_pool2d(cut, scene.ratio), 3, 1, 1)
+    values = patch.core(torch.cat([pan, patch.lrms, near]))[:, patch.core(patch.mask_lr)]
     return values[:, :: max(1, values.shape[1] // MOST_PIXELS)]
 
 

@@ -20,7 +20,7 @@ from anypan.raster.thinned import thinned
 from anypan.raster.unmarked import without_unmarked
 from anypan.raster.validity import Rules
 from anypan.raster.warp import resampled
-from anypan.raster.write import Canvas, Writer, check_output
+from anypan.raster.write import Canvas, Writer, check_output, is_whole
 from anypan.runtime.claim import sweep
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "in_crs_of",
     "in_memory",
     "is_store",
+    "is_whole",
     "nodata_notes",
     "of_array",
     "open_raster",

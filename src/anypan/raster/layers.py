@@ -56,6 +56,12 @@ def layer_notes(name: str, layers: Sequence[Layer]) -> list[str]:
     if any(len(layer) > 1 for layer in layers):
         count = sum(len(layer) for layer in layers)
         notes.append(f"{count} files side by side were taken for the tiles of {len(layers)} image(s): a mosaic.")
+    gap = max(map(_gap, layers))
+    if gap:
+        notes.append(
+            f"The tiles of {name} and others leave {100 * gap:.2g} % of their extent empty, which is nodata: check "
+            "whether one is missing."
+        )
     if len({tuple(common([layer], axis) for axis in (0, 1)) for layer in layers}) > 1:
         notes.append(f"The files of {name} and others differ in extent: their common part was taken.")
     seen = [sheet.dataset.name for layer in layers for sheet in layer]
@@ -63,6 +69,18 @@ def layer_notes(name: str, layers: Sequence[Layer]) -> list[str]:
         f"{twice} is named {seen.count(twice)} times." for twice in sorted({s for s in seen if seen.count(s) > 1})
     ]
     return notes
+
+
+def _gap(layer: Layer) -> float:
+    """The share of the smallest rectangle around a layer's tiles that none of them covers."""
+    corners, shapes = (np.array([pick(s) for s in layer]) for pick in (lambda s: s.corner, lambda s: s.dataset.shape))
+    ends = corners + shapes
+    rows, cols = (np.unique(np.concatenate([corners[:, axis], ends[:, axis]])) for axis in (0, 1))
+    covered = np.zeros((len(rows) - 1, len(cols) - 1), bool)
+    for (top, left), (bottom, right) in zip(corners, ends, strict=True):
+        covered |= np.outer((rows[:-1] >= top) & (rows[1:] <= bottom), (cols[:-1] >= left) & (cols[1:] <= right))
+    areas = np.outer(np.diff(rows), np.diff(cols))
+    return float(areas[~covered].sum() / areas.sum())
 
 
 def _side_by_side(one: Sheet, other: Sheet) -> bool:

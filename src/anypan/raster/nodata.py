@@ -29,7 +29,7 @@ def nodata_notes(raster: Raster) -> tuple[str, ...]:
         partly += int(np.count_nonzero(empty.any(0) & ~empty.all(0)))
         held += 0 if fill is None else int(np.count_nonzero(fill))
         seen += min(height, rows - row) * cols
-    return (*_partly(raster, partly, seen), *_unheld(raster, given and not held))
+    return (*_partly(raster, partly, seen), *_unheld(raster, given and raster.rules.named and not held))
 
 
 def _partly(raster: Raster, partly: int, seen: int) -> Iterator[str]:

@@ -23,6 +23,7 @@ from anypan.raster.layers import common, layer_notes, layers_of
 from anypan.raster.place import corners_by_rpc, grid_of, in_crs_of, plane_in
 from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming, descriptions_of
 from anypan.raster.sidecars import check_sidecars
+from anypan.raster.stored import check_stored
 from anypan.raster.validity import FILE, Rules, alpha_of
 from anypan.runtime.errors import UserError
 
@@ -34,6 +35,7 @@ MOST_PAGES = 16  # of a file, that are looked at
 MAX_BLOCK = 2**30  # bytes that one read has to decode at least
 FAR = 1e12  # coordinates beyond are no place on Earth in any unit
 FINE = 1e-12  # of its coordinates that a pixel measures at least
+FINER = 1.25  # times as fine that pixels are those of a PAN rather than of another band
 NEAR = 0.01  # pixels that grids taken for one lattice may differ by
 _TILE = re.compile(r"R\d+C\d+", re.IGNORECASE)
 _REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
@@ -143,6 +145,13 @@ def _corner(name: str, first: str, grid: Grid, lattice: Grid) -> tuple[int, int]
     drift = max(drift, abs(step.d) * grid.shape[1], abs(step.f - round(step.f)), abs(step.c - round(step.c)))
     blind = not lattice.georeferenced and grid.shape != lattice.shape
     if drift > NEAR or blind or located is None:
+        size = 1.0 if blind or located is None else abs(step.a)
+        if not 1 / FINER < size < FINER:
+            fine, coarse = (name, first) if size < 1 else (first, name)
+            raise UserError(
+                f"{fine} has finer pixels than {coarse}: if it is the PAN, name it first and once; else resample the "
+                "files of the MS onto one grid."
+            )
         raise UserError(f"{name} does not lie on the pixel grid of {first}: resample it onto that grid first.")
     return round(step.f), round(step.c)
 
@@ -221,6 +230,7 @@ def _is_vrt(path: str) -> bool:
 def _check(path: str, dataset: Any) -> None:
     if not dataset.count:
         raise UserError(f"{path} holds no bands of its own: name one of its subdatasets as a GeoTIFF.")
+    check_stored(path, dataset)
     _check_pages(path, dataset)
     if dataset.count > MAX_BANDS:
         raise UserError(

@@ -146,8 +146,8 @@ def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, floa
     try:
         xs, ys = transform(other.crs, grid.crs, [x], [y])[:2]
     except (CPLE_BaseError, RasterioError) as error:
-        remedy = "bring both files into one CRS"
-        raise UserError(f"There is no way from the CRS of the MS to that of the PAN: {remedy}.") from error
+        ways = f"from the CRS of the MS ({other.crs[:40]}) to that of the PAN ({grid.crs[:40]})"
+        raise UserError(f"There is no way {ways}: bring both files into one CRS.") from error
     if not np.isfinite([xs, ys]).all():
         raise UserError("The PAN and the MS lie on different parts of the globe: check that they show the same place.")
     centre = grid.transform * (grid.shape[1] / 2, grid.shape[0] / 2)

@@ -221,4 +221,8 @@ def blaming(path: str) -> Iterator[None]:
     try:
         yield
     except (RasterioIOError, CPLE_BaseError) as error:
+        if path.lower().endswith(".vrt"):
+            raise UserError(
+                f"{path} cannot be read ({error.__cause__ or error}): check the files that it names."
+            ) from error
         raise UserError(f"{path} cannot be read to its end: it is damaged or cut off, so fetch it again.") from error

@@ -26,7 +26,8 @@ class Rules:
 
     ``nodata`` replaces the nodata value of the header. ``all_bands``: a pixel is fill only if all of its bands are.
     ``alpha``: the number of the alpha band, whatever is labelled so, 0 for none. ``image``: numbers of bands that are
-    named as bands of the image. ``said``: the option that says which band is alpha, if there is one.
+    named as bands of the image. ``said``: the option that says which band is alpha, if there is one. ``named``: whether
+    the user has named ``nodata``, or the metadata of a product.
     """
 
     nodata: float | None = None
@@ -34,6 +35,7 @@ class Rules:
     alpha: int | None = None
     image: frozenset[int] = frozenset()
     said: str = field(default="", compare=False)
+    named: bool = field(default=True, compare=False)
 
 
 FILE = Rules()

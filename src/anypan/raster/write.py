@@ -20,10 +20,20 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import IDENTITY, Grid
-from anypan.raster.creation import BLOCK, COG_DEFAULTS, ZARR, check_creation, creation_options, place_of, store, writing
+from anypan.raster.creation import (
+    BLOCK,
+    COG_DEFAULTS,
+    ZARR,
+    check_creation,
+    creation_options,
+    is_store,
+    place_of,
+    store,
+    writing,
+)
 from anypan.raster.format import Format
 from anypan.raster.place import rpc_in_common
-from anypan.raster.read import Raster, Sheet
+from anypan.raster.read import Raster, Sheet, environment
 from anypan.runtime.claim import Claim, check_free, put_in_place
 from anypan.runtime.errors import UserError
 
@@ -35,6 +45,8 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     """The path, if a new file can be put there; else UserError."""
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
+    if str(path).endswith(("/", os.sep)):
+        raise UserError(f"{path} is a folder by its name: name a file in it for the output.")
     place = place_of(path)
     folder = place.parent
     if not folder.is_dir():
@@ -255,6 +267,18 @@ def _check_space(path: Path, size: int) -> None:
     if free < 2 * size:
         needed = f"{2 * size / 2**20:,.1f} MiB free, it has {free / 2**20:,.1f}"
         raise UserError(f"The disk of {path} needs {needed}: free some space or write elsewhere.")
+
+
+def is_whole(path: Path) -> bool:
+    """False for a file that is not there, or damaged or cut off as far as its header tells; of Zarr what is there."""
+    if is_store(path):
+        return True
+    try:
+        with environment():
+            _verify(path)
+    except (OSError, RasterioError, CPLE_BaseError):
+        return False
+    return True
 
 
 def _verify(path: Path) -> None:
