@@ -87,6 +87,8 @@ def _bend(pan: Tensor, bands: Tensor) -> tuple[float, float]:
 
     Ends that are cut off are out, and what is below 0, which has no powers.
     """
+    if bands.shape[1] < LEAST_PIXELS:
+        return 1.0, 1.0
     low, high = bands.amin(1, keepdim=True), bands.amax(1, keepdim=True)
     inside = ((bands > low) & (bands < high) & (bands >= 0)).all(0)
     bands, pan = bands[:, inside], pan[inside].double()
