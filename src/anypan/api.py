@@ -242,6 +242,7 @@ def _collect(sinks: Sequence[raster.Writer | raster.Canvas], parts: Iterable[Par
     for row, col, images, mask in parts:
         for sink, image in zip(sinks, images, strict=True):
             sink.write(row, col, image, mask)
+    memory.give_back()
 
 
 def fused_parts(

@@ -53,4 +53,5 @@ def _sums(fused: Image, scene: Scene, most: int | None) -> tuple[Tensor, Tensor,
         squares += (seen - lrms)[:, valid].square().sum(1)
         sums += lrms[:, valid].sum(1)
         count += valid.sum()
+        del strip, seen, lrms, valid  # before the next is read
     return squares, sums, count

@@ -33,6 +33,11 @@ def kept() -> Iterator[None]:
         trim(0)
 
 
+def give_back() -> None:
+    """Give what is free to the system in between: what follows, of other sizes, would come on top of it."""
+    _glibc("malloc_trim")(0)
+
+
 def _glibc(name: str) -> Callable[..., int]:
     """A function of the C library, or one that does nothing where there is none of that name."""
     return getattr(ctypes.CDLL(None), name, lambda *_: 0) if sys.platform == "linux" else lambda *_: 0
