@@ -136,8 +136,8 @@ def test_arrays_with_invalid_pixels_are_masked_where_the_type_has_no_nan() -> No
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"bands": []}, "leave it out for all"), ({"bands": "3,2,1"}, "give a list"), ({"tile": "64"}, "give a whole number"),
-     ({"method": None}, "give a name")],
+    [({"bands": []}, "leave it out for all"), ({"bands": "3,2,1"}, "give a list"),
+     ({"tile": "64"}, "give a whole number"), ({"method": None}, "give a name")],
 )  # fmt: skip
 def test_what_a_call_cannot_mean_is_one_sentence(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):

@@ -308,10 +308,10 @@ def plan(
 def fit(scene: Scene, method: File = "anypan-s", best: bool = False) -> Fuser:
     """Fit a method to a scene, to fuse it more than once: ``fuse_scene(scene, fit(scene))``.
 
-    The fuser takes pan (1, H, W) and lrms (B, h, w), float32 in the scene's units, and gives (B, H, W). ``best`` as in
-    ``Options``. Raises UserError for a name that is none.
+    The fuser takes pan (1, H, W) and lrms (B, h, w), float32 in the scene's units, and gives (B, H, W), with values
+    held where ``fuse`` holds them. ``best`` as in ``Options``. Raises UserError for a name that is none.
     """
-    return method_of(method, best).fit(scene)
+    return guarded(method_of(method, best).fit, scene)
 
 
 def method_of(method: File, best: bool, sharpness: float | None = None) -> MethodRef:

@@ -34,7 +34,10 @@ ALWAYS = {"start_datetime": "1900-01-01T00:00:00Z", "end_datetime": "9999-12-31T
 def acquired(date: str | None) -> times.datetime:
     """The time of acquisition. UserError if it is not given, or no date: an item needs one, and none is made up."""
     if date is None:
-        raise UserError("A STAC item needs the time of acquisition: give it with --datetime 2024-05-01T10:30:00Z.")
+        raise UserError(
+            "A STAC item needs the time of acquisition: give it as 2024-05-01T10:30:00Z, with --datetime or in the "
+            "column datetime of a batch."
+        )
     try:
         found = times.datetime.fromisoformat(date)
     except ValueError as error:

@@ -95,6 +95,7 @@ class _Batch:
         self._out, self._settings, self._ledger = out, settings, ledger
         self.rows: dict[str, Row] = {}
         self._keys: dict[str, str] = {}
+        self._dates: dict[str, str | None] = {}  # of items
         self._read: set[str] = set()
         self._ending = ENDINGS[settings.options.get("format") or "COG"]
 
@@ -103,6 +104,7 @@ class _Batch:
         last = {row["scene"]: row for row in self._ledger.rows}
         common = self._settings.method, self._settings.options
         self._keys = {job.name: job.key(*common) for job in manifest.jobs}
+        self._dates = {job.name: job.acquired if self._settings.stac else None for job in manifest.jobs}
         self._read = {os.path.realpath(name) for job in manifest.jobs for name in (job.pan, *job.ms)}
         self.rows = {fault.name: _failed(fault.name, "", fault.reason) for fault in manifest.faults}
         left = [unit for job in manifest.jobs if (unit := self._planned(job, last.get(job.name)))]
@@ -116,8 +118,9 @@ class _Batch:
         key, path = self._keys[job.name], self._out / f"{job.name}{self._ending}"
         state, same = (last["state"], last["key"] == key) if last else ("", False)
         stands, settings = same and state == DONE and is_whole(path), self._settings
-        lacking = stands and settings.stac and not item_path(path).exists()
-        if (stands and not lacking) or (same and state == FAILED and not settings.retry):
+        dated = self._dates[job.name] == (last or {}).get("acquired")
+        lacking = stands and settings.stac and not (dated and item_path(path).exists())
+        if (stands and not lacking) or (same and state == FAILED and dated and not settings.retry):
             self.rows[job.name] = last or {}
             return None
         if os.path.realpath(path) in self._read:
@@ -177,7 +180,7 @@ class _Batch:
     def _enter(self, name: str, row: Row) -> None:
         """A scene's row, on the disk when this returns."""
         head = {"scene": name, "state": FAILED if "reason" in row else DONE, "key": self._keys[name]}
-        self.rows[name] = head | row
+        self.rows[name] = row | head | {"acquired": self._dates[name]}
         self._ledger.append(self.rows[name])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from anypan.cli.console import note, print_json, progress
+from anypan.cli.console import SEEDS, note, print_json, progress
 from anypan.cli.device import working_options
 from anypan.cli.opening import opening_options
 
@@ -27,7 +27,7 @@ _SECONDS = "Stop after so many seconds; the steps, and so the weights, then depe
 @click.option("--tuning", type=click.Choice(_TUNINGS), default="full", show_default=True, help=_TUNING)
 @click.option("--steps", type=click.IntRange(1), metavar="N", help=_STEPS)
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), metavar="S", help=_SECONDS)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the patches that are drawn.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True, help="Of the patches that are drawn.")
 @opening_options
 @working_options
 @click.option("--overwrite", is_flag=True, help="Replace the weight file if it exists.")

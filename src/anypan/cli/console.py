@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from anypan.runtime.bounds import MOST_SEED
 from anypan.runtime.errors import UserError
 
 Step = Callable[[int, int], None]  # (done, total)
@@ -53,6 +54,9 @@ def _lines(label: str) -> Step:
             click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total}){rest}", err=True)
 
     return step
+
+
+SEEDS = click.IntRange(0, MOST_SEED)
 
 
 def check_page(page: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +40,16 @@ def assess(
 
     values = measure(pan, list(ms), fused, reference, **opening)
     if as_json:
-        print_json({name: None if value != value else value for name, value in values.items()})
+        print_json({name: _plain(value) for name, value in values.items()})
         return
     known = [(METRICS[name], value) for name, value in values.items() if name in METRICS]
     rows = [(metric.name, f"{value:.4f}", f"{metric.best:g}", metric.description) for metric, value in known]
     print_table(("metric", "value", "best", "what"), rows)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: of what is not finite, as the PSNR of a perfect image, null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @click.command(short_help="Lay benchmark rows, or the logs of training runs, out on one HTML page.")

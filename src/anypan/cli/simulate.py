@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anypan.cli.console import note
+from anypan.cli.console import SEEDS, note
 from anypan.cli.names import complete_sensors
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ def _wavelengths(_: click.Context, __: click.Parameter, text: str | None) -> tup
 @click.argument("image", metavar="[IMAGE]", required=False)
 @click.option("--preview", metavar="DIR", help="Write pages of simulated samples, and what was done to each, to DIR.")
 @click.option("--config", metavar="TOML", help="With --preview: the recipe and its images.  [default: landscapes]")
-@click.option("--count", type=click.IntRange(1), default=24, show_default=True, help="With --preview: samples.")
+@click.option("--count", type=click.IntRange(1, 10_000), default=24, show_default=True, help="With --preview: samples.")
 @click.option("--sensor", metavar="NAME", help=_SENSOR, shell_complete=complete_sensors)
 @click.option("-o", "--out", metavar="DIR", help="With IMAGE: where pan.tif, ms.tif and reference.tif go.")
 @click.option("--wavelengths", metavar="NM", callback=_wavelengths, help=_HELP_NM)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Another seed, other draws.")
+@click.option("--seed", type=SEEDS, default=1, show_default=True, help="Another seed, other draws.")
 @click.option("--overwrite", is_flag=True, help="Replace what is there.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors and paths.")
 def simulate(

@@ -42,6 +42,7 @@ REGRESSED = (WINDOW**2 + SMOOTHED**2 - 2) / 12  # variance of local regression, 
 RESAMPLED = 0.75  # variance of an MTF filter with a gain of .1 followed by interpolation, in MS pixels, rounded up
 HIDDEN = 48  # units of the layer that facts go through
 TRUSTS = (1.0, 0.95, 0.8, 0.5)  # in each step towards the MS, before training
+FARTHEST = 8.0  # deviations from the mean that what was learnt is shown at most: it knows none beyond
 FEW = 2  # at ratios up to it the MS knows half of the octaves: it is trusted no less than before training
 BEGIN = (0.0, 0.0, *TRUSTS)  # shares before training: two of modulations, trusts
 FIRST = 0.5  # share of the first pull
@@ -202,7 +203,8 @@ class AnypanS(nn.Module):
         """What the residual against the MS and the texture of the PAN that is left reveal, as learnt: (N, B, H, W)."""
         residual = seen.sampling.expand(seen.residual(lrms, fused) * sound)
         left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
-        change = self.correction(bands, half(residual.flatten(0, 1)[:, None]), left).mul_(belief.flatten(0, 1)[:, None])
+        shown = half(residual.flatten(0, 1)[:, None]).clamp(-FARTHEST, FARTHEST)
+        change = self.correction(bands, shown, left.clamp(-FARTHEST, FARTHEST)).mul_(belief.flatten(0, 1)[:, None])
         return (fused + residual).add_(shuffled(change, len(fused)))
 
     def _look(
@@ -217,9 +219,10 @@ class AnypanS(nn.Module):
         """Features of the bands (N * B, C, h, w), learned detail (N, B, H, W), shares (N, B, 2 + TRUSTS, h, w)."""
         misfit, count = pan_lp - seen.intensity(exp), len(exp)
         of_trunk, of_bands = self.conditions(facts(seen.scale, seen.gnyq, seen.sampling.ratio))
-        trunk = self.read_pan(stacked(F.pixel_unshuffle(detail, CELL), half(pan_lp), half(misfit)))
+        seen_pan = stacked(F.pixel_unshuffle(detail, CELL), half(pan_lp), half(misfit))
+        trunk = self.read_pan(seen_pan.clamp(-FARTHEST, FARTHEST))
         planes = torch.stack(local, 2).flatten(0, 1)
-        bands = self.read_band(stacked(half(exp.flatten(0, 1)[:, None]), planes))
+        bands = self.read_band(stacked(half(exp.flatten(0, 1)[:, None]), planes).clamp(-FARTHEST, FARTHEST))
         trunk, bands = film(trunk, of_trunk[0]), film(bands, of_bands[0])
         for block, t, b in zip(self.blocks, of_trunk[1:], of_bands[1:], strict=True):
             trunk, bands = block(trunk, bands)

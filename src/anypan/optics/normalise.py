@@ -16,7 +16,7 @@ HIGHEST = 30.0  # bound of the level: farther from zero a band is modulated no o
 # Shares of the PAN's detail explained from which on a measured gain says all, and below which it says nothing.
 EXPLAINED_ENOUGH, EXPLAINED_TOO_LITTLE = 0.8, 0.7
 MAX_LOG_GAIN_RATIO = 1.5  # bound of the logarithm of the measured gain over the instrument's
-RIDGE = 1e-3  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
+RIDGE = 1e-2  # of the unit variance that standardised bands have: keeps collinear bands from wild weights
 
 WINDOW = 5  # MS pixels along a side of the window of local regression
 SMOOTHED = 3  # MS pixels along a side over which local gains are averaged

@@ -9,6 +9,8 @@ from typing import Any
 
 from anypan.runtime.errors import UserError
 
+MOST_SEED = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class Bounds:

@@ -21,6 +21,7 @@ from anypan.models import ARCHITECTURES
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
 from anypan.pair.scene import Scene
+from anypan.runtime.bounds import MOST_SEED, Bounds
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
@@ -30,6 +31,7 @@ from anypan.train.tunings import TUNINGS, Tuning
 from anypan.weights import SUFFIX, Stored, save, stored
 
 STEPS = 100
+MOST = 10**8  # steps, or seconds
 ONE_SHOT = Optimisation(warmup=10, decay=0.7, rate=3e-4, ema=0.98, scenes=1, patches=8)
 
 File = str | PathLike[str]
@@ -66,6 +68,10 @@ class Options(Opening):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_device(self.device)
+        Bounds(0, MOST_SEED).check("seed", self.seed)
+        for name, value in (("steps", self.steps), ("seconds", self.seconds)):
+            if value is not None:
+                Bounds(0, MOST, above=True).check(name, value)
 
 
 @dataclass(frozen=True)
@@ -185,10 +191,6 @@ def _progress(run: Run) -> tuple[int, int]:
 
 
 def _optimisation(settings: Options) -> Optimisation:
-    for name in ("steps", "seconds"):
-        limit = getattr(settings, name)
-        if limit is not None and limit <= 0:
-            raise UserError(f"{name} = {limit} is not positive: give a number above 0.")
     steps = settings.steps or (0 if settings.seconds else STEPS)
     return replace(ONE_SHOT, steps=steps, minutes=(settings.seconds or 0) / 60, seed=settings.seed)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from anypan.dataset import BUFFER, SOURCES, Source
 from anypan.dataset.source import pattern
-from anypan.runtime.bounds import Bounds
+from anypan.runtime.bounds import MOST_SEED, Bounds
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import MOST_TOML, number_or_name, text_of, toml_of
 from anypan.simulate.effects import EFFECTS
@@ -34,7 +34,7 @@ LIMITS: dict[str, Bounds] = {
     "contrast_floor": Bounds(0, 100, above=True),
     "scenes": Bounds(1, 1024),
     "patches": Bounds(1, 1024),
-    "seed": Bounds(0, 2**31 - 1),
+    "seed": Bounds(0, MOST_SEED),
     "log_every": COUNT,
     "validate_every": COUNT,
     "validation_batches": Bounds(1, 10**4),

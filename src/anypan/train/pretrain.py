@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from anypan.models import ARCHITECTURES, adapters
+from anypan.runtime.claim import Claim
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
@@ -39,7 +41,7 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}): choose another 'out'.") from error
-    with distributed(device) as (processes, own):
+    with distributed(device) as (processes, own), _claimed(folder) if processes.leads else nullcontext():
         tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, processes)
@@ -58,6 +60,19 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         train(run, batches, held_out, folder, export, tell)
         export()
     return folder / WEIGHTS
+
+
+@contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """The folder of a run, which one process trains in. UserError where another does."""
+    try:
+        claim = Claim(folder / "run")
+    except UserError as error:
+        raise UserError(
+            f"Another process trains in {folder}: wait for it, or choose another 'out' in the recipe."
+        ) from error
+    with claim:
+        yield
 
 
 def build(config: Config) -> tuple[torch.nn.Module, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as as_bytes
 from torch import Tensor, device, nn
 
 from anypan.models import ARCHITECTURES, adapters
@@ -57,7 +57,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: A
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
         with drafted(path) as draft:
-            save_file(plain, draft, metadata=header)
+            draft.write_bytes(as_bytes(plain, metadata=header))  # with the rights of any other file
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)[:100]
         raise UserError(f"{path} cannot be written ({reason}): check the free space, or name another file.") from error

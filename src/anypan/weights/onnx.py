@@ -41,7 +41,17 @@ class Graph(nn.Module):
 
 
 def inputs_of(fuser: Any, pan: Tensor, lrms: Tensor) -> dict[str, Tensor]:
-    """What the graph takes, by name, for a fitted network and pixels (1, H, W), (B, h, w) in the scene's units."""
+    """What the graph takes, by name, for a fitted network and pixels (1, H, W), (B, h, w) in the scene's units.
+
+    The graph is the network alone: of whole images without a shift, rims and values held as ``fuse`` holds them aside.
+    UserError for a scene whose bands lie below zero, or whose MS pixels lie between those of the PAN.
+    """
+    while hasattr(fuser, "fuser"):  # what holds its values lies around it
+        if hasattr(fuser, "by"):
+            raise UserError("Bands of this scene lie below zero, which the graph cannot know: add a constant first.")
+        fuser = fuser.fuser
+    if any(fuser.sampling.phase):
+        raise UserError("The MS of this scene is off the PAN, which the graph cannot correct: resample it first.")
     scale = fuser.scale
     statistics = {name: getattr(scale, name) for name in STATISTICS}
     return {"pan": pan[None], "lrms": lrms[None], "gnyq": fuser.gnyq, **statistics}

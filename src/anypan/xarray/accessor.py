@@ -17,8 +17,9 @@ from anypan.pair.pair import pair_of_rasters
 from anypan.runtime.errors import Note, UserError
 from anypan.runtime.keywords import options_of
 from anypan.xarray.chunks import fused_chunks
-from anypan.xarray.placed import file_of, has_chunks, laid_out
+from anypan.xarray.placed import file_of, has_chunks, laid_out, of_bands
 
+EACH = frozenset(("scales", "offsets"))  # attributes with a value for each band
 FOR_FILES = ("uncertainty", "verify", "overwrite", "format", "creation", "progress")
 
 
@@ -75,6 +76,9 @@ def _labelled(pixels: Any, pan: xarray.DataArray, ms: xarray.DataArray, pair: An
     coords |= {name: value[picked] for name, value in ms.coords.items() if value.dims == (band,)}
     names = [name for name in pair.format.names if name]
     attrs = {key: value for key, value in ms.attrs.items() if key not in ("long_name", "_FillValue")}
+    for name in EACH & attrs.keys():
+        values = of_bands(ms, tuple(attrs.pop(name)))
+        attrs |= {name: tuple(values[place] for place in picked)} if values else {}
     attrs |= {"long_name": tuple(names)} if names and len(names) == len(picked) else {}
     made = xarray.DataArray(pixels, dims=(band, row, col), coords=coords, attrs=attrs, name="fused")
     nodata = pair.format.nodata

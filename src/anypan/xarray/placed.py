@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def file_of(image: xarray.DataArray, what: str) -> ArrayFile:
     count = image.shape[0]
     crs = image.rio.crs.to_string() if image.rio.crs else ""
     grid = Grid((image.shape[1], image.shape[2]), _transform(image), crs)
-    scales, offsets = (_each(image.attrs.get(key, n), count) for key, n in (("scale_factor", 1), ("add_offset", 0)))
+    scales, offsets = (
+        of_bands(image, tuple(image.attrs.get(every, ()))) or _each(image.attrs.get(key, n), count)
+        for every, key, n in (("scales", "scale_factor", 1.0), ("offsets", "add_offset", 0.0))
+    )
     nodata = image.rio.nodata
     known = None if nodata is None or (np.isnan(nodata) and image.dtype.kind != "f") else float(nodata)
     return ArrayFile(Window(image.data), grid, f"the {what} array", known, _names(image), scales, offsets)
@@ -74,8 +78,21 @@ def _names(image: xarray.DataArray) -> tuple[str | None, ...]:
     if labels.dtype.kind in "UOT":
         return tuple(str(label) for label in labels)
     said = image.attrs.get("long_name", ())
-    said = (said,) if isinstance(said, str) else tuple(said)
-    return tuple(str(name) if name else None for name in said) if len(said) == count else (None,) * count
+    found = of_bands(image, (said,) if isinstance(said, str) else tuple(said))
+    return tuple(str(name) if name else None for name in found) if found else (None,) * count
+
+
+def of_bands(image: xarray.DataArray, values: Sequence[Any]) -> tuple[Any, ...]:
+    """Of values that an attribute has for each band of a file those of the image's bands; none if they do not fit.
+
+    The labels of bands that rioxarray gives are their numbers in the file, which stay when bands are picked or turned
+    round, while attributes stay as they are.
+    """
+    count, band = image.shape[0], image.dims[0]
+    labels = image.coords[band].values if band in image.coords else np.arange(1, count + 1)
+    if labels.dtype.kind in "iu" and labels.min() >= 1 and labels.max() <= len(values):
+        return tuple(values[int(label) - 1] for label in labels)
+    return tuple(values) if len(values) == count else ()
 
 
 def _transform(image: xarray.DataArray) -> Affine:
