@@ -84,7 +84,7 @@ def misregistration() -> Image.Image:
     """The package's scene with its MS shifted: fused as it lies, and corrected."""
     from anypan.simulate.demo import make
 
-    paths = make(ROOT / "work" / "concepts", 512)
+    paths = make(ROOT / "work" / "concepts", 512, overwrite=True)
     with anypan.open_pair(paths["pan"], paths["ms"]) as pair:
         whole = pair.scene.whole()
         pan, ms = whole.pan[0].numpy(), whole.lrms.numpy()

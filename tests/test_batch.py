@@ -278,6 +278,16 @@ def test_an_item_of_others_is_kept(tmp_path: Path) -> None:
     assert (out / "alpha.json").read_text() == "mine" and not (out / "alpha.tif").exists()
 
 
+def test_a_date_that_is_mended_makes_the_item_anew(tmp_path: Path) -> None:
+    where, out, table = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out", tmp_path / "scenes.csv"
+    pan, ms = (where / "alpha" / name for name in ("pan.tif", "ms.tif"))
+    for date in ("yesterday", "2024-05-01", "2025-06-01"):
+        table.write_text(f"name,pan,ms,datetime\nalpha,{pan},{ms},{date}\n")
+        summary = fused(table, out, stac=True)
+        assert summary.new == 1 and bool(summary.failed) == (date == "yesterday")
+    assert json.loads((out / "alpha.json").read_text())["properties"]["datetime"].startswith("2025-06-01")
+
+
 def test_a_damaged_output_of_its_own_is_made_anew(tmp_path: Path) -> None:
     where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
     assert fused(where, out).new == 1

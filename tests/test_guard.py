@@ -34,6 +34,15 @@ def _clean(ratio: int, method: str = "anypan-s") -> np.ndarray:
     return anypan.fuse(*_scene(ratio), method=method, register=False)
 
 
+@pytest.mark.parametrize("method", ["anypan-s", "MTF-GLP-FS", "SFIM"])
+def test_a_fitted_method_holds_values_as_fuse_does(method: str) -> None:
+    pan, ms = _scene(4)
+    ms = ms - ms.min() + 1
+    scene = pair_of_arrays(pan, ms).scene
+    found = anypan.fuse_scene(scene, anypan.fit(scene, method)).numpy()
+    assert np.array_equal(found, anypan.fuse(pan, ms, method=method)) and found.min() > 0
+
+
 # --- zero ---
 
 

@@ -11,6 +11,7 @@ from runs_of_training import rows
 
 from anypan.dataset import Stream
 from anypan.models import ARCHITECTURES
+from anypan.runtime.claim import Claim
 from anypan.runtime.errors import UserError
 from anypan.simulate.effects import EFFECTS, ForeignLight
 from anypan.simulate.renamed import RENAMED
@@ -260,3 +261,12 @@ def test_weights_that_cannot_begin_a_network_are_refused(folder, architecture, s
     top = {"start": "s.safetensors", "architecture": architecture, "model": sizes}
     with pytest.raises(UserError, match=part):
         build(read_config(configure(folder, 1, top=top)))
+
+
+def test_a_folder_that_another_process_trains_in_is_refused(folder):
+    path = configure(folder, 2)
+    (folder / "run").mkdir(exist_ok=True)
+    with Claim(folder / "run" / "run"), pytest.raises(UserError, match="Another process trains in"):
+        pretrain(path, say=lambda line: None)
+    assert not list((folder / "run").glob("*.pt"))
+    assert pretrain(path, say=lambda line: None).is_file()

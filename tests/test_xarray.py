@@ -210,3 +210,16 @@ def test_what_cannot_be_fused_is_one_sentence(tmp_path: Path, change: Any, words
     pan, ms = (opened(path) for path in files(tmp_path, 64))
     with pytest.raises(UserError, match=words):
         change(pan, ms)
+
+
+def test_bands_that_are_picked_or_turned_round_keep_their_names_and_scales(tmp_path: Path) -> None:
+    pan_file, ms_file = files(tmp_path, 64)
+    with rasterio.open(ms_file, "r+") as file:
+        file.scales = (1.0, 2.0, 3.0)
+    pan, ms = opened(pan_file, lazy=False), opened(ms_file, lazy=False)
+    plain = ms.anypan.fuse(pan, method="EXP", register=False)
+    for picked in ([2, 1, 0], [2, 0]):
+        turned = ms.isel(band=picked).anypan.fuse(pan, method="EXP", bands=["red"], register=False)
+        assert np.array_equal(turned.values, plain.values[2:]) and turned.attrs["long_name"] == ("red",)
+        assert turned.attrs["scales"] == (3.0,)
+        turned.rio.to_raster(tmp_path / "out.tif")

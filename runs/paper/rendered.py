@@ -17,6 +17,6 @@ def render_scenes(folder: Path) -> Path:
         for number in (1, 2):
             scene = folder / f"{sensor.lower()}-{number:02d}"
             if not (scene / "scene.json").is_file():
-                make(scene, SIZE + GROWTH * (number - 1))
+                make(scene, SIZE + GROWTH * (number - 1), overwrite=True)
                 (scene / "scene.json").write_text(json.dumps({"sensor": sensor, "ratio": 4, "bit_depth": 11}))
     return folder
