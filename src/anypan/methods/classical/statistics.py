@@ -61,7 +61,7 @@ def solved(among: Tensor, towards: Tensor) -> Tensor:
 
 def least(mean: Tensor, variance: Tensor) -> Tensor:
     """The least denominator (...) of a modulation by something of that mean and variance (...), in its unit."""
-    return FLOOR * (mean**2 + variance).sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+    return (FLOOR * (mean**2 + variance).sqrt()).clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def statistics(samples: Iterable[tuple[Tensor, Tensor]]) -> Statistics:
