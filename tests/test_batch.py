@@ -281,6 +281,11 @@ def test_an_item_of_others_is_kept(tmp_path: Path) -> None:
 def test_a_date_that_is_mended_makes_the_item_anew(tmp_path: Path) -> None:
     where, out, table = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out", tmp_path / "scenes.csv"
     pan, ms = (where / "alpha" / name for name in ("pan.tif", "ms.tif"))
+    fused(where, out)  # the next tables name the same files
+    (out / "alpha.json").write_text("mine")
+    table.write_text(f"name,pan,ms,datetime\nalpha,{pan},{ms},2024-05-01\n")
+    assert "exists already" in fused(table, out, stac=True).failed["alpha"]
+    (out / "alpha.json").unlink()
     for date in ("yesterday", "2024-05-01", "2025-06-01"):
         table.write_text(f"name,pan,ms,datetime\nalpha,{pan},{ms},{date}\n")
         summary = fused(table, out, stac=True)

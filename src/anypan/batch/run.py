@@ -127,16 +127,24 @@ class _Batch:
             reason = f"{path} is read for a scene of the manifest: choose another folder, or give the scene a name."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
+        own = self._own(last, key, path)
         made = (path, item_path(path)) if settings.stac else (path,)
-        there = next(filter(Path.exists, made), None)
-        broken = same and state == DONE and not stands
-        if there and state != BEGUN and not (lacking or broken or settings.overwrite):
+        there = next((file for file in made if file.exists() and file not in own), None)
+        if there and not settings.overwrite:
             what = "is of other inputs or options" if state == DONE else "is not of this batch"
             reason = f"{there} exists already and {what}: pass --overwrite, or choose another folder."
             self.rows[job.name] = _failed(job.name, key, reason)
             return None
-        known = last if lacking and last and "ratio" in last else None
+        known = last if lacking else None
         return Unit(job, str(path), settings.method, settings.options, settings.threads, stac=settings.stac, made=known)
+
+    def _own(self, last: Row | None, key: str, path: Path) -> set[Path]:
+        """The files of a scene that this batch has made, or was making, by its last row."""
+        if last is not None and last["state"] == BEGUN:
+            return {path, item_path(path)}
+        if last is None or "output" not in last:
+            return set()
+        return ({path} if last["key"] == key else set()) | ({item_path(path)} if last.get("acquired") else set())
 
     def work(self, left: Sequence[Unit]) -> Iterator[int]:
         """Do it, and count the scenes that are done."""

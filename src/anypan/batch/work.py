@@ -49,7 +49,7 @@ class Unit:
         try:
             return self._done()
         except UserError as problem:
-            return {"reason": str(problem)}
+            return (self.made or {}) | {"reason": str(problem)}
         except MemoryError:
             return {"reason": "The memory ran out: choose fewer --jobs."}
         except Exception as problem:  # whatever is wrong with a scene, the others are to be fused

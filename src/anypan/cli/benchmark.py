@@ -40,13 +40,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("--resume", is_flag=True, help=_RESUME)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help=_JOBS)
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, help=_TIMEOUT)
-@click.option(
-    "--seed",
-    type=SEEDS,
-    default=0,
-    show_default=True,
-    help="Seed of methods that draw at random.",
-)
+@click.option("--seed", type=SEEDS, default=0, show_default=True, help="Seed of methods that draw at random.")
 @click.option("--export", metavar="DIR", help=_EXPORT)
 @click.option("--selfcheck", is_flag=True, help="Judge nothing; hold the ruler against cases with known answers.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

@@ -15,6 +15,7 @@ from anypan.runtime.bounds import MOST_SEED
 from anypan.runtime.errors import UserError
 
 Step = Callable[[int, int], None]  # (done, total)
+SEEDS = click.IntRange(0, MOST_SEED)
 _PLAIN_STEPS = 10
 
 
@@ -54,9 +55,6 @@ def _lines(label: str) -> Step:
             click.echo(f"{label} {100 * done // max(total, 1)} % ({done} of {total}){rest}", err=True)
 
     return step
-
-
-SEEDS = click.IntRange(0, MOST_SEED)
 
 
 def check_page(page: str) -> None:

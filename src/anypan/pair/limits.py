@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anypan.geometry.tiles import Tile
-
 if TYPE_CHECKING:  # a scene has limits
-    from anypan.pair.scene import Patch, Scene, Source
+    from anypan.pair.scene import Patch, Scene
 
 HANDFUL, SHARE = 8, 1000  # pixels on each side that move nothing: so many, and one of so many
 FEW = 64  # pixels of which an eighth on each side are a handful
@@ -60,9 +58,11 @@ class Limits:
 
     def hold(self, scene: Scene) -> Scene:
         """The scene with its values between the limits, which are its own, too."""
-        held = replace(scene, source=_Held(scene.source, self))
-        vars(held)["limits"] = self  # not measured anew
-        return held
+        return scene.changed(self.held, self)
+
+    def held(self, patch: Patch) -> Patch:
+        """The patch with its values between the limits."""
+        return replace(patch, pan=self.pan(patch.pan), lrms=self.lrms(patch.lrms))
 
     @property
     def below(self) -> Tensor:
@@ -125,16 +125,6 @@ def _ranked(values: Tensor, rank: int) -> Tensor:
 def _within(image: Tensor, low: Tensor, high: Tensor, spread: Tensor) -> Tensor:
     low, high, slack = (each.to(image)[:, None, None] for each in (low, high, BEYOND * spread))
     return torch.where(image > high, high - slack, torch.where(image < low, low + slack, image))
-
-
-@dataclass(frozen=True)
-class _Held:
-    source: Source
-    limits: Limits
-
-    def read(self, tile: Tile) -> Patch:
-        patch = self.source.read(tile)
-        return replace(patch, pan=self.limits.pan(patch.pan), lrms=self.limits.lrms(patch.lrms))
 
 
 def _whole_pixels(patch: Patch) -> Tensor:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import torch
@@ -92,11 +92,15 @@ class Scene:
         shape = (patch.lrms.shape[-2], patch.lrms.shape[-1])
         return replace(self, source=ArraySource(patch.pan, patch.lrms, patch.mask), shape=shape)
 
+    def changed(self, change: Callable[[Patch], Patch], limits: Limits) -> Scene:
+        """The scene with its patches as ``change`` makes them, which can be sent to another process; their limits."""
+        made = replace(self, source=_Changed(self.source, change))
+        vars(made)["limits"] = limits  # not measured anew
+        return made
+
     def raised(self, by: Tensor) -> Scene:
         """The scene with ``by`` (B,) added to its bands, and to their limits."""
-        higher = replace(self, source=_Raised(self.source, by))
-        vars(higher)["limits"] = self.limits.raised(by)  # not measured anew
-        return higher
+        return self.changed(partial(_raised, by=by), self.limits.raised(by))
 
     def whole(self) -> Patch:
         """Everything at once, without halo: for small scenes only."""
@@ -160,26 +164,23 @@ def from_arrays(
 
 def select(scene: Scene, indices: Sequence[int]) -> Scene:
     """The same scene with the MS bands at ``indices`` only, in that order."""
-    picked = _Bands(scene.source, tuple(indices))
+    picked = _Changed(scene.source, partial(_picked, indices=list(indices)))
     names, gains = (tuple(values[i] for i in indices) for values in (scene.bands, scene.gnyq))
     return replace(scene, source=picked, bands=names, gnyq=gains)
 
 
 @dataclass(frozen=True)
-class _Raised:
+class _Changed:
     source: Source
-    by: Tensor
+    change: Callable[[Patch], Patch]
 
     def read(self, tile: Tile) -> Patch:
-        patch = self.source.read(tile)
-        return replace(patch, lrms=patch.lrms + self.by.to(patch.lrms)[:, None, None])
+        return self.change(self.source.read(tile))
 
 
-@dataclass(frozen=True)
-class _Bands:
-    source: Source
-    indices: tuple[int, ...]
+def _raised(patch: Patch, by: Tensor) -> Patch:
+    return replace(patch, lrms=patch.lrms + by.to(patch.lrms)[:, None, None])
 
-    def read(self, tile: Tile) -> Patch:
-        patch = self.source.read(tile)
-        return replace(patch, lrms=patch.lrms[list(self.indices)])
+
+def _picked(patch: Patch, indices: list[int]) -> Patch:
+    return replace(patch, lrms=patch.lrms[indices])
