@@ -121,12 +121,18 @@ def curve(loss, steps=1000):
     ],
 )
 def test_what_falls_no_more_at_the_constant_rate_has_levelled(loss, expected):
-    assert convergence.levelled(curve(loss), 1000, 100, 0.4) == expected
+    assert convergence.levelled(convergence.remaining(curve(loss), 1000, 100, 0.4)) == expected
 
 
 def test_the_falling_rate_and_the_warm_up_do_not_count_and_short_curves_say_nothing():
     falls_late = curve(lambda at: 1.0 if at <= 0.6 else 1.6 - at)
-    assert convergence.levelled(falls_late, 1000, 100, 0.4)
-    assert convergence.fall(curve(lambda at: 1.0)[:7], 1000, 0, 0.4) is None
-    assert not convergence.levelled([], 1000, 100, 0.4)
+    assert convergence.levelled(convergence.remaining(falls_late, 1000, 100, 0.4))
+    assert convergence.remaining(curve(lambda at: 1.0)[:7], 1000, 0, 0.4) is None
+    assert not convergence.levelled(convergence.remaining([], 1000, 100, 0.4))
     assert convergence.moments(2) == {1, 2}
+
+
+@pytest.mark.parametrize("steps", [1000, 100_000])
+def test_of_a_power_law_as_much_is_left_however_long_it_was_and_it_is_what_twice_the_steps_take_off(steps):
+    found = convergence.remaining([(step, 3.0 * step**-0.1) for step in sorted(convergence.moments(steps))], steps, 0, 0.0)
+    assert found == pytest.approx(1 - 2**-0.1, rel=0.01)

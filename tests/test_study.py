@@ -200,7 +200,7 @@ def test_a_study_runs_on_scenes_of_its_own_and_goes_on_where_it_was(
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     told = {one["cell"]: one for one in rows if "rows" in one}
     assert {name: one["steps"] for name, one in told.items()} == dict(zip(wanted, (2, 2, 2, 8), strict=True))
-    assert told[wanted[2]]["learning"] < told[wanted[1]]["learning"] and not told[wanted[1]]["levelled"]
+    assert told[wanted[2]]["learning"] < told[wanted[1]]["learning"] and told[wanted[1]]["remaining"] is None
     assert len(told[wanted[3]]["curve"]) == 8
     judged = [one for one in rows if "scene" in one]
     assert all(one["Q2n"] > 0.2 for one in judged if one["protocol"] == "rr") and "versions" not in judged[0]
@@ -262,9 +262,9 @@ def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_
 
 def rows_of(cell: cells.Cell, factor: float, levelled: bool = True) -> list[dict[str, Any]]:
     """Rows of a cell whose ERGAS is ``factor`` on every scene."""
-    common = {"cell": cell.name, "network": cell.network, "seed": cell.seed, "levelled": levelled}
+    common = {"cell": cell.name, "network": cell.network, "seed": cell.seed}
     common |= {"budget": "cpu", "recipe": cells.recipe(cell, CPU)}
-    found = [common | {"rows": 5, "steps": 10}]
+    found = [common | {"rows": 5, "steps": 10, "remaining": 0.0 if levelled else 0.2}]
     for number in range(4):
         about = {"scene": f"wv{number}-01", "sensor": f"WV{number}", "protocol": "rr", "mode": "physical"}
         found.append(common | about | {"ERGAS": factor, "Q2n": 1 - factor / 10, "SAM": factor})

@@ -83,11 +83,10 @@ def _kind(entry: Entry, side: int) -> tuple[int, int]:
     return facts["ratio"], facts["bands"]
 
 
-def about(cell: Cell, study: Study, spent: Row) -> Row:
+def about(cell: Cell, study: Study) -> Row:
     """What all rows of a cell say of it."""
     said = {"cell": cell.name, "network": cell.network, "seed": cell.seed, "budget": study.budget}
-    said["recipe"] = recipe(cell, study)
-    return said | {key: spent[key] for key in ("levelled",) if key in spent}
+    return said | {"recipe": recipe(cell, study)}
 
 
 def rows_of(
@@ -99,7 +98,7 @@ def rows_of(
     ``path``: where rows are kept that an interruption would lose. Raises OutOfTime at ``until``, but not before a first
     case: the next call goes on.
     """
-    common, kept, new = about(cell, study, spent), _kept(path), False
+    common, kept, new = about(cell, study), _kept(path), False
     clock = clock_of(device)
     with path.open("a", encoding="utf-8") as file:
         for case in cases:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import Cell, Study, possible, recipe
+from convergence import levelled
 
 from anypan.models import ARCHITECTURES
 from anypan.report import records
@@ -72,7 +73,7 @@ class Results:
         if not run:
             return "not run"
         wrong = [name for name, row in run.items() if "error" in row]
-        rough = [name for name, row in run.items() if needed[name].arm != "U" and not row.get("levelled")]
+        rough = [name for name, row in run.items() if needed[name].arm != "U" and not levelled(row.get("remaining"))]
         kinds = {"not run": len(needed) - len(run), "diverged": len(wrong)}
         kinds["failed on a scene"] = len(self.failed & needed.keys())
         kinds["not converged"] = len(set(rough) - set(wrong))

@@ -108,7 +108,7 @@ def run(cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: 
         kept = path.with_suffix(".rows")
         rows = rows_of(cell, neural(path), spent, study, judged(cell, study, scenes), device, kept, until)
     except Diverged as error:
-        rows = [about(cell, study, {}) | {"rows": 1, "error": str(error)}]
+        rows = [about(cell, study) | {"rows": 1, "error": str(error)}]
     rows[0]["device"] = device
     return rows
 

@@ -7,7 +7,7 @@ from math import log2, log10
 
 from cells import Cell, Study, cells
 from claims import Answer, Claim, answer, claims, figures, interval, sensors, shipped
-from convergence import LEVEL
+from convergence import LEVEL, levelled
 from outcomes import Results, Row
 from paired import UNDECIDED, Estimate, verdict
 
@@ -144,7 +144,7 @@ def spent(results: Results) -> str:
     for network in results.study.networks:
         every = [cell for cell in cells(results.study) if cell.network == network]
         rows = [row for cell in every if (row := results.trainings.get(cell.name))]
-        level = sum(bool(row.get("levelled")) for row in rows)
+        level = sum(levelled(row.get("remaining")) for row in rows)
         trained = [row for row in rows if row.get("steps")]
         size = f"{trained[0]['parameters']:,}" if trained else "-"
         hours = sum(row.get(part, 0) for row in rows for part in ("train_seconds", "judge_seconds")) / 3600
@@ -158,11 +158,11 @@ def trained(results: Results) -> str:
     for name, row in results.trainings.items():
         rows = results.apart(results.cells.get(name, []), False)
         reached = [each.value if (each := mean(rows, metric)) else None for metric in ("Q2n", "ERGAS", "SAM", "D_rho")]
-        fallen = row.get("fall")
-        lines.append([name, str(row.get("steps", 0)), "-" if fallen is None else f"{100 * fallen:.1f} %",
-                      "yes" if row.get("levelled") else "no", str(row.get("device", "")),
+        share = row.get("remaining")
+        lines.append([name, str(row.get("steps", 0)), "-" if share is None else f"{100 * share:.1f} %",
+                      "yes" if levelled(share) else "no", str(row.get("device", "")),
                       *("-" if value is None else f"{value:.4f}" for value in reached)])  # fmt: skip
-    head = ["cell", "steps", f"still falling (at most {100 * LEVEL:g} %)", "converged", "on"]
+    head = ["cell", "steps", f"left to twice the steps (at most {100 * LEVEL:g} %)", "converged", "on"]
     return markdown([*head, "Q2n ↑", "ERGAS ↓", "SAM ↓", "D_rho ↓"], lines)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from batches import batches_of
 from cells import Cell, Study, digest, steps_of
-from convergence import fall, levelled, moments
+from convergence import moments, remaining
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -107,10 +107,9 @@ def _taught(
     watch = Watch(run, judging, batches, path, until)
     watch.resume()
     run.finish(batches, clock_of(str(run.device)), watch)
-    fallen = fall(watch.curve, o.steps, o.warmup, o.decay)
+    share = remaining(watch.curve, o.steps, o.warmup, o.decay)
     spent |= {"steps": run.step, "train_seconds": round(run.seconds, 1), "images": batches.images}
-    spent |= {"curve": watch.curve, "fall": None if fallen is None else round(fallen, 4)}
-    spent["levelled"] = levelled(watch.curve, o.steps, o.warmup, o.decay)
+    spent |= {"curve": watch.curve, "remaining": None if share is None else round(share, 4)}
     best = load_file(watch.best)
     watch.done()
     return spent, best
