@@ -134,5 +134,6 @@ def test_the_falling_rate_and_the_warm_up_do_not_count_and_short_curves_say_noth
 
 @pytest.mark.parametrize("steps", [1000, 100_000])
 def test_of_a_power_law_as_much_is_left_however_long_it_was_and_it_is_what_twice_the_steps_take_off(steps):
-    found = convergence.remaining([(step, 3.0 * step**-0.1) for step in sorted(convergence.moments(steps))], steps, 0, 0.0)
+    powers = [(step, 3.0 * step**-0.1) for step in sorted(convergence.moments(steps))]
+    found = convergence.remaining(powers, steps, 0, 0.0)
     assert found == pytest.approx(1 - 2**-0.1, rel=0.01)

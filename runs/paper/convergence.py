@@ -6,7 +6,7 @@ the rate falls, since a falling rate levels anything. A power law of the steps g
 quarters. The validation loss has levelled if, by it, twice the steps would take at most 5 % off the loss. Rising is no
 fall: the best weights were kept. Fewer than 8 such judgements say nothing.
 
-Losses of trainings on endless simulated pairs do fall as powers of the steps: from quarter to quarter by the same share,
+Losses on endless simulated pairs do fall as powers of the steps: from quarter to quarter by the same share,
 however long they are. So a bound on that share itself, which stood here first, no length of a training reaches.
 """
 
