@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,6 +124,21 @@ def test_an_output_farther_from_its_ms_than_allowed_is_kept_under_another_name(t
 def test_options_of_files_are_refused_where_none_is_written(option: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"{next(iter(option))} is for files"):
         anypan.fuse(*landscape(64, 64, seed=2), method="EXP", **option)
+
+
+@pytest.mark.parametrize("other", [5, None, 0.5])
+def test_what_is_no_path_and_no_array_is_one_sentence(other: Any) -> None:
+    pan, ms = landscape(64, 64, seed=2)
+    calls: dict[str, Callable[[], object]] = {
+        "image": lambda: anypan.open_pair(other, other), "images": lambda: anypan.open_pair("pan.tif", [other]),
+        "fused": lambda: anypan.fuse(other, other, "out.tif"), "planned": lambda: anypan.plan(other, other),
+    }  # fmt: skip
+    if other is not None:
+        calls |= {"out": lambda: anypan.fuse(pan, ms, other, "EXP"), "weights": lambda: anypan.adapt(pan, ms, other)}
+    for name, call in calls.items():
+        with pytest.raises(UserError, match=f"given as a {type(other).__name__}: give"):
+            call()
+            pytest.fail(name)
 
 
 def test_sidecars_of_a_file_that_is_kept_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,7 @@ def test_bad_requests_to_compare_are_one_sentence(rows: Path) -> None:
     for words, arguments in (
         ("compare with one of", (rows, "--against", "nobody")),
         ("ERGAS", (rows, "--against", "EXP", "--metric", "nothing")),
+        ("Q2n, SAM, ERGAS", (rows, "--against", "EXP", "--metric", "D_rho")),
         ("pancollection-wv3-rr", (rows, "--beside", "nothing")),
         ("layout is None", (rows, "--beside", "pancollection-wv3-rr")),
         ("never published", (rows, "--beside", "grsm2022-wv-3-rio-rr")),

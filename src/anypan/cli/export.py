@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 from anypan.cli.names import complete_methods
 
@@ -12,7 +13,8 @@ from anypan.cli.names import complete_methods
 @click.argument("out", metavar="OUT")
 @click.option("--onnx", "as_onnx", is_flag=True, help="Write a graph for ONNX Runtime, OUT.onnx, in place of a folder.")
 @click.option("--ratio", type=click.IntRange(2, 10), default=4, show_default=True, help="With --onnx: of PAN and MS.")
-def export(name: str, out: str, as_onnx: bool, ratio: int) -> None:
+@click.pass_context
+def export(context: click.Context, name: str, out: str, as_onnx: bool, ratio: int) -> None:
     """Write the network NAME, of 'anypan models' or a .safetensors file, to OUT.
 
     OUT is a new folder that the Hugging Face Hub takes as it is: model.safetensors, config.json with the sha256, and a
@@ -29,6 +31,8 @@ def export(name: str, out: str, as_onnx: bool, ratio: int) -> None:
 
         click.echo(onnx.export(name, out, ratio))
         return
+    if context.get_parameter_source("ratio") is not ParameterSource.DEFAULT:
+        raise click.UsageError("--ratio is of a graph: pass --onnx, too, or leave it out; the network takes any ratio")
     from anypan.weights.hub import save_pretrained
 
     click.echo(save_pretrained(name, out))

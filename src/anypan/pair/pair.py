@@ -104,10 +104,6 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
         return _of_arrays(pan, ms, opening)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
-    for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
-        if not isinstance(each, str | PathLike):
-            kind = type(each).__name__
-            raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
     return _opened(pan, ms, opening)
 
 
@@ -121,6 +117,10 @@ def open_pair(pan: Path, ms: Path | Sequence[Path], **opening: Unpack[OpeningWor
 
 
 def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
+    for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
+        if not isinstance(each, str | PathLike):
+            kind = type(each).__name__
+            raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
     paths = [ms] if isinstance(ms, str | PathLike) else list(ms)
     if not paths:
         pan_raster, ms_raster, o, product = opened_product(pan, o)

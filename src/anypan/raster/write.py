@@ -43,6 +43,8 @@ SIDECARS = (".aux.xml", ".msk", ".ovr")
 
 def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwrite: bool = False) -> Path:
     """The path, if a new file can be put there; else UserError."""
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"The output is given as a {type(path).__name__}: give the path of a file.")
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
     if str(path).endswith(("/", os.sep)):

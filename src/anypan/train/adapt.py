@@ -202,6 +202,7 @@ def _way(tuning: str) -> Tuning:
 
 
 def _output(out: File, overwrite: bool) -> Path:
-    if Path(out).suffix != SUFFIX:
+    path = raster.check_output(out, (), overwrite)
+    if path.suffix != SUFFIX:
         raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
-    return raster.check_output(out, (), overwrite)
+    return path
