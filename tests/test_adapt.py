@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -180,6 +181,20 @@ def test_weights_say_what_they_are_from_and_fuse(tmp_path, pair, small):
     done = anypan.adapt(*pair, second, weights=first, seconds=0.01)
     assert done.steps == 1 and stored(second).header["base_sha256"] == stored(first).sha256
     assert anypan.fuse(*pair, method=str(second)).shape == (3, SIDE, SIDE)
+
+
+@pytest.mark.parametrize(
+    "ratio, sensor, said", [(4, "QB", ""), (4, None, ""), (4, "GF2", "of GF2 at ratio 4"), (2, "QB", "QB at ratio 2")]
+)
+def test_who_fuses_another_kind_of_scene_with_adapted_weights_is_told(tmp_path, small, ratio, sensor, said):
+    file, bands = tmp_path / "mine.safetensors", 4
+    anypan.adapt(*landscape(128, 128, bands, seed=2), file, weights=small["anypan-s"], steps=1, sensor="QB")
+    pan, ms = landscape(128, 128, bands, ratio, seed=3)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        anypan.fuse(pan, ms, method=file, sensor=sensor)
+    found = [str(note.message) for note in notes if "was adapted to QB scenes at ratio 4" in str(note.message)]
+    assert len(found) == bool(said) and all(said in note for note in found)
 
 
 def test_weights_written_anew_are_read_anew(tmp_path, pair, small):

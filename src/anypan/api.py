@@ -122,7 +122,8 @@ def opened(
 def formatted(pair: Pair, chosen: MethodRef, settings: Options) -> Pair:
     """The pair with the pixel type and nodata value that are asked for, and notes on options that a method has no use
     for. UserError if type and value cannot hold the pixels."""
-    pair = replace(pair, notes=(*pair.notes, *settings.notes_on(chosen)))
+    notes = (*settings.notes_on(chosen), *chosen.notes_on(pair.scene.sensor, pair.scene.ratio))
+    pair = replace(pair, notes=(*pair.notes, *notes))
     if settings.dtype is None and settings.out_nodata is None and settings.bits is None:
         return pair
     form = raster.asked(pair.format, settings.dtype, settings.out_nodata, settings.bits)

@@ -15,6 +15,7 @@ from anypan.methods.ensemble import best_of
 from anypan.methods.guard import above_zero, steady
 from anypan.methods.neural import neural
 from anypan.models import ARCHITECTURES
+from anypan.optics.sensors import GENERIC
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.weights import SUFFIX, available, stored
@@ -61,6 +62,19 @@ class MethodRef:
         known = {card.name: card.architecture for card in available()}
         found = known.get(self.weights) or stored(self.weights).architecture
         return ARCHITECTURES[found].network
+
+    def notes_on(self, sensor: str, ratio: int) -> tuple[str, ...]:
+        """What to tell who fuses a scene of ``sensor`` with weights that were adapted to others."""
+        if self.weights is None or self.weights in {card.name for card in available()}:
+            return ()
+        header = stored(self.weights).header
+        sensors, ratios = (header.get(key, "").split("; ") for key in ("sensor", "ratio"))
+        of_another = sensor != GENERIC.name and sensor not in sensors and not {"", GENERIC.name} & set(sensors)
+        if not of_another and (str(ratio) in ratios or "" in ratios):
+            return ()
+        taught = f"{' and '.join(sensors)} scenes at ratio {' and '.join(ratios)}"
+        return (f"{self.name} was adapted to {taught}, and this one is of {sensor} at ratio {ratio}: compare the result"
+                " with that of the weights it began with.",)  # fmt: skip
 
     @property
     def best(self) -> MethodRef:
