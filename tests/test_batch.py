@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from multiprocessing import active_children, get_context
@@ -77,6 +79,19 @@ def test_a_csv_names_files_beside_it_and_options_of_a_scene(tmp_path: Path) -> N
     (job,) = read_manifest(csv(tmp_path, line, head="name,pan,ms,bands,sensor")).jobs
     assert (job.name, job.pan, job.ms) == ("one", str(tmp_path / "alpha/pan.tif"), (str(tmp_path / "alpha/ms.tif"),))
     assert job.options == {"bands": [3, 1], "sensor": "WV3"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_utf_8_is_a_scene_that_is_not_fused_and_one_sentence(tmp_path: Path) -> None:
+    folder, odd = scenes(tmp_path / "all", ("alpha",)), os.fsdecode(b"caf\xe9")
+    shutil.copytree(folder / "alpha", folder / odd)
+    done = command(folder, "-o", tmp_path / "out", "-m", "EXP")
+    assert done.exit_code == 1 and "no name of a file" in done.stderr and (tmp_path / "out" / "alpha.tif").is_file()
+    assert {row["scene"]: row["state"] for row in rows(tmp_path / "out")}["alpha"] == "done"
+    good = folder / "alpha" / "pan.tif", folder / "alpha" / "ms.tif"
+    for pan, out in ((folder / odd / "pan.tif", tmp_path / "a.tif"), (good[0], tmp_path / f"{odd}.tif")):
+        with pytest.raises(UserError, match="is no UTF-8"):
+            anypan.fuse(pan, good[1], out, "EXP")
 
 
 def test_a_folder_holds_pairs_in_folders_or_side_by_side(tmp_path: Path) -> None:

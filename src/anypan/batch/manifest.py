@@ -13,7 +13,7 @@ from pathlib import Path
 
 from anypan.batch.jobs import Fault, Job
 from anypan.products import holds_product
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import UserError, printable
 from anypan.runtime.foreign import number_or_name, text_of
 
 COLUMNS = ("name", "pan", "ms", "sensor", "bands", "reference_bands", "nodata", "pan_nodata", "datetime")
@@ -63,10 +63,10 @@ def _distinct(found: Iterable[Job | Fault]) -> Manifest:
         if len(jobs) + len(faults) >= MOST:
             raise UserError(f"The manifest has more than {MOST:,} scenes: split it.")
         if isinstance(each, Fault):
-            faults.append(each)
+            faults.append(Fault(printable(each.name), printable(each.reason)))
         elif not _is_plain(each.name):
             shown = f"{each.name!r:.{LONGEST}}"
-            faults.append(Fault(shown, f"{each.where}: {shown} is no name of a file: give a plain one."))
+            faults.append(Fault(shown, printable(f"{each.where}: {shown} is no name of a file: give a plain one.")))
         elif each.name in jobs:
             first = jobs[each.name].where
             reason = f"{each.where} has the output {each.name!r} of {first}: give it a name of its own."
@@ -80,7 +80,7 @@ def _is_plain(name: object) -> bool:
     """True for a name that a file can have: of a catalogue it may be anything."""
     if not isinstance(name, str) or not _PLAIN.fullmatch(name):
         return False
-    return len(name.encode(errors="surrogatepass")) <= LONGEST
+    return name == printable(name) and len(name.encode()) <= LONGEST
 
 
 def _of_csv(path: Path) -> Iterator[Job | Fault]:

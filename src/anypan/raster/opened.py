@@ -25,7 +25,7 @@ from anypan.raster.read import NO_NETWORK, Raster, Sheet, blaming, descriptions_
 from anypan.raster.sidecars import check_sidecars
 from anypan.raster.stored import check_stored
 from anypan.raster.validity import FILE, Rules, alpha_of
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import UserError, printable
 
 # Those that know their files by a signature come first: the others take any file with a fitting header beside it.
 DRIVERS = ("GTiff", "JP2OpenJPEG", "HFA", "NITF", "PCIDSK", "PNG", "JPEG", "ENVI", "EHdr")
@@ -208,6 +208,8 @@ def _unreadable(path: str, allow_vrt: bool) -> str:
     if not allow_vrt and _is_vrt(path):
         remedy = "convert it to GeoTIFF, or pass --allow-vrt (allow_vrt=True in Python)"
         return f"{path} is a VRT, which can point at any other file: {remedy}."
+    if path != printable(path):
+        return f"{path} has a name that is no UTF-8, which GDAL does not take: rename the file or its folder."
     if Path(path).is_dir():
         return f"{path} is a folder, not a raster file: name the file in it."
     if os.path.exists(path) and not os.access(path, os.R_OK):

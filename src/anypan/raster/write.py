@@ -35,7 +35,7 @@ from anypan.raster.format import Format
 from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster, Sheet, environment
 from anypan.runtime.claim import Claim, check_free, put_in_place
-from anypan.runtime.errors import UserError
+from anypan.runtime.errors import UserError, printable
 
 DRAFT_BYTES, LEAST_DRAFT = 2**24, 64  # of a block of the draft, and pixels along a side at least
 SIDECARS = (".aux.xml", ".msk", ".ovr")
@@ -45,6 +45,8 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     """The path, if a new file can be put there; else UserError."""
     if not isinstance(path, str | os.PathLike):
         raise UserError(f"The output is given as a {type(path).__name__}: give the path of a file.")
+    if str(path) != printable(str(path)):
+        raise UserError(f"{path} is a name that is no UTF-8, which GDAL does not take: name another file.")
     if str(path).startswith("/vsi") or "://" in str(path):
         raise UserError(f"{path} is not a plain file: write to a local path and copy the result.")
     if str(path).endswith(("/", os.sep)):
