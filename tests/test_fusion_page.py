@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from anypan.geometry.grid import Grid
 from anypan.judging.findings import findings
 from anypan.options import Report
 from anypan.report import Agreement, Finding, Layer, Look, Spectra, agreement, fusion, fusion_page
+from anypan.report.inspection import inspection_page
 from anypan.runtime.columns import HIGH, LOW
 
 METRICS = {"D_rho": (0.0, "lower", "Correlation lost."), "SAM": (0.0, "lower", "Angle.")}
@@ -196,3 +198,11 @@ def test_no_serious_finding_of_axe(page, tmp_path):
 def test_everything_is_reached_and_named_by_keyboard(page, tmp_path):
     found = browse(page, KEYS, tmp_path)
     assert found["named"] == [] and found["untouchable"] == 0 and found["many"] > 15
+
+
+def test_the_page_before_a_fusion_says_which_curve_is_which_band(tmp_path: Path) -> None:
+    bands = [{"band": name, "gain": "0.3"} for name in ("a<b", "nir")]
+    found = inspection_page(tmp_path / "i.html", {"grid": "1"}, bands, (), {"a<b": [(0.1, 0.5), (0.3, 0.7)], "nir": []})
+    text = found.read_text(encoding="utf-8")
+    assert "<li class='run0'>a&lt;b</li>" in text and "<li class='run1'>nir</li>" in text
+    assert "<th scope=row>nir</th><td>0.3</td>" in text and "a&lt;b, gain 0.3: 0.7" in text

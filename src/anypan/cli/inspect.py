@@ -83,7 +83,7 @@ def _facts(table: dict[str, Any]) -> dict[str, str]:
     return {
         "grid": f"{cols} x {rows} PAN pixels, {table['grid']['crs'] or 'no CRS'}, ratio {table['ratio']}",
         "shift": f"{dy:+.2f} rows, {dx:+.2f} columns of the PAN (confidence {table['confidence']:.2f})",
-        "sensor": f"{table['sensor']}, {table['dtype']}, nodata {table['nodata']}",
+        "sensor": f"{table['sensor']}, {table['dtype']}, nodata {_shown(table['nodata'], 'g')}",
         "valid": f"{table['valid']:.1%} of the MS pixels that were looked at",
         "PAN": f"mean {_shown(pan['mean'], '.1f')}, {noise}",
     }

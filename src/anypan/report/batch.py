@@ -30,14 +30,16 @@ def _failed(rows: Mapping[str, Mapping[str, Any]]) -> str:
 def _done(rows: Mapping[str, Mapping[str, Any]]) -> str:
     if not rows:
         return ""
-    heads = ("scene", "size", "bands", "MiB", "seconds", "notes")
-    lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(*each))}</tr>" for each in rows.items())
-    head = "".join(f"<th scope=col>{name}</th>" for name in heads)
+    heads = ("scene", "size", "bands", "MiB", "seconds")
+    lines = "".join(f"<tr>{_cells(*each)}</tr>" for each in rows.items())
+    head = "".join(f"<th scope=col>{name}</th>" for name in heads) + "<th scope=col class=said>notes</th>"
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
 
 
-def _cells(name: str, row: Mapping[str, Any]) -> list[str]:
+def _cells(name: str, row: Mapping[str, Any]) -> str:
     height, width = row["shape"]
     notes = "<br>".join(escape(note) for note in row["notes"])
     size = f"{width} &times; {height}"
-    return [escape(name), size, str(len(row["bands"])), f"{row['bytes'] / 2**20:.1f}", f"{row['seconds']:.1f}", notes]
+    figures = size, len(row["bands"]), f"{row['bytes'] / 2**20:.1f}", f"{row['seconds']:.1f}"
+    cells = "".join(f"<td>{figure}</td>" for figure in figures)
+    return f"<th scope=row>{escape(name)}</th>{cells}<td class=said>{notes}</td>"

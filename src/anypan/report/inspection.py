@@ -27,12 +27,15 @@ def inspection_page(
         ("warnings", "Warnings", [f"<ul>{listed}</ul>"]),
         ("pair", "The pair", [facts_table(facts)]),
         ("bands", "Band by band", [_table(bands)]),
-        ("gains", "How the gains were found", [plots.curves(curves, AXES)]),
+        ("gains", "How the gains were found", [plots.legend(curves), plots.curves(curves, AXES)]),
     ]
     return page.save(Path(out_html), "Inspection", LEAD, parts, "one")
 
 
 def _table(rows: Rows) -> str:
     head = "".join(f"<th scope=col>{escape(str(name))}</th>" for name in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row.values()) + "</tr>" for row in rows)
+    body = ""
+    for row in rows:
+        name, *values = (escape(str(value)) for value in row.values())
+        body += f"<tr><th scope=row>{name}</th>{''.join(f'<td>{value}</td>' for value in values)}</tr>"
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"

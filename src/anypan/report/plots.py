@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from statistics import median, quantiles
 
@@ -188,7 +188,7 @@ def curves(lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: f
     body = frame(axes, spans)
     for rank, name in enumerate(lines):
         if name in known:
-            body += _curve(name, known[name], spans, curve_class(rank))
+            body += _curve(name, known[name], spans, curve_class(rank), axes[0].split()[0])
     return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
 
 
@@ -197,19 +197,25 @@ def curve_class(rank: int) -> str:
     return f"run{rank % COLOURS}" + (" dashed" if rank >= COLOURS else "")
 
 
+def legend(names: Iterable[str]) -> str:
+    """The names of ``curves`` beside their colours."""
+    items = (f"<li class='{curve_class(rank)}'>{escape(name)}</li>" for rank, name in enumerate(names))
+    return f"<ul class=legend>{''.join(items)}</ul>"
+
+
 def thinned(points: Sequence[Point]) -> list[Point]:
     """At most 600 points: every n-th, and the last."""
     every = -(-len(points) // MOST_POINTS)
     return [point for rank, point in enumerate(points) if rank % every == 0 or rank == len(points) - 1]
 
 
-def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str) -> str:
+def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str, of: str) -> str:
     placed = [(along(step, spans[0], LEFT, WIDTH - RIGHT), along(value, spans[1], HEIGHT - BOTTOM, TOP))
               for step, value in points]  # fmt: skip
     line = f"<path class='curve {kind}' d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in placed)}'/>"
     if len(points) > MOST_DOTS:
         return line
-    hints = (escape(f"{name}, step {step:g}: {value:.4g}") for step, value in points)
+    hints = (escape(f"{name}, {of} {step:g}: {value:.4g}") for step, value in points)
     dots = (f"<circle class='{kind}' cx={px:.1f} cy={py:.1f} r=3><title>{hint}</title></circle>"
             for (px, py), hint in zip(placed, hints, strict=True))  # fmt: skip
     return line + "".join(dots)

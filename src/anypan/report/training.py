@@ -37,7 +37,7 @@ def training_page(paths: Sequence[str | Path], out_dir: str | Path | None = None
     """
     logs = list(map(_log, paths))
     runs = {name: _rows(log) for name, log in zip(_names(logs), logs, strict=True)}
-    sections = [("curves", "Curves", [_legend(list(runs)), _figures(runs)]), ("runs", "Runs", [_table(runs)])]
+    sections = [("curves", "Curves", [plots.legend(runs), _figures(runs)]), ("runs", "Runs", [_table(runs)])]
     return page.save(training_place(paths, out_dir), "Training", LEAD, sections)
 
 
@@ -65,11 +65,6 @@ def _names(logs: Sequence[Path]) -> list[str]:
         raise UserError("A run is named twice: give each once.")
     depth = next(d for d in range(1, max(map(len, parts)) + 1) if len({p[-d:] for p in parts}) == len(parts))
     return ["/".join(part[-depth:]) for part in parts]
-
-
-def _legend(names: Sequence[str]) -> str:
-    items = (f"<li class='{plots.curve_class(rank)}'>{escape(name)}</li>" for rank, name in enumerate(names))
-    return f"<ul class=legend>{''.join(items)}</ul>"
 
 
 def _figures(runs: Mapping[str, Sequence[Record]]) -> str:
