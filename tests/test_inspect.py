@@ -94,6 +94,14 @@ def test_a_band_of_its_own_is_warned_of(tmp_path):
     assert any("band 3" in said and "explains" in said for said in found.warnings)
 
 
+@pytest.mark.parametrize(("gain", "said"), [(0.12, "sharpened"), (0.3, ""), (0.6, "resampled")])
+def test_gains_far_from_those_that_are_used_are_one_sentence_with_all_bands(tmp_path, gain, said):
+    truth = ground()
+    images = (image.numpy().astype(np.float32) for image in (truth.mean(0), Physical(4).degrade(truth, [gain] * 3)))
+    warned = [each for each in inspect_pair(*pairs.write_pair(tmp_path, *images)).warnings if "Against the PAN" in each]
+    assert len(warned) == bool(said) and all(said in each and "band 1, band 2, band 3" in each for each in warned)
+
+
 def run(*arguments):
     return CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=False)
 

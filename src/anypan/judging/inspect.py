@@ -77,16 +77,12 @@ def inspect_pair(pan: File, ms: File | Sequence[File] = (), **opening: Unpack[Op
 
 
 def _doubts(pair: Pair, quality: Quality) -> Iterator[str]:
-    if pair.confidence <= 0 or not (pair.registered or math.hypot(*pair.shift) < FAR * pair.scene.ratio):
-        yield "The shift between PAN and MS could not be measured and corrected: look for coloured fringes."
-    elif math.hypot(*pair.shift) > FAR * pair.scene.ratio:
-        yield f"PAN and MS are {math.hypot(*pair.shift):.1f} PAN pixels off each other: look at the corners, too."
+    yield from _of_place(pair)
+    yield from _of_gains(pair, quality)
     for index, name in enumerate(pair.scene.bands):
-        gain, known, explained = quality.gains[index], pair.scene.gnyq[index], quality.explained[index]
-        if explained < FOLLOWED:
-            yield f"The PAN explains {explained:.0%} of the detail of {name}: its gain is uncertain, its detail too."
-        elif not known / CLOSE < gain < known * CLOSE:
-            yield f"The gain of {name} is {gain:.2f}, where {known:.2f} would be used: --save a sensor to use it."
+        if quality.explained[index] < FOLLOWED:
+            share = f"{quality.explained[index]:.0%}"
+            yield f"The PAN explains {share} of the detail of {name}: its gain is uncertain, its detail too."
         if quality.snr[index] < QUIET:
             yield f"{name} is noisy: its mean is {quality.snr[index]:.0f} times the noise."
         if quality.saturated[index] > FULL:
@@ -94,6 +90,32 @@ def _doubts(pair: Pair, quality: Quality) -> Iterator[str]:
     yield from resampling_notes(pair.scene, measure_gain(pair.scene.limits.hold(pair.scene)))
     if quality.valid < 1:
         yield f"{1 - quality.valid:.1%} of the MS pixels that were looked at are fill, or lie outside of the PAN."
+
+
+def _of_place(pair: Pair) -> Iterator[str]:
+    if pair.confidence <= 0 or not (pair.registered or math.hypot(*pair.shift) < FAR * pair.scene.ratio):
+        yield "The shift between PAN and MS could not be measured and corrected: look for coloured fringes."
+    elif math.hypot(*pair.shift) > FAR * pair.scene.ratio:
+        yield f"PAN and MS are {math.hypot(*pair.shift):.1f} PAN pixels off each other: look at the corners, too."
+
+
+def _of_gains(pair: Pair, quality: Quality) -> Iterator[str]:
+    """Measured gains far from those that are used, and what that may mean: a sentence for those below, one for those
+    above. They are no better ones: with them fusions of most scenes at hand are worse."""
+    bands = zip(pair.scene.bands, quality.gains, pair.scene.gnyq, quality.explained, strict=True)
+    seen = [(name, gain, known) for name, gain, known, explained in bands if explained >= FOLLOWED]
+    below = [each for each in seen if each[1] <= each[2] / CLOSE]
+    above = [each for each in seen if each[1] >= each[2] * CLOSE]
+    for far, means in ((below, "the PAN was sharpened on the ground"), (above, "the PAN is soft, or the MS resampled")):
+        if far:
+            names, gains, used = zip(*far, strict=True)
+            yield (f"Against the PAN the gain of {', '.join(names)} is {_range(gains)}, where {_range(used)} is used:"
+                   f" {means}, or the sensor is another one.")  # fmt: skip
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def sensor_text(found: Inspection, name: str) -> str:
