@@ -189,15 +189,17 @@ def _curve(arm: str, place: Callable[[Row], float], axis: str) -> Callable[[Resu
     def plot(results: Results) -> str:
         lines = {}
         for network in results.study.whole:
+            plain = Cell("B", network, "both")
             found = [cell for cell in cells(results.study) if (cell.arm, cell.network) == (arm, network)]
-            reached = [
-                (place(results.trainings[cell.name]), mean(rows, "ERGAS"))
-                for cell in (*found, Cell("B", network, "both"))
-                if (rows := results.converged(cell))
-            ]
-            lines[network] = sorted((at, each.value) for at, each in reached if each)
-        lines = {network: points for network, points in lines.items() if len(points) > 2}
-        return plots.curves(lines, (axis, "ERGAS, all sensors")) if lines else ""
+            reached = {
+                cell.name: (place(results.trainings[cell.name]), each.value)
+                for cell in (*found, plain)
+                if (rows := results.converged(cell)) and (each := mean(rows, "ERGAS"))
+            }
+            if plain.name in reached:
+                lines[network] = sorted((at, value / reached[plain.name][1]) for at, value in reached.values())
+        lines = {network: points for network, points in lines.items() if len(points) > 1}
+        return plots.curves(lines, (axis, "ERGAS over B's, all sensors"), named=True) if lines else ""
 
     return plot
 

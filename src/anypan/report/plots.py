@@ -174,10 +174,14 @@ def _strip(method: str, values: list[tuple[str, float]], span: Point, at: Point,
     )
 
 
-def curves(lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: float | None = None) -> str:
+def curves(
+    lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: float | None = None, named: bool = False
+) -> str:
     """Values over steps, one line each in the order given; few points also as dots that say their values.
 
-    A value far from the others is drawn on the frame. `floor` is a value that the axis has to reach.
+    ``named``: each line bears its name, as where no ``legend`` is at hand.
+
+    A value far from the others is drawn on the frame. ``floor`` is a value that the axis has to reach.
     """
     known = {name: thinned(points) for name, points in lines.items() if points}
     if not known:
@@ -189,6 +193,7 @@ def curves(lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: f
     for rank, name in enumerate(lines):
         if name in known:
             body += _curve(name, known[name], spans, curve_class(rank), axes[0].split()[0])
+            body += _name(name, known[name][0], spans) if named else ""
     return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
 
 
@@ -207,6 +212,11 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     """At most 600 points: every n-th, and the last."""
     every = -(-len(points) // MOST_POINTS)
     return [point for rank, point in enumerate(points) if rank % every == 0 or rank == len(points) - 1]
+
+
+def _name(name: str, first: Point, spans: tuple[Point, Point]) -> str:
+    px, py = along(first[0], spans[0], LEFT, WIDTH - RIGHT), along(first[1], spans[1], HEIGHT - BOTTOM, TOP)
+    return f"<text class=tick x={px + 6:.1f} y={py - 8:.1f}>{escape(name)}</text>"
 
 
 def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str, of: str) -> str:
