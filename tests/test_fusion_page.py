@@ -205,4 +205,4 @@ def test_the_page_before_a_fusion_says_which_curve_is_which_band(tmp_path: Path)
     found = inspection_page(tmp_path / "i.html", {"grid": "1"}, bands, (), {"a<b": [(0.1, 0.5), (0.3, 0.7)], "nir": []})
     text = found.read_text(encoding="utf-8")
     assert "<li class='run0'>a&lt;b</li>" in text and "<li class='run1'>nir</li>" in text
-    assert "<th scope=row>nir</th><td>0.3</td>" in text and "a&lt;b, gain 0.3: 0.7" in text
+    assert "<th scope=row>nir</th><td>0.3</td>" in text and "a&lt;b, gain at the MS Nyquist frequency 0.3: 0.7" in text

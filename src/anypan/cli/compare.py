@@ -74,9 +74,9 @@ def _tests(found: Any, against: str, names: Sequence[str], form: str | None) -> 
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"There is no metric {unknown[0]!r}: choose from {', '.join(known)}")
-    missing = [name for name in names if not any(row.get(name) is not None for of in found.values() for row in of)]
+    had = [name for name in known if any(row.get(name) is not None for of in found.values() for row in of)]
+    missing = [name for name in names if name not in had]
     if missing:
-        had = [name for name in known if any(row.get(name) is not None for of in found.values() for row in of)]
         raise click.UsageError(f"No row of these has {missing[0]}: choose from {', '.join(had)}")
     writer = csv.writer(sys.stdout)
     if form == "csv":

@@ -192,7 +192,7 @@ def curves(
     body = frame(axes, spans)
     for rank, name in enumerate(lines):
         if name in known:
-            body += _curve(name, known[name], spans, curve_class(rank), axes[0].split()[0])
+            body += _curve(name, known[name], spans, curve_class(rank), axes[0])
             body += _name(name, known[name][0], spans) if named else ""
     return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
 
