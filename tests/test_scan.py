@@ -25,26 +25,37 @@ def stepwise(u, delta, a, b, c):
     return torch.stack(out, 1)
 
 
+CHUNKED, TOKEN_BY_TOKEN = 2**20, 1
+ways = pytest.mark.parametrize("enough", [CHUNKED, TOKEN_BY_TOKEN])
+
+
+@ways
 @pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 256, 1000])
-def test_the_chunks_give_what_the_loop_gives(length):
+def test_the_scan_gives_what_the_loop_gives(length, enough, monkeypatch):
+    monkeypatch.setitem(scan.ENOUGH, "cpu", enough)
     found = scan.selective_scan(*problem(length))
     assert (found - stepwise(*problem(length, torch.float64))).abs().max() <= 1e-5
 
 
-def test_channels_apart_give_the_same(monkeypatch):
+@pytest.mark.parametrize("limit", ["SPAN", "TOKEN"])
+def test_spans_and_sequences_apart_give_the_same(monkeypatch, limit):
     whole = scan.selective_scan(*problem(50))
-    monkeypatch.setattr(scan, "LIMIT", 1)
+    monkeypatch.setattr(scan, limit, 1)
     assert torch.allclose(scan.selective_scan(*problem(50)), whole, atol=1e-6)
 
 
-def test_gradients_are_those_of_the_loop():
+@ways
+@pytest.mark.parametrize("span", [1, 60, 2**18])
+def test_gradients_are_those_of_the_loop(enough, span, monkeypatch):
+    monkeypatch.setitem(scan.ENOUGH, "cpu", enough)
+    monkeypatch.setattr(scan, "SPAN", span)
     gradients = []
     for function in (scan.selective_scan, stepwise):
         parts = [part.requires_grad_() for part in problem(23, torch.float64)]
         function(*parts).square().sum().backward()
         gradients.append([part.grad for part in parts])
-    for chunked, looped in zip(*gradients, strict=True):
-        assert torch.allclose(chunked, looped, rtol=1e-9, atol=1e-9)
+    for scanned, looped in zip(*gradients, strict=True):
+        assert torch.allclose(scanned, looped, rtol=1e-9, atol=1e-9)
 
 
 def test_a_long_decay_neither_overflows_nor_vanishes():
