@@ -16,7 +16,7 @@ from anypan.train.tunings import TUNINGS
 
 BOTH = "both"  # the sources natural and remote-sensing together
 SOURCES = (BOTH, "natural", "remote-sensing")
-BUDGETS = ("smoke", "cpu", "gpu")
+BUDGETS = ("smoke", "cpu", "gpu", "open")
 EVERYTHING = "everything on"
 REDUCED = 0.15  # share of a judgement's time that is spent at reduced resolution in physical mode
 STARTS = ("B", "P", "U")  # what one-shot cells begin with
