@@ -1,6 +1,6 @@
 """The study of the paper, cell by cell: train, judge on real scenes, append the rows. Stop and start it as you like.
 
-python runs/paper/study.py runs/paper/study.toml --budget smoke|cpu|gpu|open [--cells PATTERN ...] [--list] [--minutes M]
+python runs/paper/study.py runs/paper/study.toml --budget smoke|cpu|gpu|open [--cells PATTERN] [--list] [--minutes M]
 
 It says first what it will take, from the rows that it has of this device, else from guesses, and says which. A cell
 whose rows are in the file is not repeated; a training that was stopped goes on. Any single cell: --cells NAME, a name
