@@ -245,7 +245,7 @@ def test_a_training_that_diverges_is_a_row_and_answers_nothing(tmp_path: Path, m
     assert "diverged" in outcomes.Results([one], [], SMOKE).trouble([cell])
 
 
-def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_unless_b_has_levelled() -> None:
+def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_unless_it_has_levelled() -> None:
     left = [cell for cell in cells.cells(CPU) if cell.off and cell.network == "anypan-s"]
     for cell in left:
         assert cell.base == cells.Cell("B", cell.network, "both", cell.seed)
@@ -254,8 +254,8 @@ def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_
     changed = dataclasses.replace(CPU, effect=CPU.effect | {"zoom": {"share": 0.9}})
     assert cells.recipe(cell, CPU) != cells.recipe(cell, changed)
     assert cell.base
-    for levelled, trouble in ((True, ""), (False, "of 2 cells 1 not converged")):
-        rows = [*rows_of(cell, 1.0), *rows_of(cell.base, 1.0, levelled)]
+    for own, begun, trouble in ((True, True, ""), (True, False, ""), (False, True, "of 2 cells 1 not converged")):
+        rows = [*rows_of(cell, 1.0, own), *rows_of(cell.base, 1.0, begun)]
         assert outcomes.Results(rows, [], CPU).trouble([cell]) == trouble
     assert outcomes.Results(rows_of(cell, 1.0), [], CPU).trouble([cell]) == "of 2 cells 1 not run"
 

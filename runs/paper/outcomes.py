@@ -66,14 +66,19 @@ class Results:
         """Whether any cell of an arm was run, or none has to be."""
         return not any(map(possible, arm)) or any(cell.name in self.trainings for cell in arm)
 
-    def trouble(self, wanted: Iterable[Cell]) -> str:
-        """Why cells answer nothing: they, or what they began with, were not run, failed, or have not levelled."""
+    def trouble(self, wanted: Sequence[Cell]) -> str:
+        """Why cells answer nothing: they, or what they began with, were not run, failed, or have not levelled.
+
+        What an ablation began with need not have levelled: all that it is compared with began there, too.
+        """
         needed = {cell.name: cell for one in wanted for cell in (one, one.base) if cell and possible(cell)}
+        shared = {one.base.name for one in wanted if one.base and one.arm == "ablation"}
         run = {name: row for name in needed if (row := self.trainings.get(name))}
         if not run:
             return "not run"
         wrong = [name for name, row in run.items() if "error" in row]
-        rough = [name for name, row in run.items() if needed[name].arm != "U" and not levelled(row.get("remaining"))]
+        long = [name for name, cell in needed.items() if cell.arm != "U" and name not in shared]
+        rough = [name for name in long if name in run and not levelled(run[name].get("remaining"))]
         kinds = {"not run": len(needed) - len(run), "diverged": len(wrong)}
         kinds["failed on a scene"] = len(self.failed & needed.keys())
         kinds["not converged"] = len(set(rough) - set(wrong))

@@ -68,6 +68,11 @@ class Watch:
             path.unlink(missing_ok=True)
 
 
+def weights_of(cell: Cell, study: Study, work: Path, device: str) -> Path:
+    """Where the weights of a cell lie in ``work``, once it is trained."""
+    return work / f"{cell.name.replace('/', '_')}-{digest(cell, study, device)}.safetensors"
+
+
 def train(
     cell: Cell, study: Study, scenes: dict[str, Entry], work: Path, device: str, until: float = float("inf")
 ) -> tuple[Path, Row]:
@@ -75,7 +80,7 @@ def train(
 
     Raises OutOfTime at ``until``, of time.monotonic(): the next call goes on.
     """
-    path = work / f"{cell.name.replace('/', '_')}-{digest(cell, study, device)}.safetensors"
+    path = weights_of(cell, study, work, device)
     if path.is_file():
         with safe_open(path, "pt") as file:
             return path, json.loads(file.metadata()["spent"])

@@ -51,7 +51,8 @@ class Simulation:
 
     def __getitem__(self, kind: type[Kind]) -> Kind:
         """The settings of an effect."""
-        return next((one for one in self.effects if type(one) is kind), kind())  # type: ignore[return-value]
+        found = next((one for one in self.effects if type(one) is kind), None)
+        return kind() if found is None else found  # type: ignore[return-value]
 
     def having(self, *effects: Effect) -> Simulation:
         """The same with these effects as they are given."""
