@@ -26,29 +26,28 @@ def stepwise(u, delta, a, b, c):
 
 
 CHUNKED, TOKEN_BY_TOKEN = 2**20, 1
-ways = pytest.mark.parametrize("enough", [CHUNKED, TOKEN_BY_TOKEN])
+ways = pytest.mark.parametrize("alone", [CHUNKED, TOKEN_BY_TOKEN])
 
 
 @ways
 @pytest.mark.parametrize("length", [1, 2, 15, 16, 17, 256, 1000])
-def test_the_scan_gives_what_the_loop_gives(length, enough, monkeypatch):
-    monkeypatch.setitem(scan.ENOUGH, "cpu", enough)
+def test_the_scan_gives_what_the_loop_gives(length, alone, monkeypatch):
+    monkeypatch.setitem(scan.SIZES, "cpu", scan.CARD._replace(alone=alone))
     found = scan.selective_scan(*problem(length))
     assert (found - stepwise(*problem(length, torch.float64))).abs().max() <= 1e-5
 
 
-@pytest.mark.parametrize("limit", ["SPAN", "TOKEN"])
-def test_spans_and_sequences_apart_give_the_same(monkeypatch, limit):
+@pytest.mark.parametrize("size", ["span", "token"])
+def test_spans_and_sequences_apart_give_the_same(monkeypatch, size):
     whole = scan.selective_scan(*problem(50))
-    monkeypatch.setattr(scan, limit, 1)
+    monkeypatch.setitem(scan.SIZES, "cpu", scan.SIZES["cpu"]._replace(**{size: 1}))
     assert torch.allclose(scan.selective_scan(*problem(50)), whole, atol=1e-6)
 
 
 @ways
 @pytest.mark.parametrize("span", [1, 60, 2**18])
-def test_gradients_are_those_of_the_loop(enough, span, monkeypatch):
-    monkeypatch.setitem(scan.ENOUGH, "cpu", enough)
-    monkeypatch.setattr(scan, "SPAN", span)
+def test_gradients_are_those_of_the_loop(alone, span, monkeypatch):
+    monkeypatch.setitem(scan.SIZES, "cpu", scan.CARD._replace(alone=alone, span=span))
     gradients = []
     for function in (scan.selective_scan, stepwise):
         parts = [part.requires_grad_() for part in problem(23, torch.float64)]

@@ -14,15 +14,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SPAN = 2**18  # states worked on at once, about
-TOKEN = 2**13  # states of one token, of as many sequences as are worked on at once
-ENOUGH = {"cpu": 2**10, "cuda": 2**20}  # states of one token that occupy a device
+
+class Sizes(NamedTuple):
+    """Numbers of states that suit a device.
+
+    ``span``: worked on at once, about; ``token``: of one token of the sequences that go together, about; ``alone``: of
+    one token that are worth a step of their own.
+    """
+
+    span: int
+    token: int
+    alone: int
+
+
+SIZES = {"cpu": Sizes(2**18, 2**13, 2**10)}  # two MiB and 64 KiB fit into caches
+CARD = Sizes(2**24, 2**24, 2**20)  # as few and large steps as memory allows
 
 
 class _Scan(torch.autograd.Function):
@@ -31,7 +43,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Tensor) -> Tensor:
         u, _, a, _, c = inputs
-        ctx.spans = _spans(len(u), max(1, SPAN // (a.numel() * u.shape[1])))
+        ctx.spans = _spans(len(u), max(1, sizes_of(u).span // (a.numel() * u.shape[1])))
         out, before = torch.empty_like(u), [u.new_zeros(u.shape[1], *a.shape)]
         for part in ctx.spans:
             room, states = _states(inputs, part, before[-1])
@@ -48,6 +60,11 @@ class _Scan(torch.autograd.Function):
         for part, state in zip(reversed(ctx.spans), reversed(before), strict=True):
             handed = _span_gradient(inputs, found, grads[0][part], part, state, handed)
         return found
+
+
+def sizes_of(tensor: Tensor) -> Sizes:
+    """The sizes that suit the device of a tensor of any shape."""
+    return SIZES.get(tensor.device.type, CARD)
 
 
 def _spans(length: int, tokens: int) -> list[slice]:
@@ -90,7 +107,7 @@ def _span_gradient(
 
 def _recur(decay: Tensor, states: Tensor, back: bool = False) -> None:
     """states_t += decay_t states_(t-1) along dimension 0; ``back``: states_t += decay_(t+1) states_(t+1)."""
-    if states[0].numel() >= ENOUGH.get(states.device.type, 0):
+    if states[0].numel() >= sizes_of(states).alone:
         factors, steps = decay.unbind(0), states.unbind(0)
         factors, steps = (factors[:0:-1], steps[::-1]) if back else (factors[1:], steps)
         for factor, before, after in zip(factors, steps, steps[1:], strict=False):
@@ -123,7 +140,7 @@ def selective_scan(u: Tensor, delta: Tensor, a: Tensor, b: Tensor, c: Tensor) ->
     kernel = _kernel() if u.is_cuda else None
     if kernel is not None:
         return kernel(*(part.mT.contiguous() for part in (u, delta)), a, b.mT.contiguous(), c.mT.contiguous()).mT
-    many = max(1, TOKEN // a.numel())  # sequences do not meet
+    many = max(1, sizes_of(u).token // a.numel())  # sequences do not meet
     parts = zip(*(one.to(a.dtype).split(many) for one in (u, delta, b, c)), strict=True)
     return torch.cat([_plain(u, delta, a, b, c) for u, delta, b, c in parts])
 
