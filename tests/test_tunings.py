@@ -41,6 +41,14 @@ def adapted(tmp_path_factory):
     return {way: folder / f"{way}.safetensors" for way in SMALL}
 
 
+@pytest.mark.parametrize("way", TUNINGS)
+def test_as_many_parameters_learn_as_the_documentation_says(way):
+    learning = sum(p.numel() for p in tuned_run(stored("anypan-s"), TUNINGS[way], ONE).trained)
+    page = (ROOT / "docs" / "adaptation.md").read_text()
+    (row,) = re.findall(rf"^\| `{way}` \|.*", page, re.MULTILINE)
+    assert f" {learning:,} " in row
+
+
 def taught(run):
     """Every parameter that learns, moved as a training would, in the averaged weights."""
     rng = torch.Generator().manual_seed(1)

@@ -144,12 +144,17 @@ def spent(results: Results) -> str:
     for network in results.study.networks:
         every = [cell for cell in cells(results.study) if cell.network == network]
         rows = [row for cell in every if (row := results.trainings.get(cell.name))]
-        level = sum(levelled(row.get("remaining")) for row in rows)
         trained = [row for row in rows if row.get("steps")]
+        level = f"{sum(levelled(row.get('remaining')) for row in trained)} of {len(trained)}"
         size = f"{trained[0]['parameters']:,}" if trained else "-"
         hours = sum(row.get(part, 0) for row in rows for part in ("train_seconds", "judge_seconds")) / 3600
-        lines.append([network, size, f"{len(rows)} of {len(every)}", str(level), f"{hours:.1f}"])
-    return markdown(["network", "parameters", "cells run", "converged", "hours"], lines)
+        lines.append([network, size, f"{len(rows)} of {len(every)}", level, f"{hours:.1f}"])
+    return markdown(["network", "parameters", "cells run", "converged, of those trained", "hours"], lines)
+
+
+def _said(training: Row) -> str:
+    """Whether a cell has converged, which an untrained one need not."""
+    return "-" if not training.get("steps") else "yes" if levelled(training.get("remaining")) else "no"
 
 
 def trained(results: Results) -> str:
@@ -160,7 +165,7 @@ def trained(results: Results) -> str:
         reached = [each.value if (each := mean(rows, metric)) else None for metric in ("Q2n", "ERGAS", "SAM", "D_rho")]
         share = row.get("remaining")
         lines.append([name, str(row.get("steps", 0)), "-" if share is None else f"{100 * share:.1f} %",
-                      "yes" if levelled(share) else "no", str(row.get("device", "")),
+                      _said(row), str(row.get("device", "")),
                       *("-" if value is None else f"{value:.4f}" for value in reached)])  # fmt: skip
     head = ["cell", "steps", f"left to twice the steps (at most {100 * LEVEL:g} %)", "converged", "on"]
     return markdown([*head, "Q2n ↑", "ERGAS ↓", "SAM ↓", "D_rho ↓"], lines)

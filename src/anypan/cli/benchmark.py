@@ -56,7 +56,7 @@ def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, se
       anypan benchmark scenes --out rows.jsonl --resume --jobs 4
       anypan benchmark scenes/wv3-01 --protocol rr -m anypan-s -m MTF-GLP-FS --out rows.jsonl
       anypan benchmark scenes -m 'mine=cmd:python mine.py {pan} {ms} {out}' --out rows.jsonl
-      anypan benchmark pancollection:/sets/PanCollection --mode toolbox --out rows.jsonl
+      anypan benchmark pancollection:/sets/PanCollection --mode pancollection --out rows.jsonl
       anypan benchmark --selfcheck
       anypan compare rows.jsonl --against MTF-GLP-FS
       anypan report rows.jsonl --scenes scenes -o report
