@@ -106,8 +106,8 @@ def _optimised() -> str:
     said = ", ".join(f"{scene} {ours[scene]['ERGAS']:.2f} and {theirs[scene]['ERGAS']:.2f}" for scene in ours)
     lead = (
         f"{OPTIMISER}, a published method, learns from each image anew, for minutes. Error of anypan-s and of it by "
-        "the rules of the reference toolbox, so not to be compared with those above (no shift is corrected; qb-01-moved is "
-        "qb-01 put in place)"
+        "the rules of the reference toolbox, so not to be compared with those above (no shift is corrected; "
+        "qb-01-moved is qb-01 put in place)"
     )
     return f"{lead}: {said} ([more](docs/comparing.md#a-program))."
 
