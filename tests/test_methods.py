@@ -9,7 +9,7 @@ from torch import Tensor
 from anypan.fusing import tile_size
 from anypan.methods import CLASSICAL, FORMULAS, METHODS, Fuser
 from anypan.methods.classical.bdsd_pc import nonnegative
-from anypan.methods.classical.brovey import HAZE
+from anypan.methods.classical.brovey import HAZE, weights_without_constant
 from anypan.optics.sampling import Physical
 from anypan.optics.toolbox import Toolbox
 from anypan.pair.scene import Scene, from_arrays, select
@@ -227,3 +227,14 @@ def test_collect_is_the_transpose_of_expand(ratio: int, phase: tuple[float, floa
     pan[:, inner_pan, inner_pan] = torch.randn(10 * ratio, 10 * ratio, generator=seeded, dtype=torch.float64)
     on_pan_grid = (sampling.expand(lrms) * pan).sum()
     assert torch.isclose(on_pan_grid, ratio**2 * (lrms * sampling.fit_pan(pan)).sum(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_weights_of_bands_that_are_mixtures_of_few_end_and_are_not_negative(seed: int) -> None:
+    """What is left of a band that was left out is nothing, not its rounding, which would be left out for ever."""
+    drawn = torch.Generator().manual_seed(seed)
+    grounds = torch.randn(3, 16, 16, generator=drawn).cumsum(1).cumsum(2)
+    mixed = torch.einsum("bk,kij->bij", torch.rand(8, 3, generator=drawn), grounds - grounds.amin() + 1)
+    pan = torch.randn(1, 64, 64, generator=drawn).cumsum(1).cumsum(2)
+    weights = weights_without_constant(from_arrays(pan - pan.min() + 1, mixed + 0.01 * torch.rand(8, 16, 16)))
+    assert (weights >= 0).all() and (weights > 0).any()

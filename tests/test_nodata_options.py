@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+from pairs import landscape
 
 import anypan
 from anypan.cli.opening import OPENING
@@ -66,13 +67,25 @@ def test_one_dark_band_is_no_fill_where_all_bands_have_to_be(pair):
     assert valid[0] < 0.76 and valid[1] > 0.95
 
 
-def test_what_no_pixel_can_hold_and_nodata_of_arrays_are_one_sentence(pair):
+def test_what_no_pixel_can_hold_and_alpha_of_arrays_are_one_sentence(pair):
     pan, ms, out, _ = pair
     with pytest.raises(UserError, match="no pixel holds"):
         anypan.fuse(pan, ms, out, nodata=float("inf"))
     with pytest.raises(UserError, match="for files"):
-        anypan.fuse(np.ones((64, 64)), np.ones((3, 16, 16)), nodata=0)
+        anypan.fuse(np.ones((64, 64)), np.ones((3, 16, 16)), alpha=0)
     assert not out.exists()
+
+
+def test_nodata_of_arrays_does_what_it_does_of_files():
+    """What a note on fill in arrays recommends can be done with arrays."""
+    pan, ms = (image.astype("u2") for image in landscape(96, 96))
+    ms[:, :, :6] = 0
+    with pytest.warns(anypan.Note, match="--nodata nan says that there is none"):
+        assert np.ma.is_masked(anypan.fuse(pan, ms, method="EXP"))
+    assert not np.ma.isMaskedArray(anypan.fuse(pan, ms, method="EXP", nodata=float("nan")))
+    ms[1:, :, :6] = 9
+    assert np.ma.is_masked(anypan.fuse(pan, ms, method="EXP", nodata=0))
+    assert not np.ma.is_masked(anypan.fuse(pan, ms, method="EXP", nodata=0, nodata_all_bands=True))
 
 
 def test_the_command_line_has_an_option_for_every_way_to_open_a_pair():

@@ -109,7 +109,9 @@ def test_wavelengths_are_those_given_or_named_or_a_cameras_or_a_guess_that_is_to
     named = tiff(tmp_path / "all.tif", ground(5), ("B 450", "520.5nm", "600", "700", "851"))
     assert read_picture(named, sensor).wavelengths == (450, 520.5, 600, 700, 851)
     plain = tiff(tmp_path / "plain.tif", ground(5))
-    assert read_picture(plain, sensor, [400, 800]).wavelengths == (400, 500, 600, 700, 800)
+    assert read_picture(plain, sensor, slice(400, 800)).wavelengths == (400, 500, 600, 700, 800)
+    with pytest.raises(UserError, match="5 bands, but 2 wavelengths"):
+        read_picture(plain, sensor, [400, 800])
     guessed = read_picture(plain, sensor)
     centres = [band.centre_nm for band in sensor.bands]
     assert guessed.guess and (guessed.wavelengths[0], guessed.wavelengths[-1]) == (min(centres), max(centres))

@@ -222,6 +222,35 @@ def test_another_buffer_begins_the_images_anew_and_another_network_is_refused(fo
         pretrain(path, say=quiet)
 
 
+@pytest.mark.parametrize("other", [{"seed": 9}, {"optimiser": "Muon"}, {"optimiser": "Muon", "seed": 9}])
+def test_a_run_does_not_go_on_as_what_it_was_not_begun_as(folder, other):
+    pretrain(configure(folder, 2), say=quiet)
+    with pytest.raises(UserError, match=f"another {' and '.join(sorted(other, reverse=True))}: choose another 'out'"):
+        pretrain(configure(folder, 4, **other), say=quiet)
+
+
+@pytest.mark.parametrize("name", ["anypan-s", f"hf:owner/name@{'0' * 40}"])
+def test_a_recipe_may_start_from_weights_of_the_package_or_the_hub(folder, name):
+    path = configure(folder, 2)
+    path.write_text(f'start = "{name}"\n' + path.read_text())
+    assert read_config(path).start == name
+    path.write_text(path.read_text().replace(name, "mine.safetensors"))
+    assert read_config(path).start == str(folder / "mine.safetensors")
+
+
+def test_a_run_says_that_it_was_over_and_that_its_images_are_others(folder):
+    said = []
+    pretrain(configure(folder, 2), say=quiet)
+    pretrain(configure(folder, 2), say=said.append)
+    path = configure(folder, 3)
+    path.write_text(path.read_text().replace('kind = "folder"', 'kind = "folder", keys = "."'))
+    pretrain(path, say=said.append)
+    assert [line for line in said if "resumed" in line] == [
+        "resumed at step 2, which was the last",
+        "resumed at step 2; sources or processes changed: images begin anew",
+    ]
+
+
 def test_torchrun_s_environment_makes_two_processes_one_run(two):
     assert [row["step"] for row in rows(two)] == [2]
     state = torch.load(two / "run" / "checkpoint.pt", weights_only=True)

@@ -31,8 +31,9 @@ from anypan.pair.gain import measure_gain, resampled
 from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.registration import NOTHING
-from anypan.pair.scene import Scene
+from anypan.pair.scene import Scene, check_scene
 from anypan.runtime import memory
+from anypan.runtime.defaults import plain
 from anypan.runtime.errors import Note, Unverified, UserError
 from anypan.runtime.keywords import options_of
 
@@ -86,7 +87,10 @@ def fuse(
         _check_without_file(options)
     with opened(pan, ms, method, **options) as (pair, chosen, settings):
         if out is None:
-            canvas, tally = raster.Canvas(pair.grid.shape, pair.format), Tally()
+            form = pair.format
+            if form.floating and settings.out_nodata is None:  # invalid pixels of an array are NaN
+                form = replace(form, nodata=None)
+            canvas, tally = raster.Canvas(pair.grid.shape, form), Tally()
             _collect([canvas], fused_parts(pair, chosen, settings, tally=tally))
             for note in _seen(pair, settings, tally, canvas.clipped).notes:
                 warnings.warn(note, Note, stacklevel=2)
@@ -115,7 +119,7 @@ def opened(
     """
     settings = options_of(Options, options, "fuse()")
     chosen = method_of(method, settings.best, settings.sharpness)
-    with raster.environment(torch.get_num_threads()), memory.kept(), pair_of(pan, ms, settings) as pair:
+    with raster.environment(torch.get_num_threads()), memory.kept(), plain(), pair_of(pan, ms, settings) as pair:
         yield formatted(pair, chosen, settings), chosen, settings
 
 
@@ -266,13 +270,13 @@ def fused_parts(
 
 def _outputs(out: File, pair: Pair, settings: Options) -> dict[Path, raster.Format]:
     """The files to write, the fused image and its half-widths, each with its format."""
-    path = _checked(out, pair, settings)
+    path, form = _checked(out, pair, settings), raster.in_files(pair.format)
     if settings.uncertainty is None:
-        return {path: pair.format}
+        return {path: form}
     second = _checked(settings.uncertainty, pair, settings)
     if second.resolve() == path.resolve():
         raise UserError(f"{second} is the output, too: name another file for the uncertainty.")
-    return {path: pair.format, second: raster.halfwidths_of(pair.format, SHARE)}
+    return {path: form, second: raster.halfwidths_of(form, SHARE)}
 
 
 def _checked(out: File, pair: Pair, settings: Options) -> Path:
@@ -296,7 +300,7 @@ def plan(
     """
     settings = options_of(Options, options, "plan()")
     chosen = method_of(method, settings.best, settings.sharpness)
-    with raster.environment(), pair_of(pan, ms, settings) as found:
+    with raster.environment(), plain(), pair_of(pan, ms, settings) as found:
         pair = formatted(found, chosen, settings)
         if out is not None and settings.format == raster.RECIPE:
             _check_recipe(out, pair, chosen, settings)
@@ -306,13 +310,14 @@ def plan(
         return plan_of(pair, chosen, settings)
 
 
+@plain()
 def fit(scene: Scene, method: File = "anypan-s", best: bool = False) -> Fuser:
     """Fit a method to a scene, to fuse it more than once: ``fuse_scene(scene, fit(scene))``.
 
     The fuser takes pan (1, H, W) and lrms (B, h, w), float32 in the scene's units, and gives (B, H, W), with values
-    held where ``fuse`` holds them. ``best`` as in ``Options``. Raises UserError for a name that is none.
+    held where ``fuse`` holds them. ``best`` as in ``Options``. Raises UserError for no scene, and no name of a method.
     """
-    return guarded(method_of(method, best).fit, scene)
+    return guarded(method_of(method, best).fit, check_scene(scene))
 
 
 def method_of(method: File, best: bool, sharpness: float | None = None) -> MethodRef:

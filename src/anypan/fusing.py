@@ -13,7 +13,9 @@ from anypan.geometry.tiles import Tile, cut
 from anypan.methods.base import Fuser
 from anypan.methods.steps import STEPS, within
 from anypan.methods.uncertainty import Halfwidths
-from anypan.pair.scene import Scene
+from anypan.pair.scene import Scene, check_scene
+from anypan.runtime.defaults import plain
+from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 
 TILE = 1024  # PAN pixels along a side of a tile's core, unless the fuser asks for more
@@ -119,11 +121,18 @@ def _seen(tile: Tile, scene: Scene, edge: int | None) -> list[slice]:
     ]
 
 
+@plain()
 def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str = "cpu") -> Tensor:
     """Fuse a scene in memory with a fitted fuser: (B, H, W) float32 on the scene's PAN grid, unrounded.
 
-    ``tile``: PAN pixels along a side of a tile's core; the result does not depend on it.
+    That grid covers whole MS pixels, and so may begin before the PAN file does, and end behind it: ``Pair.on_pan``
+    cuts out the file's. ``tile``: PAN pixels along a side of a tile's core; the result does not depend on it.
+    Raises UserError for what is no scene or no fuser, and for a device that torch cannot use here.
     """
+    check_device(device)
+    if not callable(fuser) or not hasattr(fuser, "halo"):
+        raise UserError(f"A {type(fuser).__name__} is given for the fuser: give what fit() returns.")
+    check_scene(scene)
     return _whole(scene, fused_tiles(scene, fuser, tile_size(scene, tile, fuser), device))[0]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,12 @@ _HELP_NM = (
 )
 
 
-def _wavelengths(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | None:
+def _wavelengths(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...] | slice | None:
     if text is None:
         return None
+    first, mark, last = text.partition(":")
     try:
-        return tuple(float(part) for part in re.split("[,:]", text))
+        return slice(float(first), float(last)) if mark else tuple(float(part) for part in text.split(","))
     except ValueError:
         raise click.BadParameter(f"{text!r} is no list of numbers: give 650,560,470 or 400:2400") from None
 
@@ -103,7 +103,13 @@ def _samples(sources: Sequence[Source], simulation: Simulation, seed: int) -> It
 
 
 def _pair(
-    image: str, sensor: str, folder: str, wavelengths: tuple[float, ...] | None, seed: int, overwrite: bool, quiet: bool
+    image: str,
+    sensor: str,
+    folder: str,
+    wavelengths: tuple[float, ...] | slice | None,
+    seed: int,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     from anypan.optics.sensors import find
     from anypan.simulate.pair import blind, observe, outputs, read_picture, write_pair

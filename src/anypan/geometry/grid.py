@@ -67,13 +67,13 @@ class Placement:
 
 def ratios(pan: Grid, ms: Grid) -> tuple[float, float]:
     """PAN pixels per MS pixel along rows and columns, for grids in one CRS."""
-    step = ~pan.transform * ms.transform
+    step = ~pan.transform @ ms.transform
     return math.hypot(step.e, step.b), math.hypot(step.a, step.d)
 
 
 def lattice_of(pan: Grid, ms: Grid) -> Lattice:
     """The lattice of an MS grid in the PAN's CRS: exact if the ratio is whole and the axes are parallel."""
-    step = ~pan.transform * ms.transform
+    step = ~pan.transform @ ms.transform
     ratio = max(2, math.ceil(max(ratios(pan, ms)) - 0.5))
     rows, cols = ms.shape
     drifts = (step.e - ratio) * rows, (step.a - ratio) * cols, step.b * cols, step.d * rows
@@ -85,7 +85,7 @@ def lattice_of(pan: Grid, ms: Grid) -> Lattice:
 def stretched_over(pan: Grid, shape: tuple[int, int]) -> Grid:
     """The grid of an MS of ``shape`` without georeferencing: it is taken to cover the PAN's extent."""
     scale = Affine.scale(pan.shape[1] / shape[1], pan.shape[0] / shape[0])
-    return Grid(shape, pan.transform * scale, pan.crs)
+    return Grid(shape, pan.transform @ scale, pan.crs)
 
 
 def coarse_part(pan: Grid, ms: Grid, ratio: int) -> tuple[Grid, Lattice] | None:
@@ -93,9 +93,9 @@ def coarse_part(pan: Grid, ms: Grid, ratio: int) -> tuple[Grid, Lattice] | None:
 
     None if they do not overlap.
     """
-    step = ~pan.transform * ms.transform
+    step = ~pan.transform @ ms.transform
     rows, cols = ms.shape
-    points = [step * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
+    points = [step @ corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))]
     spans = []
     for axis, size in ((1, pan.shape[0]), (0, pan.shape[1])):
         low, high = (bound(p[axis] for p in points) / ratio for bound in (min, max))
@@ -103,7 +103,7 @@ def coarse_part(pan: Grid, ms: Grid, ratio: int) -> tuple[Grid, Lattice] | None:
     (top, bottom), (left, right) = spans
     if top >= bottom or left >= right:
         return None
-    transform = pan.transform * Affine.translation(left * ratio, top * ratio) * Affine.scale(ratio)
+    transform = pan.transform @ Affine.translation(left * ratio, top * ratio) @ Affine.scale(ratio)
     shape = bottom - top, right - left
     return Grid(shape, transform, pan.crs), Lattice(ratio, (top * ratio, left * ratio), shape)
 

@@ -73,8 +73,8 @@ def _opened(path: File, pair: Pair, what: str = "the image that was fused from t
     if wrong:
         opened.close()
         raise UserError(f"{path} {wrong}.")
-    step = ~pair.grid.transform * opened.grid.transform
-    apart = max(max(abs(a - b) for a, b in zip(step * at, at, strict=True)) for at in _corners(opened))
+    step = ~pair.grid.transform @ opened.grid.transform
+    apart = max(max(abs(a - b) for a, b in zip(step @ at, at, strict=True)) for at in _corners(opened))
     if pair.grid.georeferenced and opened.grid.georeferenced and apart > MAX_APART:
         opened.close()
         raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give the image that was fused from them.")

@@ -15,9 +15,8 @@ from anypan.models import ARCHITECTURES
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation
 from anypan.train.adapt import ONE_SHOT, STEPS
-from anypan.train.config import built, check, from_folder_of, table
+from anypan.train.config import built, check, from_folder_of, table, weights_from
 from anypan.train.tunings import TUNINGS
-from anypan.weights import available
 
 KINDS = ("zero-shot", "one-shot", "leave-one-out")
 OWN_KEYS = ("steps", "minutes", "seed", "freeze")  # of Optimisation; the protocol sets them elsewhere, or not at all
@@ -70,8 +69,7 @@ def read_protocol(path: str | Path) -> Generalisation:
             raise UserError(f"{file}: {key} = {values[key]!r} is no {wanted.__name__}: correct that line.")
     values["optimisation"] = _optimisation(values.get("optimisation", {}), file)
     values["scenes"] = [_place(file, spec) for spec in values.get("scenes", [])]
-    ship = {card.name for card in available()}
-    values["starts"] = [name if name in ship else from_folder_of(file, name) for name in values.get("starts", [])]
+    values["starts"] = [weights_from(file, name) for name in values.get("starts", [])]
     return _checked(built(Generalisation, values, file), file)
 
 

@@ -82,6 +82,9 @@ def show(
 
 def _cut(fused: File | Image, shape: tuple[int, int], corner: tuple[int, int], exp: Tensor) -> Tensor:
     """The part of the fused image that is shown, (B, h, w) as ``exp``; EXP where it is invalid."""
+    fused = fused.numpy(force=True) if isinstance(fused, Tensor) else fused
+    if not isinstance(fused, np.ndarray | str | PathLike):
+        raise UserError(f"The fused image is a {type(fused).__name__}: give an array (B, H, W) or the path of a file.")
     if not isinstance(fused, np.ndarray):
         return read_window(fspath(fused), corner, exp)
     if fused.ndim != 3 or (len(fused), *fused.shape[1:]) != (len(exp), *shape):

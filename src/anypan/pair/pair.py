@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from anypan.pair.registration import register_scene
 from anypan.pair.scene import Scene, select
 from anypan.pair.stretched import stretch_notes
 from anypan.pair.wrong import check_likeness
-from anypan.raster import Format, Raster, Rules
+from anypan.raster import Format, Raster
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
 
@@ -80,6 +81,15 @@ class Pair:
         """Row and column of the PAN file that are (0, 0) of the scene's PAN grid."""
         return self.place.origin
 
+    def on_pan(self, image: Tensor) -> Tensor:
+        """An image (B, H, W) on the scene's PAN grid, on that of the PAN (B, rows, columns); NaN beyond the scene."""
+        whole = image.new_full((len(image), *self.grid.shape), math.nan)
+        sides = zip(self.origin, image.shape[1:], self.grid.shape, strict=True)
+        there = [slice(max(0, start), min(end, start + size)) for start, size, end in sides]
+        here = [slice(side.start - start, side.stop - start) for side, start in zip(there, self.origin, strict=True)]
+        whole[:, *there] = image[:, *here]
+        return whole
+
     @property
     def covers_all(self) -> bool:
         """True if the MS covers every pixel of the PAN."""
@@ -97,10 +107,8 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
     Raises UserError for what cannot be a pair.
     """
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
-        if any(replace(rules, image=frozenset()) != Rules() for rules in opening.rules):
-            raise UserError(
-                "nodata and alpha are for files: mask the pixels of an array that are fill, or make them NaN."
-            )
+        if opening.alpha is not None:
+            raise UserError("alpha is for files: mask the pixels of an array that are no image, or make them NaN.")
         return _of_arrays(pan, ms, opening)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")
@@ -160,8 +168,10 @@ def _of_arrays(pan: NDArray[Any], ms: NDArray[Any], opening: Opening) -> Pair:
     for name, image in (("PAN", pan), ("MS", ms)):
         if not image.size or image.dtype.kind not in "uif":
             raise UserError(f"The {name} array has shape {image.shape} and holds {image.dtype}: give it real pixels.")
-    ms_raster = raster.in_memory(ms, "the MS array")
-    pair = pair_of_rasters(raster.in_memory(pan[None], "the PAN array"), ms_raster, opening)
+    pan, ms = (each if isinstance(each, np.ma.MaskedArray) else np.asarray(each) for each in (pan, ms))
+    of_pan, of_ms = opening.rules
+    ms_raster = raster.in_memory(ms, "the MS array", of_ms)
+    pair = pair_of_rasters(raster.in_memory(pan[None], "the PAN array", of_pan), ms_raster, opening)
     return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
 
 

@@ -16,6 +16,7 @@ from anypan.geometry.tiles import Tile, spread, tiles
 from anypan.optics.sampling import Physical, Sampling
 from anypan.optics.sensors import GNYQ, GNYQ_PAN
 from anypan.pair.limits import Limits
+from anypan.runtime.errors import UserError
 
 FIT_BLOCK = 128  # MS pixels along a side of a block that fitting looks at
 FIT_PIXELS, FIT_VALUES = 2**20, 2**25  # MS pixels and their values in all bands that fitting looks at, at most
@@ -120,6 +121,15 @@ class Scene:
         halo = math.ceil(self.sampling.reach / self.ratio)
         for tile in spread(self.shape, FIT_BLOCK, max(1, most // FIT_BLOCK**2), halo):
             yield self.read(tile)
+
+
+def check_scene(given: object) -> Scene:
+    """What is given, a scene. UserError for anything else."""
+    if not isinstance(given, Scene):
+        raise UserError(
+            f"A {type(given).__name__} is given for the scene: give the .scene of what open_pair() returns."
+        )
+    return given
 
 
 @dataclass(frozen=True)

@@ -59,4 +59,4 @@ def _ring(file: Any) -> list[tuple[float, float]]:
     steps = [k / DENSE for k in range(DENSE)]
     places = [(0.0, rows * k) for k in steps] + [(cols * k, rows) for k in steps]
     places += [(cols, rows * (1 - k)) for k in steps] + [(cols * (1 - k), 0.0) for k in steps]
-    return [file.transform * place for place in (*places, places[0])]
+    return [file.transform @ place for place in (*places, places[0])]

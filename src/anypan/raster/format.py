@@ -167,6 +167,14 @@ def format_of(raster: Raster) -> Format:
     )
 
 
+def in_files(form: Format) -> Format:
+    """The format with a pixel type that files have: float16 becomes float32, floats wider than 64 bits float64."""
+    kind = np.dtype(form.dtype)
+    if kind.kind != "f" or kind.itemsize in (4, 8):
+        return form
+    return replace(form, dtype="float32" if kind.itemsize < 4 else "float64")
+
+
 def asked(form: Format, dtype: str | None, nodata: float | None, nbits: int | None = None) -> Format:
     """The format in another pixel type, with another nodata value, of fewer bits.
 

@@ -77,7 +77,7 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     (top, bottom), (left, right) = (common(layers, axis) for axis in (0, 1))
     if top >= bottom or left >= right:
         raise UserError(f"{names[-1]} does not lie on the pixel grid of {names[0]}: they share no pixel.")
-    place = grids[0].transform * Affine.translation(left, top) if grids[0].georeferenced else IDENTITY
+    place = grids[0].transform @ Affine.translation(left, top) if grids[0].georeferenced else IDENTITY
     grid = Grid((bottom - top, right - left), place, grids[0].crs)
     moved = tuple(
         tuple(Sheet(s.dataset, (s.corner[0] - top, s.corner[1] - left), s.alpha) for s in layer) for layer in layers
@@ -140,7 +140,7 @@ def _alpha(name: str, dataset: Any, rules: Rules, notes: list[str]) -> int:
 def _corner(name: str, first: str, grid: Grid, lattice: Grid) -> tuple[int, int]:
     """Row and column of a grid's first pixel on the lattice of the first file, whatever both call their CRS."""
     located = _in_crs_of(lattice, grid)
-    step = ~lattice.transform * (located or grid).transform
+    step = ~lattice.transform @ (located or grid).transform
     drift = max(abs(step.a - 1) * grid.shape[1], abs(step.e - 1) * grid.shape[0], abs(step.b) * grid.shape[0])
     drift = max(drift, abs(step.d) * grid.shape[1], abs(step.f - round(step.f)), abs(step.c - round(step.c)))
     blind = not lattice.georeferenced and grid.shape != lattice.shape
@@ -279,7 +279,7 @@ def _places(dataset: Any) -> bool:
     transform, (rows, cols) = dataset.transform, dataset.shape
     if transform.is_degenerate or not np.isfinite(transform).all():
         return False
-    corners = np.array([transform * corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))])
+    corners = np.array([transform @ corner for corner in ((0, 0), (cols, 0), (0, rows), (cols, rows))])
     steps = math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
     farthest = np.abs(corners).max() if np.isfinite(corners).all() else np.inf
     return bool(farthest < FAR and min(steps) > FINE * farthest)

@@ -149,7 +149,7 @@ def _grids(pan: Raster, ms: Raster, found: list[RPC | None], crs: str, ground: T
     if found[1] is None:
         ratio = max(1, round(math.sqrt(abs(ms.grid.transform.determinant)) / size))
         rows, cols = ms.shape
-        return Grid((rows * ratio, cols * ratio), ms.grid.transform * Affine.scale(1 / ratio), crs), ms.grid
+        return Grid((rows * ratio, cols * ratio), ms.grid.transform @ Affine.scale(1 / ratio), crs), ms.grid
     ratio = max(1, round(_pixel(ms, found[1], crs, ground) / size))
     size = float(f"{size:.{DIGITS}g}")
     across, down = _outline(pan, found[0], crs, ground)
@@ -162,7 +162,7 @@ def _grids(pan: Raster, ms: Raster, found: list[RPC | None], crs: str, ground: T
 
 def _coarser(grid: Grid, ratio: int) -> Grid:
     rows, cols = (math.ceil(n / ratio) for n in grid.shape)
-    return Grid((rows, cols), grid.transform * Affine.scale(ratio), grid.crs)
+    return Grid((rows, cols), grid.transform @ Affine.scale(ratio), grid.crs)
 
 
 def _pixel(raster: Raster, rpc: RPC, crs: str, ground: Terrain) -> float:

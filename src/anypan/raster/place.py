@@ -44,7 +44,7 @@ def _affine(points: list[Any]) -> Affine | None:
         return None
     try:
         placed = from_gcps(points)
-        found = [~placed * (point.x, point.y) for point in points]
+        found = [~placed @ (point.x, point.y) for point in points]
     except Exception:  # of GDAL or affine: points on a line, or in one place
         return None
     apart = [math.hypot(c - point.col, r - point.row) for (c, r), point in zip(found, points, strict=True)]
@@ -115,8 +115,8 @@ def in_crs_of(grid: Grid, other: Grid) -> Grid:
     cols, rows = other.shape[1], other.shape[0]
     linear = Affine((x1 - x0) / cols, (x2 - x0) / rows, x0, (y1 - y0) / cols, (y2 - y0) / rows, y0)
     middle = _moved(grid, other, cols / 2, rows / 2)
-    seen = linear * (cols / 2, rows / 2)
-    centred = Affine.translation(middle[0] - seen[0], middle[1] - seen[1]) * linear
+    seen = linear @ (cols / 2, rows / 2)
+    centred = Affine.translation(middle[0] - seen[0], middle[1] - seen[1]) @ linear
     return _on_same_turn(grid, Grid(other.shape, centred, grid.crs))
 
 
@@ -127,7 +127,7 @@ def plane_in(grid: Grid, other: Grid, located: Grid) -> bool:
     inverse = ~located.transform
     for row in np.linspace(0, other.shape[0], 5):
         for col in np.linspace(0, other.shape[1], 5):
-            across, down = inverse * _moved(grid, other, float(col), float(row))
+            across, down = inverse @ _moved(grid, other, float(col), float(row))
             if math.hypot(across - col, down - row) > LINEAR:
                 return False
     return True
@@ -142,7 +142,7 @@ def same_crs(one: Grid, other: Grid) -> bool:
 
 def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, float]:
     """Where the CRS of ``grid`` has a corner of a pixel of ``other``."""
-    x, y = other.transform * (col, row)
+    x, y = other.transform @ (col, row)
     try:
         xs, ys = transform(other.crs, grid.crs, [x], [y])[:2]
     except (CPLE_BaseError, RasterioError) as error:
@@ -150,7 +150,7 @@ def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, floa
         raise UserError(f"There is no way {ways}: bring both files into one CRS.") from error
     if not np.isfinite([xs, ys]).all():
         raise UserError("The PAN and the MS lie on different parts of the globe: check that they show the same place.")
-    centre = grid.transform * (grid.shape[1] / 2, grid.shape[0] / 2)
+    centre = grid.transform @ (grid.shape[1] / 2, grid.shape[0] / 2)
     turns = round((centre[0] - xs[0]) / ROUND) if _has_longitudes(grid) else 0
     return xs[0] + turns * ROUND, ys[0]
 
@@ -158,9 +158,9 @@ def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, floa
 def _on_same_turn(grid: Grid, other: Grid) -> Grid:
     if not _has_longitudes(grid):
         return other
-    centres = [each.transform * (each.shape[1] / 2, each.shape[0] / 2) for each in (grid, other)]
+    centres = [each.transform @ (each.shape[1] / 2, each.shape[0] / 2) for each in (grid, other)]
     turns = round((centres[0][0] - centres[1][0]) / ROUND)
-    return replace(other, transform=Affine.translation(turns * ROUND, 0) * other.transform) if turns else other
+    return replace(other, transform=Affine.translation(turns * ROUND, 0) @ other.transform) if turns else other
 
 
 def _has_longitudes(grid: Grid) -> bool:

@@ -203,7 +203,7 @@ def _unwarned() -> Iterator[None]:
         yield
 
 
-def in_memory(image: NDArray[Any], name: str) -> Raster:
+def in_memory(image: NDArray[Any], name: str, rules: Rules = FILE) -> Raster:
     """An array (C, H, W) as a raster without georeferencing; NaN, infinite and masked pixels are invalid."""
     with np.errstate(over="ignore"):  # as in files
         pixels = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
@@ -212,7 +212,7 @@ def in_memory(image: NDArray[Any], name: str) -> Raster:
     dataset = rasterio.open("", "w+", **profile)
     dataset.write(pixels)
     bands = tuple((0, index) for index in dataset.indexes)
-    return Raster(name, Grid((height, width)), ((Sheet(dataset),),), bands, copied=image.dtype.name)
+    return Raster(name, Grid((height, width)), ((Sheet(dataset),),), bands, rules, copied=image.dtype.name)
 
 
 @contextmanager
@@ -221,6 +221,10 @@ def blaming(path: str) -> Iterator[None]:
     try:
         yield
     except (RasterioIOError, CPLE_BaseError) as error:
+        if "closed" in str(error).lower():
+            raise UserError(
+                f"{path} was closed with its pair: work on the scene inside the 'with' that opened it."
+            ) from error
         if path.lower().endswith(".vrt"):
             raise UserError(
                 f"{path} cannot be read ({error.__cause__ or error}): check the files that it names."

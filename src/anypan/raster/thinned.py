@@ -76,7 +76,7 @@ def _thinned(raster: Raster, step: int, edges: tuple[Bools, Bools]) -> Raster:
     whole = (top, left) == (0, 0) and (rows * step, cols * step) == raster.shape
     if not whole and not raster.grid.georeferenced:
         return raster
-    place = raster.grid.transform * Affine.translation(left, top) * Affine.scale(step)
+    place = raster.grid.transform @ Affine.translation(left, top) @ Affine.scale(step)
     known = {f.name: getattr(raster, f.name) for f in fields(Raster)}
     said = f"Every pixel of {raster.name} is repeated {step} x {step} times: one of each was taken."
     known |= {"grid": Grid((rows, cols), place, raster.grid.crs), "notes": (*raster.notes, said)}

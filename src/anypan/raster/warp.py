@@ -71,7 +71,7 @@ class Resampled(Raster):
 
     def _resample(self, top: int, left: int) -> tuple[Floats, Bools]:
         shape = min(BLOCK, self.shape[0] - top), min(BLOCK, self.shape[1] - left)
-        place = self.grid.transform * Affine.translation(left, top)
+        place = self.grid.transform @ Affine.translation(left, top)
         seen = self._seen(place, shape)
         image, valid = np.zeros((len(self.bands), *shape), np.float32), np.zeros(shape, bool)
         if seen is None:
@@ -88,7 +88,7 @@ class Resampled(Raster):
 
     def source_place(self, row: int, col: int) -> dict[str, Any]:
         """Of GDAL's warp: where the source's window from a row and column on lies."""
-        place = self.source.grid.transform * Affine.translation(col, row)
+        place = self.source.grid.transform @ Affine.translation(col, row)
         return {"src_transform": place, "src_crs": self._crs(self.source.grid)}
 
     def to_source(self, across: NDArray[Any], down: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -97,7 +97,7 @@ class Resampled(Raster):
         if crs[0] != crs[1]:
             across, down = (np.asarray(axis) for axis in transform(*crs, list(across), list(down))[:2])
         to_pixels: Any = ~self.source.grid.transform
-        return to_pixels * (across, down)
+        return to_pixels @ (across, down)
 
     @property
     def margin(self) -> int:
@@ -112,7 +112,7 @@ class Resampled(Raster):
         ticks = [np.unique(np.linspace(0, n, 9)) for n in shape]
         rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
         to_map: Any = place  # affine takes arrays, though its types do not say so
-        xs, ys = to_map * (cols, rows)
+        xs, ys = to_map @ (cols, rows)
         across, down = self.to_source(xs, ys)
         if not np.isfinite([across, down]).all():
             return None

@@ -81,7 +81,7 @@ class Canvas:
     @property
     def masked(self) -> np.ma.MaskedArray:
         """The pixels with the invalid ones masked."""
-        return np.ma.MaskedArray(self.pixels, np.broadcast_to(~self._valid, self.pixels.shape))
+        return np.ma.MaskedArray(self.pixels, np.broadcast_to(~self._valid, self.pixels.shape).copy())
 
     def write(self, row: int, col: int, fused: NDArray[Any], valid: NDArray[np.bool_]) -> None:
         """See Writer.write: (C, height, width) and (height, width)."""

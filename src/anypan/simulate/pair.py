@@ -42,10 +42,10 @@ class Picture:
     guess: bool = False
 
 
-def read_picture(path: File, sensor: Sensor, wavelengths: Sequence[float] | None = None) -> Picture:
+def read_picture(path: File, sensor: Sensor, wavelengths: Sequence[float] | slice | None = None) -> Picture:
     """Read a PNG, JPEG or GeoTIFF of 3 bands or more whole.
 
-    Wavelengths are those given (two for many bands: the first's and the last's, evenly spread), else those that the
+    Wavelengths are those given (a slice: from the first band's to the last's, evenly spread), else those that the
     bands' names tell, else for 3 or 4 bands red, green, blue (and near infrared), else a guess: the bands of the sensor
     if there are as many, or evenly over its range.
     Raises UserError for files and pixels that cannot be used, and sizes below 16 MS pixels of the sensor.
@@ -79,8 +79,8 @@ def _check(path: str, image: Tensor, sensor: Sensor) -> None:
         raise UserError(f"{path} is constant: give an image that shows something.")
 
 
-def _given(path: str, count: int, given: Sequence[float]) -> tuple[float, ...]:
-    values = np.linspace(given[0], given[1], count).tolist() if len(given) == 2 else given
+def _given(path: str, count: int, given: Sequence[float] | slice) -> tuple[float, ...]:
+    values = np.linspace(given.start, given.stop, count).tolist() if isinstance(given, slice) else given
     if len(values) != count:
         raise UserError(f"{path} has {count} bands, but {len(values)} wavelengths are given: give one for each.")
     if not all(OPTICAL[0] <= value <= OPTICAL[1] for value in values):
@@ -172,7 +172,7 @@ def _grid(image: Tensor, pan_width: int, picture: Picture, sensor: Sensor) -> Gr
     step = pan_width / image.shape[-1]
     shape = (image.shape[-2], image.shape[-1])
     if picture.grid.georeferenced:
-        return Grid(shape, picture.grid.transform * Affine.scale(OVERSAMPLING * step), picture.grid.crs)
+        return Grid(shape, picture.grid.transform @ Affine.scale(OVERSAMPLING * step), picture.grid.crs)
     crs, (left, top) = NOWHERE
     pixel = sensor.gsd_m * step
     return Grid(shape, Affine(pixel, 0, left, 0, -pixel, top), crs)

@@ -18,6 +18,8 @@ from anypan.simulate.effects import EFFECTS
 from anypan.simulate.effects.base import toml_key
 from anypan.simulate.recipe import Simulation
 from anypan.simulate.renamed import RENAMED
+from anypan.weights import available
+from anypan.weights.hub import PREFIX
 
 COUNT = Bounds(1, 10**6)
 LIMITS: dict[str, Bounds] = {
@@ -106,7 +108,7 @@ def read_config(path: str | Path) -> Config:
         raise UserError(f"The sources of {file} are no list of tables: write [[sources]] above each.")
     values["sources"] = tuple(_source(one, file) for one in sources)
     if isinstance(values.get("start"), str) and values["start"]:
-        values["start"] = from_folder_of(file, values["start"])
+        values["start"] = weights_from(file, values["start"])
     values["train"] = built(Optimisation, values.get("train", {}), file)
     values["simulation"] = simulation_of(values.get("simulation", {}), values.pop("effect", {}), file)
     return built(Config, {"model": {}, **values}, file)
@@ -156,6 +158,12 @@ def _source(values: dict[str, Any], file: Path) -> Source:
     if isinstance(values.get("path"), str) and "://" not in values["path"]:
         values["path"] = from_folder_of(file, values["path"])
     return built(SOURCES[kind], values, file)
+
+
+def weights_from(file: Path, name: str) -> str:
+    """Weights that a configuration names: of the package, of the Hub, or a path that counts from its own folder."""
+    known = name.startswith(PREFIX) or name in {card.name for card in available()}
+    return name if known else from_folder_of(file, name)
 
 
 def from_folder_of(file: Path, path: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from anypan.dataset import Source
 from anypan.models import ARCHITECTURES, adapters
 from anypan.runtime.claim import Claim
 from anypan.runtime.device import check_device
@@ -45,10 +46,12 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, processes)
+        run.begun, run.images = _begun(config), repr([_apart_from_path(source) for source in config.sources])
         batches = Ahead(training_batches(config, (processes.rank, processes.world), own))
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
-            tell(f"resumed at step {run.step}" + ("" if same else "; sources or processes changed: images begin anew"))
+            anew = "" if same else "; sources or processes changed: images begin anew"
+            tell(f"resumed at step {run.step}{', which was the last' * run.finished}{anew}")
 
         def export() -> None:
             if processes.leads:
@@ -60,6 +63,17 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         train(run, batches, held_out, folder, export, tell)
         export()
     return folder / WEIGHTS
+
+
+def _begun(config: Config) -> dict[str, str]:
+    """What decides how a run begins, and what its checkpoint holds, by the keys of the recipe."""
+    start = Path(config.start).name
+    return {"start": start, "seed": str(config.train.seed), "optimiser": config.train.optimiser}
+
+
+def _apart_from_path(source: Source) -> list[tuple[str, Any]]:
+    """The settings of a source: the same images may lie elsewhere when a run goes on."""
+    return sorted((key, value) for key, value in vars(source).items() if key != "path")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +60,8 @@ class Run:
         self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
         self.step, self.seconds, self.waited = 0, 0.0, 0.0
         self.losses: list[float] = []  # since the last row of the log
+        self.begun: dict[str, str] = {}  # what a run that goes on has to have in common with its checkpoint
+        self.images = ""  # what its images come from
 
     @property
     def finished(self) -> bool:
@@ -141,6 +143,7 @@ class Run:
             "optimiser": self.optimiser.state_dict(),
         }
         state |= {"step": self.step, "seconds": self.seconds, "losses": self.losses, "places": places}
+        state |= {"begun": self.begun, "images": self.images}
         try:
             with drafted(path) as draft:
                 torch.save(state, draft)
@@ -153,24 +156,36 @@ class Run:
     def load_checkpoint(self, path: Path, batches: Batches) -> bool:
         """Go on from a checkpoint. False if the images begin anew, as they do with other sources or processes.
 
-        Raises UserError if it is another network's.
+        Raises UserError if it is another network's, or of a run that was begun otherwise.
         """
         if not is_zipfile(path):
             raise UserError(f"The checkpoint {path} is damaged: move it away, and the run begins anew.")
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
+            self._check_begun(path, state.get("begun", {}))
             self.network.load_state_dict(state["network"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.average, self.losses, places = state["average"], state["losses"], state["places"].cpu()
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        except UserError:
+            raise
         except Exception as error:  # damage can surface anywhere in torch
             raise UserError(
                 f"{path} is of another network or version: move it away, or choose another 'out'."
             ) from error
-        fits = places.shape == (self.processes.world, *batches.state().shape)
+        same = self.images in ("", state.get("images", self.images))
+        fits = same and places.shape == (self.processes.world, *batches.state().shape)
         if fits:
             batches.restore(places[self.processes.rank])
         return fits
+
+    def _check_begun(self, path: Path, begun: Mapping[str, str]) -> None:
+        differ = [key for key, value in self.begun.items() if begun.get(key, value) != value]
+        if differ:
+            raise UserError(
+                f"{path} is of a run with another {' and '.join(differ)}: choose another 'out', or move it away, and "
+                "the run begins anew."
+            )
 
 
 @contextmanager

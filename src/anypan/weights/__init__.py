@@ -11,10 +11,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
-from torch import Tensor, device, nn
+from torch import Tensor, nn, random
+from torch import device as on
 
 from anypan.models import ARCHITECTURES, adapters
 from anypan.runtime.claim import drafted
+from anypan.runtime.defaults import plain
+from anypan.runtime.device import check_device
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import json_of, toml_of
@@ -22,6 +25,7 @@ from anypan.runtime.foreign import json_of, toml_of
 FOLDER = Path(__file__).parent
 FORMAT = "anypan-weights-1"
 MOST = 2**30  # bytes of a weight file
+LENGTH = 8  # bytes that say how long a safetensors header is, which is a multiple of that
 SUFFIX = ".safetensors"  # how a weight file's name ends
 
 
@@ -57,10 +61,20 @@ def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: A
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
         with drafted(path) as draft:
-            draft.write_bytes(as_bytes(plain, metadata=header))  # with the rights of any other file
+            draft.write_bytes(_ordered(as_bytes(plain, metadata=header)))  # with the rights of any other file
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)[:100]
         raise UserError(f"{path} cannot be written ({reason}): check the free space, or name another file.") from error
+
+
+def _ordered(file: bytes) -> bytes:
+    """A safetensors file with its facts in order of their names: written by chance, equal weights have other bytes."""
+    length = int.from_bytes(file[:LENGTH], "little")
+    header = json_of(file[LENGTH : LENGTH + length].decode(), "The header of the weights", "report this")
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % LENGTH)
+    return len(text).to_bytes(LENGTH, "little") + text + file[LENGTH + length :]
 
 
 @dataclass(frozen=True)
@@ -94,15 +108,17 @@ class Stored:
         sizes = json_of(self.header.get("config", ""), where, "train or fetch the weights anew")
         return ARCHITECTURES[self.architecture].configured(sizes, where)
 
+    @plain()
     def network(self) -> nn.Module:
         """The network with these weights; UserError if they are of another version of it."""
         config = self.config
         try:
-            with device("meta"):  # sizes are compared before any memory is taken for them
+            with on("meta"):  # sizes are compared before any memory is taken for them
                 wanted = _shapes(self._random(config).state_dict())
             if wanted != _shapes(self.tensors):
                 raise ValueError("tensors of other names or sizes")
-            network = self._random(config)
+            with random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+                network = self._random(config)
             network.load_state_dict(dict(self.tensors), strict=True)
         except (TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
             raise UserError(
@@ -143,8 +159,10 @@ def stored(name_or_path: str | Path) -> Stored:
 def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:
     """A network ready to fuse: weights of the package by name, a weight file by path, or ``hf:owner/name@commit``.
 
-    The sha256 of packaged weights and of those on the Hub is checked; every tensor must be there and fit.
+    The sha256 of packaged weights and of those on the Hub is checked; every tensor must be there and fit. UserError for
+    weights that are none, and for a device that torch cannot use here.
     """
+    check_device(device)
     return stored(name_or_path).network().to(device).eval()
 
 

@@ -103,9 +103,9 @@ def _transform(image: xarray.DataArray) -> Affine:
         return stored or IDENTITY
     ys, xs = (_even(image, name) for name in (row, col))
     if stored is not None:
-        across, down = ~stored * (float(xs[0]), float(ys[0]))
+        across, down = ~stored @ (float(xs[0]), float(ys[0]))
         left, top = round(across - 0.5), round(down - 0.5)
-        moved = stored * Affine.translation(left, top)
+        moved = stored @ Affine.translation(left, top)
         if all(_agrees(moved, xs[i], ys[j], i, j) for i, j in ((0, 0), (len(xs) - 1, len(ys) - 1))):
             return moved
     if min(len(xs), len(ys)) < 2:
@@ -128,7 +128,7 @@ def _even(image: xarray.DataArray, name: Any) -> NDArray[np.float64]:
 
 
 def _agrees(transform: Affine, x_centre: float, y_centre: float, col: int, row: int) -> bool:
-    across, down = ~transform * (float(x_centre), float(y_centre))
+    across, down = ~transform @ (float(x_centre), float(y_centre))
     return max(abs(across - col - 0.5), abs(down - row - 0.5)) <= SNAP
 
 

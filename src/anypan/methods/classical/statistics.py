@@ -53,10 +53,17 @@ class Statistics:
 
 
 def solved(among: Tensor, towards: Tensor) -> Tensor:
-    """(P,) the least weights with among (P, P) @ weights = towards (P,), whatever the units of the P variables."""
+    """(P,) the least weights with among (P, P) @ weights = towards (P,), whatever the units of the P variables.
+
+    Those of variables without any power are 0, not what rounding leaves of it.
+    """
     unit = among.diagonal().sqrt()
-    unit = torch.where(unit > 0, unit, 1.0)
-    return torch.linalg.pinv(among / torch.outer(unit, unit), rtol=_COLLINEAR, hermitian=True) @ (towards / unit) / unit
+    some = unit > 0
+    unit = torch.where(some, unit, 1.0)
+    found = (
+        torch.linalg.pinv(among / torch.outer(unit, unit), rtol=_COLLINEAR, hermitian=True) @ (towards / unit) / unit
+    )
+    return torch.where(some, found, 0.0)
 
 
 def least(mean: Tensor, variance: Tensor) -> Tensor:

@@ -1,0 +1,22 @@
+"""What a caller set in torch for all of the process: nothing that anypan computes depends on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """New tensors are of float32 inside, whatever the caller's are by default; also a decorator of functions."""
+    theirs = torch.get_default_dtype()
+    if theirs is torch.float32:
+        yield
+        return
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(theirs)
