@@ -33,7 +33,8 @@ class Study:
     seconds a step, for the estimate where no row says better; ``judging``: seconds to judge a cell. ``whole``: the
     networks of which all cells are run, those of the arms ``seeded`` with ``seeds`` seeds; ``others``: those of which
     ``arms`` are run with one, B from the ``kinds`` of images. ``apart``: scenes that stand on a line of their own.
-    Without ``scenes`` the package renders some.
+    ``full``: whether any cell is judged at full resolution and in toolbox mode. Without ``scenes`` the package renders
+    some.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Study:
     paper_like: dict[str, Any]
     sources: dict[str, list[dict[str, Any]]]
     longer: dict[str, float] = field(default_factory=dict)
+    full: bool = True
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -215,12 +217,12 @@ def cost(cell: Cell, study: Study, measured: dict[str, float]) -> float:
     """
     pace = measured.get(cell.network, study.pace[study.device].get(cell.network, 1.0))
     fewer = 0.2 if cell.adapted or cell.arm == "A*" else 1.0
-    return steps_of(cell, study) * pace + study.judging * fewer * (1.0 if in_full(cell) else REDUCED)
+    return steps_of(cell, study) * pace + study.judging * fewer * (1.0 if in_full(cell, study) else REDUCED)
 
 
-def in_full(cell: Cell) -> bool:
+def in_full(cell: Cell, study: Study) -> bool:
     """Whether a cell is judged at full resolution and in toolbox mode, too, which decide no claim."""
-    return cell.arm in FIRST and cell.seed == 1
+    return study.full and cell.arm in FIRST and cell.seed == 1
 
 
 def digest(cell: Cell, study: Study, device: str) -> str:

@@ -48,7 +48,7 @@ def judged(cell: Cell, study: Study, scenes: dict[str, Entry]) -> Iterator[Case]
         sensor = scenes[name].sensor
         left = {"A": sensor != cell.source, "A*": sensor == cell.source, "C": sensor == cell.adapted}
         if left.get(cell.arm, True) and (alike is None or _kind(scenes[name], study.side) in alike):
-            yield from _cases(scenes[name], study.side, WAYS if in_full(cell) else WAYS[:1])
+            yield from _cases(scenes[name], study.side, WAYS if in_full(cell, study) else WAYS[:1])
 
 
 def _cases(entry: Entry, side: int, ways: Iterable[tuple[Protocol, str]]) -> Iterator[Case]:
