@@ -41,6 +41,7 @@ check: $(INSTALLED)
 	$(BIN)/python runs/docs.py --check
 	$(BIN)/python runs/concepts.py --check
 	$(BIN)/python runs/paper/page.py --check
+	$(BIN)/python runs/paper/literature.py --check
 	$(BIN)/python runs/pretrain/prediction.py --check
 	$(BIN)/python runs/pretrain/realism.py --check
 	$(BIN)/python runs/benchmark/seeds.py --check
