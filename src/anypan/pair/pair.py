@@ -172,7 +172,7 @@ def _of_arrays(pan: NDArray[Any], ms: NDArray[Any], opening: Opening) -> Pair:
     of_pan, of_ms = opening.rules
     ms_raster = raster.in_memory(ms, "the MS array", of_ms)
     pair = pair_of_rasters(raster.in_memory(pan[None], "the PAN array", of_pan), ms_raster, opening)
-    return replace(pair, format=replace(pair.format, dtype=ms.dtype.name))
+    return replace(pair, format=raster.typed(pair.format, ms.dtype.name))
 
 
 def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:

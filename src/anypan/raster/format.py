@@ -167,6 +167,11 @@ def format_of(raster: Raster) -> Format:
     )
 
 
+def typed(form: Format, dtype: str) -> Format:
+    """The format with another pixel type, and its nodata value if that type holds it."""
+    return replace(form, dtype=dtype, nodata=_representable(form.nodata, dtype))
+
+
 def in_files(form: Format) -> Format:
     """The format with a pixel type that files have: float16 becomes float32, floats wider than 64 bits float64."""
     kind = np.dtype(form.dtype)
