@@ -113,7 +113,10 @@ class Cell:
 
 
 def read(path: str | Path, budget: str = "cpu") -> Study:
-    """Raises UserError for a file that is missing or has other keys than Study, and for an unknown budget."""
+    """A study at a budget; what that does not say is as in the budget that it is ``like``, if it names one.
+
+    Raises UserError for a file that is missing or has other keys than Study, and for an unknown budget.
+    """
     file = Path(path)
     if not file.is_file():
         raise UserError(f"The study {file} does not exist: give the path of a TOML file.")
@@ -121,8 +124,10 @@ def read(path: str | Path, budget: str = "cpu") -> Study:
     budgets = values.pop("budget", {})
     if budget not in budgets:
         raise UserError(f"{file} has no budget '{budget}': choose {', '.join(budgets)}.")
+    own = dict(budgets[budget])
+    values |= budgets[own.pop("like")] if "like" in own else {}
     try:
-        study = Study(folder=file.parent, budget=budget, **(values | budgets[budget]))
+        study = Study(folder=file.parent, budget=budget, **(values | own))
     except TypeError as error:
         raise UserError(f"{file} is no study ({error}): correct its keys.") from error
     unknown = [name for name in study.networks if name not in ARCHITECTURES]

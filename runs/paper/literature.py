@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cells import Cell, Study, cells, read
 from outcomes import EXP, Results, Row, current, read_rows
-from tables import group_rows, markdown
+from tables import average, group_rows, markdown
 from training import weights_of
 
 from anypan.report import read as read_benchmark
@@ -53,12 +53,14 @@ def files(results: Results, folder: Path) -> str:
     lines = []
     for cell in cells(results.study):
         name, spent = name_of(cell, results.study), results.trainings[cell.name]
+        sizes = (f"{spent[key]:,}" for key in ("parameters", "images", "steps"))
         minutes, left = spent["train_seconds"] / 60, f"{100 * spent['remaining']:.1f} %"
-        weights = stored(folder / f"{name}{SUFFIX}")
-        lines.append([f"`weights/{name}{SUFFIX}`", cell.network, f"{spent['parameters']:,}", f"{spent['steps']:,}",
-                      f"{minutes:.0f}", left, f"`{weights.sha256}`"])  # fmt: skip
-    head = ["file", "network", "parameters", "steps", "minutes of a thread", "left to twice the steps", "sha256"]
-    return markdown(head, lines)
+        path = folder / f"{name}{SUFFIX}"
+        lines.append(
+            [f"`weights/{path.name}`", cell.network, *sizes, f"{minutes:.0f}", left, f"`{stored(path).sha256}`"]
+        )
+    head = ["file", "network", "parameters", "tiles", "steps", "minutes of a thread", "left to twice the steps"]
+    return markdown([*head, "sha256"], lines)
 
 
 def judged(results: Results, metric: str) -> str:
@@ -68,8 +70,7 @@ def judged(results: Results, metric: str) -> str:
     for label, exp, best in group_rows(results, EXP):
         scenes = {row["scene"] for row in exp}
         columns = [exp, *([row for row in rows if _counts(row, scenes)] for rows in own.values()), best]
-        means = (sum(row[metric] for row in each) / len(each) for each in columns)
-        lines.append([label, str(len(exp)), *(f"{mean:.4f}" for mean in means)])
+        lines.append([label, str(len(exp)), *(f"{average(each, metric):.4f}" for each in columns)])
     return markdown(["sensor", "scenes", EXP, *own, "best formula of each scene"], lines)
 
 

@@ -54,7 +54,7 @@ def groups(results: Results) -> str:
     """What ships against the per-scene best formula, sensor by sensor, at reduced resolution."""
     lines = []
     for name, rows, bar in group_rows(results):
-        own, best = ([_mean(each, metric) for metric in GROUPED] for each in (rows, bar))
+        own, best = ([average(each, metric) for metric in GROUPED] for each in (rows, bar))
         lines.append([name, str(len(rows)), *(f"{a:.4f} / {b:.4f}" for a, b in zip(own, best, strict=True))])
     return markdown(["sensor", "scenes", *(f"{name}, {OURS} / best formula of each scene" for name in GROUPED)], lines)
 
@@ -76,17 +76,17 @@ def _formulas(results: Results, apart: bool) -> list[Row]:
     return [row for name in FORMULAS for row in results.method(name, apart)]
 
 
-def _mean(rows: Sequence[Row], metric: str) -> float:
+def average(rows: Sequence[Row], metric: str) -> float:
     return sum(row[metric] for row in rows) / len(rows)
 
 
 def losing(results: Results, name: str) -> list[str]:
     """The sensors on which a network's mean is not better than that of the best formulas, and in which metric."""
     return [
-        f"{sensor}, {metric}: {_mean(rows, metric):.4f} against {_mean(bar, metric):.4f}"
+        f"{sensor}, {metric}: {average(rows, metric):.4f} against {average(bar, metric):.4f}"
         for sensor, rows, bar in group_rows(results, name)
         for metric in GROUPED
-        if (_mean(rows, metric) - _mean(bar, metric)) * (1 if GUIDE[metric][0] > 0 else -1) <= 0
+        if (average(rows, metric) - average(bar, metric)) * (1 if GUIDE[metric][0] > 0 else -1) <= 0
     ]
 
 

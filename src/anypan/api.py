@@ -87,9 +87,7 @@ def fuse(
         _check_without_file(options)
     with opened(pan, ms, method, **options) as (pair, chosen, settings):
         if out is None:
-            form = pair.format
-            if form.floating and settings.out_nodata is None:  # invalid pixels of an array are NaN
-                form = replace(form, nodata=None)
+            form = raster.in_arrays(pair.format) if settings.out_nodata is None else pair.format
             canvas, tally = raster.Canvas(pair.grid.shape, form), Tally()
             _collect([canvas], fused_parts(pair, chosen, settings, tally=tally))
             for note in _seen(pair, settings, tally, canvas.clipped).notes:

@@ -18,8 +18,8 @@ from anypan.models import ARCHITECTURES
 from anypan.optics.sensors import GENERIC
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
-from anypan.weights import SUFFIX, available, stored
-from anypan.weights.hub import PREFIX, fetched
+from anypan.weights import PREFIX, SUFFIX, available, stored
+from anypan.weights.hub import fetched
 
 BEST = "+"  # how the name of the mean over the 8 ways ends
 ALIASES = {"MTF-GLP-FS+C": "MTF-GLP-FS + consistency"}  # names without spaces, for those that have some

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anypan import raster
+from anypan.geometry import window
 from anypan.geometry.grid import Grid, Placement, place
 from anypan.optics.sampling import Physical
 from anypan.optics.sensors import GENERIC, Sensor, find, gains
@@ -83,12 +84,8 @@ class Pair:
 
     def on_pan(self, image: Tensor) -> Tensor:
         """An image (B, H, W) on the scene's PAN grid, on that of the PAN (B, rows, columns); NaN beyond the scene."""
-        whole = image.new_full((len(image), *self.grid.shape), math.nan)
-        sides = zip(self.origin, image.shape[1:], self.grid.shape, strict=True)
-        there = [slice(max(0, start), min(end, start + size)) for start, size, end in sides]
-        here = [slice(side.start - start, side.stop - start) for side, start in zip(there, self.origin, strict=True)]
-        whole[:, *there] = image[:, *here]
-        return whole
+        part = (-self.origin[0], -self.origin[1], *self.grid.shape)
+        return window.read(image, *part).where(window.inside_of(image.shape[-2:], *part), math.nan)
 
     @property
     def covers_all(self) -> bool:

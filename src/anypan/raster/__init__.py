@@ -8,7 +8,7 @@ from anypan.raster.coarse import coarse_notes
 from anypan.raster.creation import ENDINGS, RECIPE, ZARR, check_creation, check_ending, is_store
 from anypan.raster.described import described
 from anypan.raster.footprint import Footprint, footprint
-from anypan.raster.format import Format, asked, filled_as, format_of, halfwidths_of, in_files, typed
+from anypan.raster.format import Format, asked, filled_as, format_of, halfwidths_of, in_arrays, in_files, typed
 from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.nodata import nodata_notes
 from anypan.raster.opened import open_raster
@@ -48,6 +48,7 @@ __all__ = [
     "footprint",
     "format_of",
     "halfwidths_of",
+    "in_arrays",
     "in_crs_of",
     "in_files",
     "in_memory",

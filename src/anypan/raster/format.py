@@ -172,6 +172,11 @@ def typed(form: Format, dtype: str) -> Format:
     return replace(form, dtype=dtype, nodata=_representable(form.nodata, dtype))
 
 
+def in_arrays(form: Format) -> Format:
+    """The format with what invalid pixels of an array hold: NaN if it can."""
+    return replace(form, nodata=None) if form.floating else form
+
+
 def in_files(form: Format) -> Format:
     """The format with a pixel type that files have: float16 becomes float32, floats wider than 64 bits float64."""
     kind = np.dtype(form.dtype)

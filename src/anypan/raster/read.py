@@ -221,7 +221,7 @@ def blaming(path: str) -> Iterator[None]:
     try:
         yield
     except (RasterioIOError, CPLE_BaseError) as error:
-        if "closed" in str(error).lower():
+        if str(error).startswith("Dataset is closed"):
             raise UserError(
                 f"{path} was closed with its pair: work on the scene inside the 'with' that opened it."
             ) from error

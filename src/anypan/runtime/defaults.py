@@ -20,3 +20,10 @@ def plain() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(theirs)
+
+
+@contextmanager
+def learning() -> Iterator[None]:
+    """As ``plain``, and with gradients, though the caller works without them."""
+    with torch.inference_mode(False), torch.enable_grad(), plain():
+        yield

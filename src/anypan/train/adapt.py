@@ -22,7 +22,7 @@ from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime.bounds import MOST_SEED, Bounds
-from anypan.runtime.defaults import plain
+from anypan.runtime.defaults import learning
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
@@ -110,8 +110,7 @@ def adapt(
     settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
-    learning = torch.inference_mode(False), torch.enable_grad()  # whatever the caller works in
-    with raster.environment(), pair_of(pan, ms, settings) as pair, learning[0], learning[1], plain():
+    with raster.environment(), learning(), pair_of(pan, ms, settings) as pair:
         begun = time.monotonic()
         run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
     spent = time.monotonic() - begun

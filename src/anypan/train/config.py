@@ -18,8 +18,7 @@ from anypan.simulate.effects import EFFECTS
 from anypan.simulate.effects.base import toml_key
 from anypan.simulate.recipe import Simulation
 from anypan.simulate.renamed import RENAMED
-from anypan.weights import available
-from anypan.weights.hub import PREFIX
+from anypan.weights import is_named
 
 COUNT = Bounds(1, 10**6)
 LIMITS: dict[str, Bounds] = {
@@ -162,8 +161,7 @@ def _source(values: dict[str, Any], file: Path) -> Source:
 
 def weights_from(file: Path, name: str) -> str:
     """Weights that a configuration names: of the package, of the Hub, or a path that counts from its own folder."""
-    known = name.startswith(PREFIX) or name in {card.name for card in available()}
-    return name if known else from_folder_of(file, name)
+    return name if is_named(name) else from_folder_of(file, name)
 
 
 def from_folder_of(file: Path, path: str) -> str:

@@ -12,6 +12,7 @@ import torch
 from anypan.dataset import Source
 from anypan.models import ARCHITECTURES, adapters
 from anypan.runtime.claim import Claim
+from anypan.runtime.defaults import learning
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
@@ -26,6 +27,7 @@ from anypan.weights import load, save
 WEIGHTS = "weights.safetensors"
 
 
+@learning()
 def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> Path:
     """Train as the TOML file says, resuming where a former run stopped; returns the path of the weights.
 
@@ -46,7 +48,8 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, processes)
-        run.begun, run.images = _begun(config), repr([_apart_from_path(source) for source in config.sources])
+        run.begun["start"] = Path(config.start).name
+        run.images = repr([_apart_from_path(source) for source in config.sources])
         batches = Ahead(training_batches(config, (processes.rank, processes.world), own))
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
@@ -63,12 +66,6 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         train(run, batches, held_out, folder, export, tell)
         export()
     return folder / WEIGHTS
-
-
-def _begun(config: Config) -> dict[str, str]:
-    """What decides how a run begins, and what its checkpoint holds, by the keys of the recipe."""
-    start = Path(config.start).name
-    return {"start": start, "seed": str(config.train.seed), "optimiser": config.train.optimiser}
 
 
 def _apart_from_path(source: Source) -> list[tuple[str, Any]]:

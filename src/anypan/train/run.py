@@ -60,7 +60,7 @@ class Run:
         self._autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=half)
         self.step, self.seconds, self.waited = 0, 0.0, 0.0
         self.losses: list[float] = []  # since the last row of the log
-        self.begun: dict[str, str] = {}  # what a run that goes on has to have in common with its checkpoint
+        self.begun = {"seed": str(o.seed), "optimiser": o.optimiser}  # which a run that goes on has to be of, too
         self.images = ""  # what its images come from
 
     @property

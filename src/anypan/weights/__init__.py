@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent
 FORMAT = "anypan-weights-1"
 MOST = 2**30  # bytes of a weight file
 LENGTH = 8  # bytes that say how long a safetensors header is, which is a multiple of that
+PREFIX = "hf:"  # of weights on the Hub
 SUFFIX = ".safetensors"  # how a weight file's name ends
 
 
@@ -144,7 +145,7 @@ def stored(name_or_path: str | Path) -> Stored:
     if str(name_or_path) in cards:
         card = cards[str(name_or_path)]
         return _read(FOLDER / f"{card.name}{SUFFIX}", card.name, card.sha256)
-    if str(name_or_path).startswith("hf:"):
+    if str(name_or_path).startswith(PREFIX):
         from anypan.weights.hub import fetched
 
         return _read(fetched(str(name_or_path)), str(name_or_path))
@@ -154,6 +155,11 @@ def stored(name_or_path: str | Path) -> Stored:
             "or hf:owner/name@commit."
         )
     return _read(Path(name_or_path), Path(name_or_path).name)
+
+
+def is_named(name: str) -> bool:
+    """Whether weights are of the package or on the Hub, by their name, and not at a path."""
+    return name.startswith(PREFIX) or name in {card.name for card in available()}
 
 
 def load(name_or_path: str | Path, device: str = "cpu") -> nn.Module:

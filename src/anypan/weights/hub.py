@@ -17,7 +17,6 @@ from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import json_of, text_of
 from anypan.weights import FOLDER, SUFFIX, Stored, available, stored
 
-PREFIX = "hf:"
 FILE, FACTS, CARD = "model.safetensors", "config.json", "README.md"
 _SPEC = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:@(\S+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
