@@ -248,6 +248,20 @@ def test_an_interruption_leaves_no_file_and_the_old_one_as_it_was(tmp_path, monk
     assert os.listdir(tmp_path) == ["own.safetensors"] and path.read_bytes() == b"old"
 
 
+def test_weights_that_appear_during_the_work_are_kept_and_a_second_run_is_refused_first(tmp_path, pair, small):
+    out = tmp_path / "mine.safetensors"
+
+    def meddle(done: int, every: int) -> None:
+        with pytest.raises(UserError, match="Another process makes"):
+            anypan.adapt(*pair, out, weights=small["PNN"], steps=1)
+        out.write_text("of another program")
+
+    with pytest.raises(UserError, match="has appeared meanwhile"):
+        anypan.adapt(*pair, out, weights=small["PNN"], steps=1, progress=meddle)
+    assert out.read_text() == "of another program"
+    assert [file.name for file in tmp_path.iterdir()] == [out.name]
+
+
 def test_the_verb_adapts_files_and_says_what_it_did(tmp_path, pair, small):
     files = list(write_pair(tmp_path, *(image.astype("uint16") for image in pair)))
     out = tmp_path / "own.safetensors"

@@ -46,6 +46,15 @@ def test_a_place_that_is_held_is_refused_and_free_afterwards(tmp_path: Path) -> 
     assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
 
 
+def test_what_has_appeared_meanwhile_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with pytest.raises(UserError, match="has appeared meanwhile"), drafted(out, overwrite=False) as draft:
+        draft.write_text("mine")
+        out.write_text("theirs")
+    assert out.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [out]
+
+
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     claim = Claim(tmp_path / "out.txt")
     (claim.folder / "draft").write_text("half")

@@ -194,7 +194,7 @@ def _recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options, start: 
         raise UserError(
             "No sum of the bands comes near to the PAN, so that no recipe can be given: choose --format COG."
         )
-    size = raster.write_recipe(path, pair.rasters, weights.tolist(), pair.chosen, pair.format)
+    size = raster.write_recipe(path, pair.rasters, weights.tolist(), pair.chosen, pair.format, settings.overwrite)
     pair = replace(pair, notes=(*pair.notes, RECIPE_NOTE))
     report = Report.of(pair, [str(path)], f"{chosen.name} of GDAL", time.perf_counter() - start, size)
     return replace(report, explained=explained(pair.scene))

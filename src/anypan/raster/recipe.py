@@ -35,7 +35,12 @@ def check_recipe(path: Path, pan: Raster, ms: Raster) -> None:
 
 
 def write_recipe(
-    path: Path, pair: tuple[Raster, Raster], weights: Sequence[float], written: Sequence[int], form: Format
+    path: Path,
+    pair: tuple[Raster, Raster],
+    weights: Sequence[float],
+    written: Sequence[int],
+    form: Format,
+    overwrite: bool = True,
 ) -> int:
     """Write the recipe of the Brovey transform of PAN and MS with ``weights`` of all MS bands; bytes written.
 
@@ -66,7 +71,7 @@ def write_recipe(
         _add_source(SubElement(options, "SpectralBand", shown), path, ms, band)
     indent(root)
     try:
-        with drafted(path) as draft:
+        with drafted(path, overwrite) as draft:
             ElementTree(root).write(draft, encoding="utf-8")
     except OSError as problem:
         raise UserError(f"{path} cannot be written ({problem.strerror}): free some space.") from problem

@@ -45,10 +45,11 @@ def check_free(path: str | os.PathLike[str], overwrite: bool = False) -> None:
 class Claim:
     """A hidden folder beside an output that one process holds; what a killed process left in it is removed.
 
-    Raises UserError if another process is writing the same output. OSError if the folder cannot be made.
+    Raises UserError if another process is writing the same output, with the sentence ``busy`` if there is one. OSError
+    if the folder cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy: str = "") -> None:
         mark = hashlib.sha256(path.name.encode(errors="surrogatepass")).hexdigest()[:8]
         self.folder = path.absolute().parent / f".{path.name[:PREFIX]}.{mark}"
         self._lock = FileLock(self.folder / LOCK, timeout=0)
@@ -58,7 +59,7 @@ class Claim:
             if self._held():
                 self._empty()
                 return
-        raise UserError(f"{path} is being written by another process: wait for it, or name another file.")
+        raise UserError(busy or f"{path} is being written by another process: wait for it, or name another file.")
 
     def _held(self) -> bool:
         """Take the lock; false if another has it, or it is one that its holder has removed meanwhile."""
@@ -106,16 +107,17 @@ def sweep(path: Path) -> None:
 
 
 @contextmanager
-def drafted(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A file to write, which takes the name ``path`` at the end, or is gone if that is not reached.
+def drafted(path: str | os.PathLike[str], overwrite: bool = True) -> Iterator[Path]:
+    """A file or folder to write, which takes the name ``path`` at the end, or is gone if that is not reached.
 
-    UserError if another process is writing there, OSError if the disk does not do.
+    UserError if another process is writing there, or without ``overwrite`` if something has appeared there meanwhile;
+    OSError if the disk does not do.
     """
     place = real_place(path)
     with Claim(place) as claim:
         draft = claim.folder / "draft"
         yield draft
-        os.replace(draft, place)
+        put_in_place(draft, place, overwrite)
 
 
 def put_in_place(made: Path, path: Path, overwrite: bool) -> None:

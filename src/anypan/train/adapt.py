@@ -22,6 +22,7 @@ from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
 from anypan.pair.scene import Scene
 from anypan.runtime.bounds import MOST_SEED, Bounds
+from anypan.runtime.claim import Claim, real_place
 from anypan.runtime.defaults import learning
 from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
@@ -110,9 +111,11 @@ def adapt(
     settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)
     path, base = _output(out, settings.overwrite), stored(weights)
-    with raster.environment(), learning(), pair_of(pan, ms, settings) as pair:
+    with _claim(path), raster.environment(), learning(), pair_of(pan, ms, settings) as pair:
         begun = time.monotonic()
-        run, before, after = teach(base, [pair.scene], path, o, tuning, settings.device, settings.progress)
+        run, before, after = teach(
+            base, [pair.scene], path, o, tuning, settings.device, settings.progress, settings.overwrite
+        )
     spent = time.monotonic() - begun
     return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
 
@@ -125,6 +128,7 @@ def teach(
     tuning: str = "full",
     device: str = "cpu",
     progress: Progress | None = None,
+    overwrite: bool = True,
 ) -> tuple[Run, float, float]:
     """Train weights on scenes in turn and write what they become to ``path``, with how it came about in its header.
 
@@ -138,7 +142,7 @@ def teach(
     for key, values in _seen(scenes).items():
         facts[key] = "; ".join(dict.fromkeys(values))
     facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
-    save(path, way.merged(run.average), base.architecture, base.config, **facts)
+    save(path, way.merged(run.average), base.architecture, base.config, overwrite, **facts)
     return run, before, after
 
 
@@ -207,3 +211,10 @@ def _output(out: File, overwrite: bool) -> Path:
     if path.suffix != SUFFIX:
         raise UserError(f"{out} does not end in .safetensors, as a weight file does: give it such a name.")
     return path
+
+
+def _claim(path: Path) -> Claim:
+    """The work on a weight file, so that a second one is refused before it begins."""
+    place = real_place(path)
+    busy = f"Another process makes {path}: wait for it, or name another file."
+    return Claim(place.with_suffix(".adapt"), busy)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}): choose another 'out'.") from error
-    with distributed(device) as (processes, own), _claimed(folder) if processes.leads else nullcontext():
+    with distributed(device) as (processes, own), _claim(folder) if processes.leads else nullcontext():
         tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, processes)
@@ -73,17 +73,11 @@ def _apart_from_path(source: Source) -> list[tuple[str, Any]]:
     return sorted((key, value) for key, value in vars(source).items() if key != "path")
 
 
-@contextmanager
-def _claimed(folder: Path) -> Iterator[None]:
+def _claim(folder: Path) -> Claim:
     """The folder of a run, which one process trains in. UserError where another does."""
-    try:
-        claim = Claim(folder / "run")
-    except UserError as error:
-        raise UserError(
-            f"Another process trains in {folder}: wait for it, or choose another 'out' in the recipe."
-        ) from error
-    with claim:
-        yield
+    return Claim(
+        folder / "run", f"Another process trains in {folder}: wait for it, or choose another 'out' in the recipe."
+    )
 
 
 def build(config: Config) -> tuple[torch.nn.Module, Any]:

@@ -52,7 +52,9 @@ def available() -> tuple[Card, ...]:
     return tuple(Card(name=name, **{**card, "sources": tuple(card["sources"])}) for name, card in cards.items())
 
 
-def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: Any, **facts: Any) -> None:
+def save(
+    path: Path, tensors: Mapping[str, Tensor], architecture: str, config: Any, overwrite: bool = True, **facts: Any
+) -> None:
     """Write a weight file: tensors of any shape (...), architecture, its configuration and facts; atomically.
 
     Raises UserError.
@@ -61,7 +63,7 @@ def save(path: Path, tensors: Mapping[str, Tensor], architecture: str, config: A
     header |= {key: str(value) for key, value in facts.items()}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
-        with drafted(path) as draft:
+        with drafted(path, overwrite) as draft:
             draft.write_bytes(_ordered(as_bytes(plain, metadata=header)))  # with the rights of any other file
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)[:100]

@@ -74,7 +74,7 @@ def save_pretrained(name_or_path: str | os.PathLike[str], folder: str | os.PathL
         place.absolute().parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir():
             place.rmdir()  # it is empty
-        with drafted(place) as draft:
+        with drafted(place, overwrite=False) as draft:
             draft.mkdir()
             shutil.copyfile(_file_of(os.fspath(name_or_path)), draft / FILE)
             text = json.dumps(_described(weights), indent=2)

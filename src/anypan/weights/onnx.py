@@ -70,7 +70,7 @@ def export(name_or_path: str, out: str | os.PathLike[str], ratio: int = 4) -> Pa
         raise UserError(f"{out} exists already: name another file.")
     onnx = _library()
     try:
-        with drafted(place) as draft:
+        with drafted(place, overwrite=False) as draft:
             _trace(Graph(weights.network().eval(), ratio).eval(), ratio, draft)
             model = onnx.load(draft)
             facts = {"anypan": weights.label, "weights_sha256": weights.sha256, "ratio": str(ratio)}
