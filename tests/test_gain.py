@@ -83,3 +83,14 @@ def test_a_band_that_was_resampled_from_a_coarser_grid_is_told_from_the_others()
     assert measure_gain(from_arrays(patch.pan, lrms, mask=mask)).fine == (1.0,) * 3
     empty = torch.cat([lrms, torch.zeros_like(lrms[:1])])
     assert measure_gain(from_arrays(patch.pan, empty)).fine == (1.0,) * 4  # an empty band is of no grid
+
+
+@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_saturated_line_makes_no_band_coarse_and_a_stripe_no_coarse_band_fine(axis, width):
+    patch = scene_made_with(0.3).whole()
+    lrms = patch.lrms - patch.lrms.min() + 1
+    bands = torch.cat([lrms, resampled(lrms[None, :1], 14)[0]])
+    bands[:1].narrow(axis, 20, width).fill_(10 * bands[0].max())
+    bands[3:].narrow(axis, 30, width).add_(bands[3].std())
+    assert measure_gain(from_arrays(patch.pan, bands)).fine == (1, 1, 1, 0)

@@ -135,6 +135,18 @@ def test_the_unit_does_not_matter(method: str, power: int) -> None:
     assert np.abs(_clean(2, method) - other).max() < 1e-4 * ms.std()
 
 
+@pytest.mark.parametrize("unit", [0.1, 1.0, 10.0])
+def test_what_is_too_dark_is_held_alike_in_any_unit_and_at_one_in_whole_numbers(unit: float) -> None:
+    """Of fluxes or per cents 1 is nothing special; of digital numbers it is the least that is not zero."""
+    pan, ms = _scene(2)
+    ms += 2.3 - ms.min()
+    black = lambda scene: lambda pan, lrms: torch.zeros_like(pan).expand(len(lrms), -1, -1)  # noqa: E731
+    scenes = [pair_of_arrays(pan, np.float32(unit) * each).scene for each in (ms, ms.round())]
+    held = [guarded(black, scene)(scene.whole().pan, scene.whole().lrms).min() for scene in scenes]
+    assert held[0] == pytest.approx(0.25 * unit * ms.min(), rel=1e-5)
+    assert held[1] == pytest.approx({0.1: 0.25 * 0.2, 1.0: 1.0, 10.0: 0.25 * 20}[unit], rel=1e-5)
+
+
 def test_values_far_off_are_said_with_the_way_out(tmp_path: Path) -> None:
     pan, ms = _scene(4)
     wrong = ms.copy()

@@ -85,9 +85,14 @@ class Guarded(Around):
         gain, least, most = known
         slack = highest - lowest + gain * (of_pan[0] + of_pan[1])
         least, most = torch.minimum(lowest, least), torch.maximum(highest, most)
-        darkest = torch.where(least >= 1, (DARKEST * least).clamp(min=1), DARKEST * least)
+        darkest = torch.maximum(DARKEST * least, self._counted().to(least)[:, None, None].minimum(least))
         low = torch.where(least > 0, torch.maximum(least - slack, darkest), least - slack)
         return low, most + slack
+
+    def _counted(self) -> Tensor:
+        """(B,): 1 for a band of whole numbers, of which a positive one is no less; 0 for one in any other unit."""
+        ends = torch.stack([self.limits.least, self.limits.most])
+        return (ends == ends.round()).all(0)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan.optics.mtf import DenseSampling
@@ -19,6 +20,7 @@ from anypan.pair.scene import Patch, Scene
 CANDIDATES = tuple(0.08 * 1.12**n for n in range(22))  # 0.08 to 0.86
 GAIN_PIXELS = 2**18  # MS pixels that are looked at: with four times as many a gain of .615 moves by .0004
 HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
+LINE = 15  # MS pixels along which dead and saturated lines of a detector are straight
 LIGHT = 1.6  # a measured gain this many times the instrument's is no instrument's
 # Power of second differences over that of detail, of a band over the smaller of the bands' median and the PAN's: up to
 # COARSE of a band that was resampled from a coarser grid (Landsat's thermal bands .15), from FINE on of any other.
@@ -58,7 +60,7 @@ def measure_gains(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same for the scenes of a batch: gains and shares explained, (G,) each; shares alone, fineness, (G, B) each.
 
-    pan (G * patches, 1, H, W), lrms (G * patches, B, h, w), the patches of a scene side by side.
+    pan (G * patches, 1, H, W), lrms (G * patches, B, h, w), the patches of a scene side by side; too small for lines.
     """
     degraded = sampling.degrade_each(pan, torch.tensor(CANDIDATES, device=pan.device))
     stack = torch.cat([lrms, degraded], 1)
@@ -76,11 +78,20 @@ def powers_of(patch: Patch, sampling: Sampling) -> tuple[Tensor, Tensor]:
     """Of each band and of the PAN, (B + 1,) each: squares of second differences, and of high-passed values, summed."""
     seen = torch.cat([patch.lrms, sampling.degrade(patch.pan, [CANDIDATES[USUAL]])])
     inside = patch.core(box_mean(patch.mask_lr[None].float(), HIGH_PASS))[0] > 0.999
-    both = (
-        patch.core(each)[:, inside].double() for each in (second_differences(seen), seen - box_mean(seen, HIGH_PASS))
-    )
-    rough, power = (each.square().sum(1) for each in both)
+    detail = without_lines(seen - box_mean(seen, HIGH_PASS))
+    rough, power = (patch.core(each)[:, inside].double().square().sum(1) for each in (second_differences(seen), detail))
     return rough, power
+
+
+def without_lines(detail: Tensor) -> Tensor:
+    """(C, h, w) less its means along rows and columns: a straight line of bad values is gone, as of second differences.
+
+    Else a single one has so much of a band's power that the band seems to come from a coarser grid.
+    """
+    side = LINE // 2
+    for window, around in ((1, LINE), (side, side, 0, 0)), ((LINE, 1), (0, 0, side, side)):
+        detail = detail - F.avg_pool2d(F.pad(detail, around, mode="replicate"), window, stride=1)
+    return detail
 
 
 def fineness(rough: Tensor, power: Tensor) -> Tensor:
