@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,6 +207,42 @@ def test_a_plan_says_which_creation_options_would_be_refused_and_writes_nothing(
             run(*files, tmp_path / "out.tif", "EXP", creation=creation)
     assert plan(*files, tmp_path / "out.tif", "EXP", creation={"COMPRESS": "ZSTD"}).ratio == 4
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("creation", "words"),
+    [
+        ({"PROFILE": "BASELINE"}, "would lie in other files"),
+        ({"profile": "GeoTIFF"}, "would lie in other files"),
+        ({"TFW": "YES"}, "would lie in other files"),
+        ({"TARGET_SRS": "EPSG:4326"}, "off the PAN's grid"),
+        ({"TILING_SCHEME": "GoogleMapsCompatible"}, "off the PAN's grid"),
+    ],
+)
+def test_options_that_move_an_output_or_part_it_into_files_are_refused(
+    tmp_path: Path, creation: dict[str, str], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        plan(*write_pair(tmp_path, PAN, MS), tmp_path / "out.tif", "EXP", creation=creation)
+
+
+def test_empty_names_are_said_to_be_empty(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, PAN, MS)
+    for wrong in (("", files[1], tmp_path / "out.tif"), (*files, "")):
+        with pytest.raises(UserError, match="name is empty"):
+            fuse(*wrong, "EXP")
+
+
+def test_what_is_not_in_an_archive_or_at_an_address_is_not_called_damaged(tmp_path: Path) -> None:
+    pan, ms = write_pair(tmp_path, PAN, MS)
+    with zipfile.ZipFile(tmp_path / "pair.zip", "w") as archive:
+        archive.write(pan, "pan.tif")
+    assert plan(f"/vsizip/{tmp_path}/pair.zip/pan.tif", ms, method="EXP").ratio == 4
+    for gone in ("pair.zip/ms.tif", "none.zip/pan.tif"):
+        with pytest.raises(UserError, match="does not exist"):
+            plan(f"/vsizip/{tmp_path}/{gone}", ms, method="EXP")
+    with pytest.raises(UserError, match="cannot be fetched"):
+        plan("http://127.0.0.1:9/pan.tif", ms, method="EXP", allow_remote=True)
 
 
 def test_an_unknown_method_lists_the_known() -> None:

@@ -417,6 +417,15 @@ def test_a_number_that_is_the_name_of_another_band_is_refused(pair: tuple[Path, 
     assert np.array_equal(expanded(pan, ms, bands=["4"]), expanded(pan, ms)[[2]])
 
 
+def test_a_name_that_two_bands_have_is_refused(pair: tuple[Path, Path]) -> None:
+    pan, ms = pair
+    with rasterio.open(ms, "r+") as file:
+        file.descriptions = ("x", "X", "y")
+    with pytest.raises(UserError, match=r"Bands 1 and 2 of .*ms.tif are called x: give a number"):
+        expanded(pan, ms, bands=["x"])
+    assert np.array_equal(expanded(pan, ms, bands=["y"]), expanded(pan, ms)[[2]])
+
+
 def test_an_output_that_ends_in_a_slash_is_a_folder(pair: tuple[Path, Path]) -> None:
     out = pair[0].parent / "new"
     with pytest.raises(UserError, match=r"new/ is a folder by its name"):

@@ -105,3 +105,16 @@ def test_pixels_that_are_nodata_in_some_bands_only_are_counted_with_the_way_out(
     assert any(f"{dark:,} pixels" in note and "--nodata-all-bands" in note for note in notes) == (dark > 0)
     notes = anypan.fuse(pan, ms, out, "EXP", nodata_all_bands=True, overwrite=True).notes
     assert not any("--nodata-all-bands" in note for note in notes)
+
+
+def test_what_is_no_number_in_some_bands_is_said_whatever_is_asked_for(pair):
+    pan, ms, out, _ = pair
+    with rasterio.open(ms) as file:
+        image, profile = file.read().astype("f4"), file.profile
+    image[1, 5, 6:9] = np.nan
+    with rasterio.open(ms, "w", **(profile | {"dtype": "float32", "nodata": None})) as file:
+        file.write(image)
+    for options in ({}, {"nodata_all_bands": True}, {"nodata": np.nan}):
+        notes = anypan.fuse(pan, ms, out, "EXP", overwrite=True, **options).notes
+        assert sum("3 pixels" in note and "are no number in some bands only" in note for note in notes) == 1
+        assert not any("--nodata-all-bands" in note or "No pixel" in note for note in notes)

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from pairs import landscape, read, write_pair
 from rasterio.rpc import RPC
 from rasterio.warp import transform
+from rasterio.windows import Window
 
 from anypan.api import fuse, plan
 from anypan.cli import cli
@@ -164,6 +165,30 @@ def test_with_an_elevation_model_places_hold_to_three_tenths_of_a_pixel(tmp_path
     assert _off(tmp_path / "out.tif") < 0.3
     fuse(*files, tmp_path / "flat.tif", "MTF-GLP", orthorectify=True, register=False)
     assert _off(tmp_path / "flat.tif") > 0.6  # the terrain matters here
+
+
+def test_a_void_of_the_model_costs_what_lies_over_it_and_is_said(tmp_path: Path) -> None:
+    files, model = _pair(tmp_path), _model(tmp_path)
+    fuse(*files, tmp_path / "whole.tif", "EXP", orthorectify=model)
+    with rasterio.open(model, "r+") as file:
+        file.nodata = -1
+        file.write(np.full((1, 3, 3), -1, "f4"), window=Window(90, 110, 3, 3))  # 3 x 3 of 201 x 201 cells
+    report = fuse(*files, tmp_path / "out.tif", "EXP", orthorectify=model)
+    valid = [rasterio.open(tmp_path / name).dataset_mask() > 0 for name in ("whole.tif", "out.tif")]
+    assert 100 < np.count_nonzero(valid[0] & ~valid[1]) < 2500 and not (valid[1] & ~valid[0]).any()
+    assert sum("has no height for" in note for note in report.notes) == 2
+
+
+def test_a_model_of_another_place_and_images_of_two_places_are_refused_as_such(tmp_path: Path) -> None:
+    (pan, ms), model = _pair(tmp_path), _model(tmp_path)
+    with rasterio.open(model, "r+") as file:
+        file.transform = Affine.translation(20, 10) * file.transform
+    with pytest.raises(UserError, match=r"elevation model show the same place|does not cover"):
+        plan(pan, ms, orthorectify=model)
+    with rasterio.open(ms, "r+") as file:
+        file.rpcs = RPC(**{**file.rpcs.to_dict(), "long_off": LON + 1})
+    with pytest.raises(UserError, match="do not overlap on the map"):
+        plan(pan, ms, orthorectify=True)
 
 
 def test_on_level_ground_one_height_is_enough(tmp_path: Path) -> None:

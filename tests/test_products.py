@@ -269,7 +269,7 @@ def test_a_scene_of_a_batch_is_known_by_the_files_that_it_is_read_from(family, t
 def test_a_folder_that_holds_no_product_says_what_was_looked_for(tmp_path):
     (tmp_path / "empty").mkdir()
     said = refused("fuse", tmp_path / "empty", tmp_path / "out.tif")
-    assert all(family.sought in said for family in FAMILIES.values()) and "PAN, MS and OUT" in said
+    assert all(family.sought in said for family in FAMILIES.values()) and "the files of PAN and MS" in said
     (tmp_path / "image.tif").write_bytes(b"II*\0")
     assert "neither a folder nor an archive" in refused("fuse", tmp_path / "image.tif", tmp_path / "out.tif")
     assert "does not exist" in refused("fuse", tmp_path / "absent", tmp_path / "out.tif")

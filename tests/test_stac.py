@@ -92,6 +92,16 @@ def test_an_item_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, 
     assert not (tmp_path / "fused.tif").exists() and (tmp_path / "fused.json").read_text() == "mine"
 
 
+def test_an_output_where_its_item_would_lie_is_refused_and_times_are_in_utc(tmp_path: Path) -> None:
+    files = pairs.write_pair(tmp_path, *(image.astype("u2") for image in pairs.landscape(64, 64)))
+    words = ("-m", "exp", "--stac", "--datetime", "2024-05-01T10:30:00+02:00")
+    result = command("fuse", *files, tmp_path / "item.json", *words)
+    assert result.exit_code == 2 and "name an output that ends in .tif" in result.stderr
+    assert command("fuse", *files, tmp_path / "out.tif", *words).exit_code == 0
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["properties"]["datetime"] == "2024-05-01T08:30:00Z"
+
+
 def test_items_of_a_batch_take_the_times_of_its_manifest(tmp_path: Path) -> None:
     fused(tmp_path, "-m", "exp")
     rows = ["name,pan,ms,datetime", f"one,pan.tif,ms.tif,{WHEN}", "two,pan.tif,ms.tif,"]

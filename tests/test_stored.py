@@ -133,7 +133,14 @@ def test_a_folder_that_is_no_store_is_never_replaced(pair: tuple[Path, Path], tm
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("out.zarr", "COG"), ("out.vrt", "GTiff"), ("out.tif", "Zarr"), ("out.tif", "VRT-recipe")]
+    ("name", "kind"),
+    [
+        ("out.zarr", "COG"),
+        ("out.vrt", "GTiff"),
+        ("out.tif", "Zarr"),
+        ("out.tif", "VRT-recipe"),
+        *((f"out.{end}", "COG") for end in ("json", "tif.gz", "html", "txt")),
+    ],
 )
 def test_a_name_of_another_kind_is_refused(pair: tuple[Path, Path], tmp_path: Path, name: str, kind: str) -> None:
     with pytest.raises(UserError, match="under a name of another kind"):
@@ -168,6 +175,19 @@ def test_a_recipe_gives_the_bands_that_are_asked_for(pair: tuple[Path, Path], tm
     fuse(*pair, tmp_path / "all.vrt", **options)
     fuse(*pair, tmp_path / "two.vrt", **options, bands=[3, 1])
     assert np.array_equal(read(tmp_path / "two.vrt"), read(tmp_path / "all.vrt")[[2, 0]])
+
+
+def test_fill_of_a_recipe_is_nodata_in_each_of_its_bands(tmp_path: Path) -> None:
+    pan, ms = PAN.astype("u2"), MS.astype("u2")
+    pan[:24], ms[:, :6] = 0, 0
+    files = write_pair(tmp_path, pan, ms, nodata=0)
+    report = fuse(*files, tmp_path / "out.vrt", "Brovey", format="VRT-recipe", register=False)
+    with rasterio.open(report.output) as made:
+        assert made.nodatavals == (0,) * 3
+        assert not made.dataset_mask()[:16].any() and made.dataset_mask()[40:].all()
+    part = write_pair(tmp_path, PAN.astype("u2"), MS[:, :20].astype("u2"))
+    report = fuse(*part, tmp_path / "part.vrt", "Brovey", format="VRT-recipe", register=False)
+    assert not any("nodata" in note for note in report.notes) and any("repeats" in note for note in report.notes)
 
 
 def test_a_recipe_is_for_what_gdal_can_do(pair: tuple[Path, Path], tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def acquired(date: str | None) -> times.datetime:
         found = times.datetime.fromisoformat(date)
     except ValueError as error:
         raise UserError(f"{date!r} is no date or time: give it as 2024-05-01T10:30:00Z.") from error
-    return found if found.tzinfo else found.replace(tzinfo=times.UTC)
+    return found.astimezone(times.UTC) if found.tzinfo else found.replace(tzinfo=times.UTC)
 
 
 def item_path(output: str | os.PathLike[str]) -> Path:

@@ -35,7 +35,7 @@ _UNCERTAINTY = "Also write how far each pixel may be off: of this scene made coa
 _TILE = "Side of a tile in PAN pixels, of formulas: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."
-_OVERWRITE = "Replace OUT, and the files of --report and --uncertainty, if they exist."
+_OVERWRITE = "Replace OUT, and the files of --report, --uncertainty and --stac, if they exist."
 _DTYPE = "Pixel type of OUT; refused if it cannot hold the MS's values.  [default: the MS's]"
 _OUT_NODATA = "Value of invalid pixels in OUT.  [default: the MS's, or a mask]"
 _FORMATS = {"Zarr": "Zarr (OUT.zarr)", "VRT-recipe": "VRT-recipe (OUT.vrt): GDAL's own Brovey, made when it is read"}

@@ -45,12 +45,15 @@ def assess(
         view, corner = covered(pair)
         size = tuple(n * view.ratio for n in view.shape)
         window = (*corner, *size)
-        seen = _opened(fused, pair)
+        allowed = {name: bool(opening.get(name)) for name in ("allow_vrt", "allow_remote")}
+        seen = _opened(fused, pair, allowed)
         try:
             scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
             values = _some(judge(Rows(seen, *window), scene, _names("fr")), fused)
             if reference is not None:
-                against = _against(_opened(reference, pair, "the truth on that grid"), seen, window, view.ratio)
+                against = _against(
+                    _opened(reference, pair, allowed, "the truth on that grid"), seen, window, view.ratio
+                )
                 values = _some(against, reference) | values
         finally:
             seen.close()
@@ -61,8 +64,10 @@ def _names(kind: str) -> list[str]:
     return [name for name, metric in METRICS.items() if metric.kind == kind]
 
 
-def _opened(path: File, pair: Pair, what: str = "the image that was fused from them") -> Raster:
-    opened = raster.open_raster([path])
+def _opened(
+    path: File, pair: Pair, allowed: dict[str, bool], what: str = "the image that was fused from them"
+) -> Raster:
+    opened = raster.open_raster([path], **allowed)
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
         raise UserError(

@@ -88,7 +88,7 @@ class _Index:
                 )
             return number - 1
         if text.lower() in self._by_name:
-            return self._by_name[text.lower()]
+            return self._only(text)
         band = self._sensor.band(text)
         if band is not None and band in self._bands:
             return self._bands.index(band)
@@ -96,3 +96,10 @@ class _Index:
             return self._colours.index(text.lower())
         listed = ", ".join(f"{i} ({name})" for i, name in enumerate(self._names, 1))
         raise UserError(f"{self._file} has no band {text!r}: choose from {listed}.")
+
+    def _only(self, name: str) -> int:
+        """The place of the one band that is called so."""
+        numbers = [str(number) for number, own in enumerate(self._names, 1) if own.lower() == name.lower()]
+        if len(numbers) > 1:
+            raise UserError(f"Bands {' and '.join(numbers)} of {self._file} are called {name}: give a number.")
+        return int(numbers[0]) - 1

@@ -70,10 +70,14 @@ def find_product(path: str | os.PathLike[str]) -> Product:
     if shelf is None:
         if not os.path.exists(path):
             raise UserError(f"{os.fspath(path)} does not exist: check the path.")
-        raise UserError(f"{os.fspath(path)} is neither a folder nor an archive of a product: name PAN, MS and OUT.")
+        raise UserError(
+            f"{os.fspath(path)} is neither a folder nor an archive of a product: name the files of PAN and MS."
+        )
     for family in FAMILIES.values():
         product = family.read(shelf)
         if product is not None:
             return product
     sought = ", ".join(f"{family.sought} ({name})" for name, family in FAMILIES.items())
-    raise UserError(f"{shelf.name} holds no product that is known: looked for {sought}; else name PAN, MS and OUT.")
+    raise UserError(
+        f"{shelf.name} holds no product that is known: looked for {sought}; else name the files of PAN and MS."
+    )

@@ -44,6 +44,12 @@ def split(path: str) -> tuple[str, str] | None:
     return None
 
 
+def names_archive(path: str) -> bool:
+    """Whether a path is one within a local archive, by its beginning."""
+    prefix = next((each for each in PREFIXES if path.startswith(each)), None)
+    return prefix is not None and not path.removeprefix(prefix).lstrip("/").startswith("vsi")
+
+
 def settings(archive: str, member: str) -> dict[str, Any]:
     """GDAL's, under which it opens no file that points out of the archive: no notes, no pictures beside a member."""
     stem = posixpath.splitext(member)[0].lower()

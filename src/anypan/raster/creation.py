@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from mimetypes import MimeTypes
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,8 @@ LEVELS = {"COG": {"LEVEL": "3"}, "GTiff": {"ZLEVEL": "3"}}  # of DEFLATE: half t
 WHOLE_BITS = (None, 8, 16, 32, 64)  # of samples that a predictor can work on
 BLOCK_SIZES = ("BLOCKSIZE", "BLOCKXSIZE", "BLOCKYSIZE")
 LEAST_BLOCK, MOST_BLOCK = 16, 8192
+MOVING = {"TILING_SCHEME", "TARGET_SRS", "RES", "EXTENT", "ZOOM_LEVEL", "ZOOM_LEVEL_STRATEGY", "ALIGNED_LEVELS"}
+BESIDE = {"PROFILE", "TFW", "WORLDFILE", "RPB", "RPCTXT"}  # all but one profile leave names or places to other files
 ZARR, RECIPE = "Zarr", "VRT-recipe"
 ENDINGS = {"COG": ".tif", "GTiff": ".tif", ZARR: ".zarr", RECIPE: ".vrt"}
 """Kinds of outputs, and how their names end."""
@@ -54,6 +57,7 @@ def check_creation(path: Path, form: Format, options: Mapping[str, str], masked:
     """
     kind = _driver(options)
     check_ending(path, kind)
+    _check_keys(options)
     if kind == ZARR:
         _check_store(path, form, options, masked)
         return
@@ -67,11 +71,23 @@ def check_creation(path: Path, form: Format, options: Mapping[str, str], masked:
             raise OSError(warned[0])
 
 
+def _check_keys(options: Mapping[str, str]) -> None:
+    """UserError for options with which the output would lie elsewhere, or would need a file beside it."""
+    for key, value in options.items():
+        if key.upper() in MOVING:
+            raise UserError(f"-co {key} would move the output off the PAN's grid: warp it afterwards, with gdalwarp.")
+        if key.upper() in BESIDE and value.upper() not in ("NO", "FALSE", "OFF", "0", "GDALGEOTIFF"):
+            raise UserError(
+                f"With -co {key}={value} what belongs to the output would lie in other files: leave it out."
+            )
+
+
 def check_ending(path: Path, kind: str) -> None:
     """UserError where the name promises another kind of file, or standard output."""
     ending, suffix = ENDINGS[kind], path.suffix.lower()
     known = raster_driver_extensions().get(suffix.lstrip("."), "GTiff")
-    tiff = ending == ".tif" and known == "GTiff" and suffix != ".zarr"
+    other, packed = MimeTypes().guess_type(path.name)  # what every system knows, whatever this one does
+    tiff = ending == ".tif" and known == "GTiff" and suffix != ".zarr" and not packed and other in (None, "image/tiff")
     if not (tiff or suffix == ending) or path.name == "-":
         what = "a GeoTIFF" if ending == ".tif" else f"a {kind}"
         raise UserError(f"{path} would be {what} under a name of another kind: name a file that ends in {ending}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anypan.raster.read import Raster
 
@@ -17,27 +18,39 @@ def nodata_notes(raster: Raster) -> tuple[str, ...]:
     The raster is one as stored, on the grid of its files.
     """
     given = raster.rules.nodata is not None
-    if not raster.maybe_invalid or not (given or (len(raster.bands) > 1 and not raster.rules.all_bands)):
+    if not raster.maybe_invalid or not (given or len(raster.bands) > 1):
         return ()
     rows, cols = raster.shape
     height = max(1, STRIP // (cols * len(raster.bands)))
     step = max(1, -(-rows * cols * len(raster.bands) // SEARCHED))
-    partly = held = seen = 0
+    partly = broken = held = seen = 0
     for row in range(0, rows, height)[::step]:
         image, _, fill = raster.read_bands(row, 0, min(height, rows - row), cols)
-        empty = ~np.isfinite(image) if fill is None else fill | ~np.isfinite(image)
-        partly += int(np.count_nonzero(empty.any(0) & ~empty.all(0)))
+        none = ~np.isfinite(image)
+        partly += 0 if fill is None else _some(fill | none) - _some(none)
+        broken += _some(none)
         held += 0 if fill is None else int(np.count_nonzero(fill))
         seen += min(height, rows - row) * cols
-    return (*_partly(raster, partly, seen), *_unheld(raster, given and raster.rules.named and not held))
+    named = given and raster.rules.named and raster.rules.nodata == raster.rules.nodata  # NaN says that there is none
+    return (*_partly(raster, partly, broken, seen), *_unheld(raster, named and not held))
 
 
-def _partly(raster: Raster, partly: int, seen: int) -> Iterator[str]:
-    if partly and not raster.rules.all_bands:
-        count, share = round(partly * raster.shape[0] * raster.shape[1] / seen), 100 * partly / seen
+def _some(empty: NDArray[np.bool_]) -> int:
+    """The pixels of (B, H, W) that are so in some bands only."""
+    return int(np.count_nonzero(empty.any(0) & ~empty.all(0)))
+
+
+def _partly(raster: Raster, partly: int, broken: int, seen: int) -> Iterator[str]:
+    every = raster.shape[0] * raster.shape[1] / seen
+    if partly > 0 and not raster.rules.all_bands:
         yield (
-            f"{count:,} pixels of {raster.name} ({share:.2g} %) are nodata or no number in some bands only, and were "
-            "left out: if nodata is image there, such as dark water, pass --nodata-all-bands."
+            f"{round(partly * every):,} pixels of {raster.name} ({100 * partly / seen:.2g} %) are nodata in some bands "
+            "only, and were left out: if nodata is image there, such as dark water, pass --nodata-all-bands."
+        )
+    if broken:
+        yield (
+            f"{round(broken * every):,} pixels of {raster.name} ({100 * broken / seen:.2g} %) are no number in some "
+            "bands only, and were left out."
         )
 
 

@@ -170,7 +170,12 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
         local = os.path.exists(path) and not path.startswith("/vsi")
     except ValueError as error:
         raise UserError(f"{path!r} is no path: check it.") from error
+    if not path:
+        raise UserError("A file's name is empty, as of a variable that is not set: name the file.")
     packed = archive.split(path)
+    absent = packed[1] not in archive.members(packed[0]) if packed else archive.names_archive(path)
+    if absent:
+        raise UserError(f"{path} does not exist: check the path.")
     if not local and not packed and not allow_remote:
         if _REMOTE.match(path):
             raise UserError(
@@ -214,6 +219,8 @@ def _unreadable(path: str, allow_vrt: bool) -> str:
         return f"{path} is a folder, not a raster file: name the file in it."
     if os.path.exists(path) and not os.access(path, os.R_OK):
         return f"{path} may not be read by you: ask for the permission, or copy it to where you may."
+    if _REMOTE.match(path) and not path.startswith(tuple(archive.PREFIXES)):
+        return f"{path} cannot be fetched, or is no raster file: check the address, or copy the file here."
     if path.startswith("/vsitar/"):
         return f"{path} cannot be read within its archive, by GDAL: unpack it, or pack the files as a .zip."
     return (

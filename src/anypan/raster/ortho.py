@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.errors import RasterioError
+from rasterio.errors import RasterioError, TransformWarning
 from rasterio.rpc import RPC
 from rasterio.transform import RPCTransformer
 from rasterio.warp import transform
@@ -25,6 +26,7 @@ from anypan.runtime.errors import UserError
 
 WGS84 = "EPSG:4326"
 EDGE = 17  # points along a side at which an outline is placed
+LOOKED = 129  # and at which an elevation model is looked for voids
 DIGITS = 3  # of a pixel's size
 RELIEF = 24  # pixels that the ground may move a place by between the points of a block
 POLAR = {True: "EPSG:3413", False: "EPSG:3031"}  # beyond UTM: of the north, of the south
@@ -96,6 +98,9 @@ def orthorectified(
     ground = Terrain(model, first.height_off)
     crs = _map_of(pan, ms, found)
     grids = _grids(pan, ms, found, crs, ground)
+    boxes = [_box(*each, crs, Terrain(None, first.height_off)) for each in zip((pan, ms), grids, found, strict=True)]
+    if any(max(box[axis] for box in boxes) >= min(box[axis + 2] for box in boxes) for axis in (0, 1)):
+        raise UserError(f"{pan.name} and {ms.name} do not overlap on the map: check that both show one place.")
     made = [
         raster if rpc is None else _seen_on(raster, grid, rpc, ground)
         for raster, grid, rpc in zip((pan, ms), grids, found, strict=True)
@@ -103,13 +108,40 @@ def orthorectified(
     return made[0], made[1]
 
 
+def _box(raster: Raster, grid: Grid, rpc: RPC | None, crs: str, ground: Terrain) -> tuple[float, float, float, float]:
+    """Least and greatest places (E, N, E, N) of an image on the map."""
+    if rpc is None:
+        corners: Any = grid.transform
+        across, down = corners @ (np.array([0, 1, 0, 1]) * grid.shape[1], np.array([0, 0, 1, 1]) * grid.shape[0])
+    else:
+        across, down = _outline(raster, rpc, crs, ground)
+    return across.min(), down.min(), across.max(), down.max()
+
+
 def _seen_on(raster: Raster, grid: Grid, rpc: RPC, ground: Terrain) -> Raster:
-    known = {field.name: getattr(raster, field.name) for field in fields(Raster)}
+    known: dict[str, Any] = {field.name: getattr(raster, field.name) for field in fields(Raster)}
+    known["grid"] = grid
     height = f"the elevation model {ground.model}" if ground.model else f"one height, {ground.height:g} m"
-    said = f"{raster.name} was orthorectified by its RPC and {height}, to {grid.transform.a:g} m in {grid.crs[:16]}."
-    return Orthorectified(
-        **(known | {"grid": grid, "notes": (*raster.notes, said)}), source=raster, rpc=rpc, terrain=ground
-    )
+    said = [f"{raster.name} was orthorectified by its RPC and {height}, to {grid.transform.a:g} m in {grid.crs[:16]}."]
+    made = Orthorectified(**known, source=raster, rpc=rpc, terrain=ground)
+    lacking = _lacking(made)
+    if lacking == 1:
+        raise UserError(f"The elevation model {ground.model} does not cover {raster.name}: give one of that place.")
+    if lacking:
+        said.append(f"The elevation model has no height for {100 * lacking:.2g} % of {raster.name}: nodata there.")
+    return replace(made, notes=(*raster.notes, *said))
+
+
+def _lacking(image: Orthorectified) -> float:
+    """The share of an image's ground of which its elevation model knows no height."""
+    ticks = [np.linspace(0, n, LOOKED) for n in image.shape]
+    rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
+    to_map: Any = image.grid.transform
+    places = to_map @ (cols, rows)
+    across, down = replace(image, terrain=Terrain(None, image.terrain.height)).to_source(*places)
+    inside = (across >= 0) & (down >= 0) & (across < image.source.shape[1]) & (down < image.source.shape[0])
+    known = np.isfinite(image.to_source(*(axis[inside] for axis in places))).all(0)
+    return float(1 - known.mean()) if known.size else 0.0
 
 
 def _rpc_of(raster: Raster) -> RPC | None:
@@ -197,7 +229,8 @@ def _placed(
 @contextmanager
 def _transformer(rpc: RPC, ground: Terrain) -> Iterator[RPCTransformer]:
     try:
-        with RPCTransformer(rpc, **ground.options) as way:
+        with RPCTransformer(rpc, **ground.options) as way, warnings.catch_warnings():
+            warnings.simplefilter("ignore", TransformWarning)  # of places that nothing is known of: they are no number
             yield way
     except (RasterioError, ValueError) as error:
         raise UserError("The RPC cannot be followed to the ground: check them, and the elevation model.") from error

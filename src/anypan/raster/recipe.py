@@ -56,6 +56,8 @@ def write_recipe(
             SubElement(band, "Description").text = name
         if colour in COLOURS:
             SubElement(band, "ColorInterp").text = COLOURS[colour]
+        if form.nodata is not None:
+            SubElement(band, "NoDataValue").text = f"{form.nodata:.17g}"
     options = SubElement(root, "PansharpeningOptions")
     SubElement(options, "Algorithm").text = "WeightedBrovey"
     share = SubElement(SubElement(options, "AlgorithmOptions"), "Weights")

@@ -20,6 +20,7 @@ from anypan.geometry.grid import Grid
 from anypan.raster.read import Raster
 
 BLOCK = 256  # pixels along a side of what is resampled at once: the same blocks whatever window is asked for
+TICKS = 9  # points along a side of a block at which its place in the source is looked up
 KEPT = 2**26  # bytes of resampled blocks that are kept
 LEVELS = 3  # of filling: 13 pixels
 SUPPORT = 3  # source pixels that cubic resampling looks at on each side, and one to spare
@@ -108,20 +109,22 @@ class Resampled(Raster):
         return grid.crs or self.grid.crs or self.source.grid.crs or PIXEL_CRS
 
     def _seen(self, place: Affine, shape: tuple[int, int]) -> tuple[int, int, int, int] | None:
-        """The source window that a block of ``shape`` at ``place`` looks at; None if it lies outside."""
-        ticks = [np.unique(np.linspace(0, n, 9)) for n in shape]
+        """The source window that a block of ``shape`` at ``place`` looks at; None if it lies outside.
+
+        Points that nothing places, as where an elevation model has a void, cost what lies around them no pixel.
+        """
+        ticks = [np.unique(np.linspace(0, n, TICKS)) for n in shape]
         rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
         to_map: Any = place  # affine takes arrays, though its types do not say so
         xs, ys = to_map @ (cols, rows)
         across, down = self.to_source(xs, ys)
-        if not np.isfinite([across, down]).all():
+        sound = np.isfinite([across, down]).all(0)
+        if not sound.any():
             return None
+        margin = self.margin + (0 if sound.all() else math.ceil(2 * max(shape) / (TICKS - 1) / self.scale))
         spans = []
-        for points, size in ((down, self.source.shape[0]), (across, self.source.shape[1])):
-            first, end = (
-                max(0, math.floor(points.min()) - self.margin),
-                min(size, math.ceil(points.max()) + self.margin),
-            )
+        for points, size in ((down[sound], self.source.shape[0]), (across[sound], self.source.shape[1])):
+            first, end = max(0, math.floor(points.min()) - margin), min(size, math.ceil(points.max()) + margin)
             if first >= end:
                 return None
             spans.append((first, end - first))

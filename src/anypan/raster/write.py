@@ -45,6 +45,8 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     """The path, if a new file can be put there; else UserError."""
     if not isinstance(path, str | os.PathLike):
         raise UserError(f"The output is given as a {type(path).__name__}: give the path of a file.")
+    if not str(path):
+        raise UserError("The output's name is empty, as of a variable that is not set: name a file.")
     if str(path) != printable(str(path)):
         raise UserError(f"{path} is a name that is no UTF-8, which GDAL does not take: name another file.")
     if str(path).startswith("/vsi") or "://" in str(path):

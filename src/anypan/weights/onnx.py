@@ -19,6 +19,7 @@ from anypan.runtime.errors import UserError
 from anypan.weights import stored
 
 ARCHITECTURE = "anypan-s"
+SUFFIX = ".onnx"
 OPSET = 18
 STATISTICS = tuple(field.name for field in fields(Scale))  # of the scene, see optics/normalise.py
 INPUTS = ("pan", "lrms", "gnyq", *STATISTICS)
@@ -66,6 +67,8 @@ def export(name_or_path: str, out: str | os.PathLike[str], ratio: int = 4) -> Pa
     Bounds(2, 10).check("ratio", ratio)
     if weights.architecture != ARCHITECTURE:
         raise UserError(f"{weights.label} is an {weights.architecture}: only {ARCHITECTURE} can be written as ONNX.")
+    if place.suffix != SUFFIX:
+        raise UserError(f"{out} does not end in {SUFFIX}, as a graph does: give it such a name.")
     if place.exists():
         raise UserError(f"{out} exists already: name another file.")
     onnx = _library()
