@@ -142,7 +142,7 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, case: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/vsicurl/https://a.org/a.tif", "https://a.org/a.tif", "s3://b/a.tif", "/vsizip/a.zip/a.tif", "GTIFF_DIR:1:a.tif"],
+    ["/vsicurl/https://a.org/a.tif", "https://a.org/a.tif", "s3://b/a.tif", "GTIFF_DIR:1:a.tif"],
 )
 def test_paths_that_are_no_plain_files_are_refused(tmp_path: Path, path: str) -> None:
     files = write_pair(tmp_path, PAN, MS)

@@ -45,7 +45,7 @@ def assess(
         view, corner = covered(pair)
         size = tuple(n * view.ratio for n in view.shape)
         window = (*corner, *size)
-        allowed = {name: bool(opening.get(name)) for name in ("allow_vrt", "allow_remote")}
+        allowed = bool(opening.get("allow_vrt")), bool(opening.get("allow_remote"))
         seen = _opened(fused, pair, allowed)
         try:
             scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
@@ -65,9 +65,9 @@ def _names(kind: str) -> list[str]:
 
 
 def _opened(
-    path: File, pair: Pair, allowed: dict[str, bool], what: str = "the image that was fused from them"
+    path: File, pair: Pair, allowed: tuple[bool, bool], what: str = "the image that was fused from them"
 ) -> Raster:
-    opened = raster.open_raster([path], **allowed)
+    opened = raster.open_raster([path], *allowed)
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
         raise UserError(
