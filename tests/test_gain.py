@@ -5,6 +5,7 @@ import torch
 
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.sampling import Physical
+from anypan.pair.explained import resampling_notes
 from anypan.pair.gain import effective_gnyq, measure_gain, measure_gains
 from anypan.pair.scene import from_arrays
 from anypan.simulate.effects.bands import resampled
@@ -94,3 +95,11 @@ def test_a_saturated_line_makes_no_band_coarse_and_a_stripe_no_coarse_band_fine(
     bands[:1].narrow(axis, 20, width).fill_(10 * bands[0].max())
     bands[3:].narrow(axis, 30, width).add_(bands[3].std())
     assert measure_gain(from_arrays(patch.pan, bands)).fine == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize(("gnyq", "said"), [(0.15, 0), (0.3, 0), (0.36, 0), (0.42, 1), (0.75, 0)])
+def test_an_ms_that_is_sharper_than_told_is_said_unless_it_is_followed(gnyq, said):
+    scene = scene_made_with(gnyq)
+    notes = resampling_notes(scene, measure_gain(scene))
+    assert sum("times as sharp as the gains" in note for note in notes) == said
+    assert any("low-pass" in note for note in notes) == (gnyq > 0.6)

@@ -50,6 +50,14 @@ def sharp_note(gain: float | None, given: float) -> tuple[str, ...]:
     )
 
 
+def sharper_note(times: float | None) -> tuple[str, ...]:
+    """For an MS that looks so many ``times`` as sharp as its gains say, but not as if it had been resampled."""
+    if times is None:
+        return ()
+    what = "edges may be sharpened beyond the truth, so look at them beside --method MTF-GLP-FS"
+    return (f"At its finest detail the MS looks {times:.2g} times as sharp as the gains that are used say: {what}.",)
+
+
 def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
     """What was assumed of the sensor, if one is ``named``."""
     assumed = assumption(sensor, names) if named else None
