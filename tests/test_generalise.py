@@ -179,7 +179,7 @@ def test_one_shot_learns_as_adapt_does(place: Path, tmp_path: Path) -> None:
     scene = place / "scenes" / "gf2-02"
     o = replace(ONE_SHOT, steps=1)
     case = run._learnt(find_scenes(scene)[0])
-    run.teach(stored(base), [case.scene], tmp_path / "one.safetensors", o)
+    run.teach(stored(base), [case.scene], o).write(tmp_path / "one.safetensors")
     done = anypan.adapt(
         scene / "pan.tif", scene / "ms.tif", tmp_path / "two.safetensors", base, sensor="GF2", steps=1
     )  # fmt: skip

@@ -184,7 +184,7 @@ def _learning(
         if not path.is_file():
             say(f"training {cell.name} on {len(cell.learnt)} scene{'s' * (len(cell.learnt) > 1)}")
             scenes = [_learnt(scene).scene for scene in cell.learnt]
-            teach(stored(start.weights), scenes, path, o, cell.tuning, device)
+            teach(stored(start.weights), scenes, o, cell.tuning, device).write(path)
         made = stored(path)
         losses = {key: float(made.header[key]) for key in ("loss_before", "loss_after")}
         return str(path), {"trained_sha256": made.sha256, **losses}

@@ -113,37 +113,49 @@ def adapt(
     path, base = _output(out, settings.overwrite), stored(weights)
     with _claim(path), raster.environment(), learning(), pair_of(pan, ms, settings) as pair:
         begun = time.monotonic()
-        run, before, after = teach(
-            base, [pair.scene], path, o, tuning, settings.device, settings.progress, settings.overwrite
-        )
-    spent = time.monotonic() - begun
-    return Adapted(str(path), base.name, base.architecture, tuning, run.step, spent, before, after, pair.notes)
+        taught = teach(base, [pair.scene], o, tuning, settings.device, settings.progress)
+        taught.write(path, settings.overwrite)
+    spent, losses = time.monotonic() - begun, (taught.before, taught.after)
+    return Adapted(str(path), base.name, base.architecture, tuning, taught.run.step, spent, *losses, pair.notes)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """A finished run from ``base``; mean losses of its averaged weights on the scenes ``before`` and ``after``."""
+
+    base: Stored
+    tuning: str
+    run: Run
+    scenes: Sequence[Scene]
+    before: float
+    after: float
+
+    def write(self, path: Path, overwrite: bool = True) -> None:
+        """Write what the weights have become, with how it came about in the header. Raises UserError."""
+        base, facts = self.base, {"base": self.base.name, "base_sha256": self.base.sha256, "tuning": self.tuning}
+        facts |= {"steps": str(self.run.step), "seed": str(self.run.o.seed)}
+        for key, values in _seen(self.scenes).items():
+            facts[key] = "; ".join(dict.fromkeys(values))
+        facts |= {"loss_before": f"{self.before:.6g}", "loss_after": f"{self.after:.6g}", "anypan": __version__}
+        weights = _way(self.tuning).merged(self.run.average)
+        save(path, weights, base.architecture, base.config, overwrite, **facts)
 
 
 def teach(
     base: Stored,
     scenes: Sequence[Scene],
-    path: Path,
     o: Optimisation,
     tuning: str = "full",
     device: str = "cpu",
     progress: Progress | None = None,
-    overwrite: bool = True,
-) -> tuple[Run, float, float]:
-    """Train weights on scenes in turn and write what they become to ``path``, with how it came about in its header.
+) -> Taught:
+    """Train weights on scenes in turn; those that are not random remember what they made of them at full resolution.
 
-    Weights that are not random remember what they made of the scenes at full resolution.
-    Returns the finished run and the mean loss of the averaged weights on the scenes before and after. Raises UserError.
+    Raises UserError.
     """
-    way = _way(tuning)
-    run = tuned_run(base, way, o, device)
+    run = tuned_run(base, _way(tuning), o, device)
     before, after = tune(run, scenes, progress, remember=not base.untrained)
-    facts = {"base": base.name, "base_sha256": base.sha256, "tuning": tuning, "steps": run.step, "seed": o.seed}
-    for key, values in _seen(scenes).items():
-        facts[key] = "; ".join(dict.fromkeys(values))
-    facts |= {"loss_before": f"{before:.6g}", "loss_after": f"{after:.6g}", "anypan": __version__}
-    save(path, way.merged(run.average), base.architecture, base.config, overwrite, **facts)
-    return run, before, after
+    return Taught(base, tuning, run, scenes, before, after)
 
 
 def tuned_run(base: Stored, way: Tuning, o: Optimisation, device: str = "cpu") -> Run:
