@@ -96,7 +96,7 @@ def test_an_output_where_its_item_would_lie_is_refused_and_times_are_in_utc(tmp_
     files = pairs.write_pair(tmp_path, *(image.astype("u2") for image in pairs.landscape(64, 64)))
     words = ("-m", "exp", "--stac", "--datetime", "2024-05-01T10:30:00+02:00")
     result = command("fuse", *files, tmp_path / "item.json", *words)
-    assert result.exit_code == 2 and "name an output that ends in .tif" in result.stderr
+    assert result.exit_code == 2 and "name a file that ends in .tif" in " ".join(result.stderr.split())
     assert command("fuse", *files, tmp_path / "out.tif", *words).exit_code == 0
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["properties"]["datetime"] == "2024-05-01T08:30:00Z"

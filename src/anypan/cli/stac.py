@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from anypan.runtime.claim import check_free
-from anypan.runtime.errors import UserError
 
 STAC = "Also write a STAC item beside the output, with the ending .json."
 _DATETIME = "With --stac: when the images were acquired, as 2024-05-01T10:30:00Z."
@@ -32,10 +30,7 @@ def check_item(out: str, when: str | None, overwrite: bool) -> None:
 
     library()
     acquired(when)
-    place = item_path(out)
-    if place == Path(out):
-        raise UserError(f"{out} is where the STAC item would lie: name an output that ends in .tif.")
-    check_free(place, overwrite)
+    check_free(item_path(out), overwrite)
 
 
 def write_item(done: Any, inputs: Sequence[str], when: str | None) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
-from anypan.optics.normalise import EXPLAINED_ENOUGH, box_mean, pan_at_ms_scale
+from anypan.optics.normalise import box_mean, pan_at_ms_scale
 from anypan.optics.sensors import GENERIC, Sensor, match
-from anypan.pair.gain import MeasuredGain, resampled
+from anypan.pair.gain import LIGHT, MeasuredGain, times_as_sharp
 from anypan.pair.notes import coarse_note, sharp_note, sharper_note
 from anypan.pair.scene import Scene
 
@@ -16,9 +16,7 @@ HIGH_PASS = 5  # MS pixels along a side of the mean that is taken away
 LEAST = 0.3  # of the pixels that the mean is taken of, that have to be valid
 PIXELS = 2**18  # MS pixels that it is measured on
 HARDLY = 0.1  # of a band's detail
-SHARPER = (
-    1.3  # times the gain given from which on a measured one is said: of 17 scenes of ratio 4 as shipped one has it
-)
+SHARPER = 1.3  # times the gain given, from which on a measured one is said
 SEEN = 3  # the least ratio at which the PAN's own blur does not raise a measured gain by as much
 FINE_ENOUGH = 0.5  # fineness below which a band is called coarse
 
@@ -49,10 +47,10 @@ def explained(scene: Scene) -> tuple[float, ...]:
 def resampling_notes(scene: Scene, measured: MeasuredGain) -> tuple[str, ...]:
     """Which bands were resampled from a coarser grid than the others', and whether all were without a low-pass."""
     coarse = [name for name, one in zip(scene.bands, measured.fine, strict=True) if one < FINE_ENOUGH]
-    given, sharp = sum(scene.gnyq) / len(scene.gnyq), measured.gnyq if resampled(scene.gnyq, measured) else None
-    blurs = scene.ratio >= SEEN and measured.explained >= EXPLAINED_ENOUGH
-    sharper = measured.gnyq / given if blurs and not sharp and measured.gnyq >= SHARPER * given else None
-    return (*coarse_note(coarse), *sharp_note(sharp, given), *sharper_note(sharper))
+    times = times_as_sharp(scene.gnyq, measured)
+    if times >= LIGHT:
+        return (*coarse_note(coarse), sharp_note(measured.gnyq, measured.gnyq / times))
+    return (*coarse_note(coarse), *([sharper_note(times)] if scene.ratio >= SEEN and times >= SHARPER else []))
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:

@@ -145,8 +145,12 @@ def effective_gnyq(gnyq: tuple[float, ...], measured: MeasuredGain) -> tuple[flo
 
 def resampled(gnyq: tuple[float, ...], measured: MeasuredGain) -> bool:
     """True if the MS was evidently blurred much less than with the gains ``gnyq`` of its sensor."""
-    usual = sum(gnyq) / len(gnyq)
-    return measured.explained >= EXPLAINED_ENOUGH and measured.gnyq >= LIGHT * usual
+    return times_as_sharp(gnyq, measured) >= LIGHT
+
+
+def times_as_sharp(gnyq: tuple[float, ...], measured: MeasuredGain) -> float:
+    """The measured gain over the mean of ``gnyq``; 0 where the bands explain too little of the PAN to tell."""
+    return measured.gnyq * len(gnyq) / sum(gnyq) if measured.explained >= EXPLAINED_ENOUGH else 0.0
 
 
 def moments_of(patch: Patch, sampling: Sampling) -> Tensor:

@@ -40,22 +40,18 @@ def coarse_note(bands: Sequence[str]) -> tuple[str, ...]:
     return (f"Resampled from a coarser grid than the others: {', '.join(bands)}; {what}.",) if bands else ()
 
 
-def sharp_note(gain: float | None, given: float) -> tuple[str, ...]:
-    """For an MS whose measured ``gain`` at its Nyquist frequency is far above the one ``given``, if it is."""
-    if gain is None:
-        return ()
+def sharp_note(gain: float, given: float) -> str:
+    """For an MS whose measured ``gain`` at its Nyquist frequency is far above the one ``given``."""
     return (
         f"The MS is sharper than its sensor's MTF lets through (gain {gain:.2f} at the Nyquist frequency, {given:.2f} "
-        "expected): it was resampled without a low-pass. Networks follow it, formulas do not.",
+        "expected): it was resampled without a low-pass. Networks follow it, formulas do not."
     )
 
 
-def sharper_note(times: float | None) -> tuple[str, ...]:
+def sharper_note(times: float) -> str:
     """For an MS that looks so many ``times`` as sharp as its gains say, but not as if it had been resampled."""
-    if times is None:
-        return ()
     what = "edges may be sharpened beyond the truth, so look at them beside --method MTF-GLP-FS"
-    return (f"At its finest detail the MS looks {times:.2g} times as sharp as the gains that are used say: {what}.",)
+    return f"At its finest detail the MS looks {times:.2g} times as sharp as the gains that are used say: {what}."
 
 
 def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
