@@ -301,7 +301,9 @@ function viewerOf(figure) { // made when first needed, so that a page of forty s
 const nearby = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) { viewerOf(entry.target); nearby.unobserve(entry.target); }
 }, { rootMargin: "400px" });
-document.querySelectorAll(".viewer").forEach((figure) => nearby.observe(figure));
+const [first, ...others] = document.querySelectorAll(".viewer");
+if (first) viewerOf(first); // nobody waits for a frame, which on a busy machine comes late
+others.forEach((figure) => nearby.observe(figure));
 
 for (const button of document.querySelectorAll(".goto")) {
   button.addEventListener("click", () => {
