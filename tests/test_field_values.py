@@ -162,6 +162,18 @@ def test_an_image_of_other_bands_or_another_crs_is_not_assessed(tmp_path: Path) 
             assess(pan, ms, tmp_path / "other.tif")
 
 
+@pytest.mark.parametrize(("scale", "said"), [(1, []), (1.3, []), (1e-4, ["out.tif"]), (4, ["out.tif"])])
+def test_an_image_on_another_scale_is_assessed_and_said(tmp_path: Path, scale: float, said: list[str]) -> None:
+    pan, ms = write_pair(tmp_path, PAN, MS)
+    truth = anypan.fuse(PAN, MS, method="EXP").astype("float32")
+    write(tmp_path / "out.tif", truth * np.float32(scale), NORTH_UP)
+    write(tmp_path / "truth.tif", truth, NORTH_UP)
+    found = assess(pan, ms, tmp_path / "out.tif", tmp_path / "truth.tif")
+    assert [Path(line.split(" is on another scale")[0]).name for line in found["notes"]] == said
+    alone = CliRunner().invoke(cli, ["assess", *map(str, (pan, ms, tmp_path / "out.tif"))])
+    assert alone.exit_code == 0 and ("another scale" in alone.stderr) == bool(said)
+
+
 @pytest.mark.parametrize("command", ["fuse", "inspect"])
 @pytest.mark.parametrize("page", ["ms.tif", "ms.aux.xml", "product_MTL.txt"])
 def test_a_page_never_replaces_what_is_none(tmp_path: Path, command: str, page: str) -> None:

@@ -246,6 +246,23 @@ def test_a_full_disk_below_stdout_is_one_sentence() -> None:
     assert done.returncode == 2 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
+STOPPED = """
+import sys
+class Stopped:
+    def find_spec(self, name, *_):
+        if name == "anypan.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stopped())
+from anypan.__main__ import main
+main()
+"""
+
+
+def test_a_stop_while_the_command_line_is_read_is_one_word() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 EACH = """
 import ast, os, sys
 from anypan.cli import main

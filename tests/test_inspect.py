@@ -113,6 +113,7 @@ def test_the_saved_sensor_is_what_every_command_takes(pair, tmp_path):
     table = json.loads(done.stdout)
     assert table["ratio"] == 4 and len(table["bands"]) == 3 and table["pan"]["snr"] > 100
     np.testing.assert_allclose(find(str(saved)).gnyq, [band["gain"] for band in table["bands"]], atol=5e-4)
+    assert find(str(saved)).gsd_m == pairs.NORTH_UP.a  # in metres, as the map has it
     again = json.loads(run("inspect", *pair, "--json", "--sensor", saved).stdout)
     np.testing.assert_allclose([band["sensor_gain"] for band in again["bands"]], find(str(saved)).gnyq)
     assert run("fuse", *pair, tmp_path / "out.tif", "-m", "GSA", "-q", "--sensor", saved).exit_code == 0

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pairs
 import pystac
 import pytest
@@ -15,8 +16,11 @@ from click.testing import CliRunner, Result
 from pystac.extensions.file import FileExtension
 from pystac.extensions.mlm import MLMExtension
 from pystac.extensions.projection import ProjectionExtension
+from rasterio.control import GroundControlPoint
+from rasterio.rpc import RPC
 
 from anypan.cli import cli
+from anypan.raster import footprint
 from anypan.weights import FOLDER, available
 
 WHEN = "2024-05-01T10:30:00Z"
@@ -75,6 +79,29 @@ def test_the_outline_is_the_grid_in_longitudes_and_latitudes(tmp_path: Path) -> 
     ring = item.geometry["coordinates"][0] if item.geometry else []
     area = sum(a[0] * b[1] - b[0] * a[1] for a, b in pairwise(ring)) / 2
     assert ring[0] == ring[-1] and area == pytest.approx(0.00064**2, rel=1e-3)  # counterclockwise
+
+
+def _placed_by(kind: str) -> dict[str, Any]:
+    """What a file of 64 x 64 pixels at PLACE says of its place."""
+    if kind == "gcps":
+        corners = [(0, 0), (0, 64), (64, 64), (64, 0)]
+        return {"gcps": [GroundControlPoint(r, c, *(PLACE @ (c, r))) for r, c in corners], "crs": "EPSG:4326"}
+    (lon, lat), span = PLACE @ (32, 32), 64e-5  # the middle; pixel centres of polynomials are whole numbers
+    one, east, south = ([float(k == at) * sign for k in range(20)] for at, sign in ((0, 1), (1, 1), (2, -1)))
+    return {"rpcs": RPC(250, 100, lat, span, one, south, 31.5, 64, lon, span, one, east, 31.5, 64)}
+
+
+@pytest.mark.parametrize("kind", ["gcps", "rpcs"])
+def test_points_and_polynomials_give_the_outline_that_a_transform_gives(tmp_path: Path, kind: str) -> None:
+    pan, _ = pairs.landscape(64, 64)
+    one = pairs.write(tmp_path / "one.tif", pan, PLACE, crs="EPSG:4326")
+    other = pairs.write(tmp_path / "other.tif", pan, **_placed_by(kind))
+    rings = [found.geometry["coordinates"][0] for found in map(footprint, (one, other)) if found.geometry]
+    np.testing.assert_allclose(*rings, rtol=0, atol=2e-7)
+
+
+def test_a_file_without_a_place_has_no_outline(tmp_path: Path) -> None:
+    assert footprint(pairs.write(tmp_path / "one.tif", pairs.landscape(64, 64)[0])).geometry is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from anypan.cli.console import print_json, print_table
+from anypan.cli.console import note, print_json, print_table
 from anypan.cli.opening import opening_options
 from anypan.runtime.claim import check_free
 
@@ -39,6 +39,8 @@ def assess(
     from anypan.metrics import METRICS
 
     values = measure(pan, list(ms), fused, reference, **opening)
+    for line in values["notes"]:
+        note(line)
     if as_json:
         print_json({name: _plain(value) for name, value in values.items()})
         return

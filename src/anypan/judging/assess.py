@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from anypan import raster
 from anypan.geometry.tiles import Tile
 from anypan.metrics import METRICS, Reference, judge
-from anypan.metrics.strips import block_of, strip_height
+from anypan.metrics.strips import block_of, strip_height, strips
 from anypan.pair.crop import covered
 from anypan.pair.opening import OpeningWords
 from anypan.pair.pair import Pair, open_pair
 from anypan.pair.rows import Rows
-from anypan.pair.scene import Patch, Source
+from anypan.pair.scene import Patch, Scene, Source
 from anypan.raster import Raster
 from anypan.runtime.errors import UserError
 
 File = str | Path
+OTHER_SCALE = 2.0  # times as large, or as small; fusion keeps the means of bands to some per cent
+SEEN = 2**22  # PAN pixels that are looked at for it
 MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
 
 
@@ -38,7 +42,7 @@ def assess(
 
     Always those at full resolution, and those against ``reference`` (same grid and bands) where one is given. Facts:
     ratio, mode, block (side of the blocks in PAN pixels), gnyq and its source, shift and whether it was corrected,
-    R2 (how well the bands explain the PAN). Not finite metrics are NaN. ``opening`` as for open_pair().
+    notes (what is doubtful). Not finite metrics are NaN. ``opening`` as for open_pair().
     Raises UserError.
     """
     with raster.environment(), open_pair(pan, ms, **opening) as pair:
@@ -46,18 +50,32 @@ def assess(
         size = tuple(n * view.ratio for n in view.shape)
         window = (*corner, *size)
         allowed = bool(opening.get("allow_vrt")), bool(opening.get("allow_remote"))
-        seen = _opened(fused, pair, allowed)
-        try:
+        with closing(_opened(fused, pair, allowed)) as seen:
+            image = Rows(seen, *window)
             scene = replace(view, source=_MaskedSource(view.source, seen, corner, view.ratio))
-            values = _some(judge(Rows(seen, *window), scene, _names("fr")), fused)
+            values, notes = _some(judge(image, scene, _names("fr")), fused), _scaled(image, scene, fused)
             if reference is not None:
-                against = _against(
-                    _opened(reference, pair, allowed, "the truth on that grid"), seen, window, view.ratio
-                )
-                values = _some(against, reference) | values
-        finally:
-            seen.close()
-        return values | _facts(pair, opening.get("sensor"))
+                with closing(_opened(reference, pair, allowed, "the truth on that grid")) as opened:
+                    truth = Rows(opened, *window)
+                    values = _some(_against(truth, image, view.ratio), reference) | values
+                    notes += _scaled(truth, scene, reference)
+        return values | _facts(pair, opening.get("sensor")) | {"notes": notes}
+
+
+def _scaled(image: Rows, scene: Scene, path: File) -> list[str]:
+    """A note if an image's values are on another scale than the MS's, by their mean sizes in the median band."""
+    sums = torch.zeros(2, len(scene.bands), dtype=torch.float64)
+    for strip in strips(image, scene, 0, most=SEEN):
+        valid = strip.core(strip.mask_lr)
+        parts = F.avg_pool2d(strip.core(strip.fused).abs(), scene.ratio), strip.core(strip.lrms).abs()
+        sums += torch.stack([part[:, valid].sum(1) for part in parts])
+    times = float((sums[0] / sums[1]).nanmedian())
+    if 1 / OTHER_SCALE <= times <= OTHER_SCALE or math.isnan(times):
+        return []
+    return [
+        f"{path} is on another scale than the MS: its values are {times:.3g} times as large, so that metrics which "
+        "compare values (R-Q2n, R-ERGAS, Q2n, ERGAS...) say little: bring both to one scale."
+    ]
 
 
 def _names(kind: str) -> list[str]:
@@ -109,16 +127,12 @@ def _some(values: dict[str, float], path: File) -> dict[str, float]:
     return values
 
 
-def _against(truth: Raster, seen: Raster, window: tuple[int, ...], ratio: int) -> dict[str, float]:
-    try:
-        reference, image = Rows(truth, *window), Rows(seen, *window)
-        step = strip_height(len(truth.bands), image.shape[2], 1)
-        starts = range(0, image.shape[1], step)
-        peak = max(float(torch.nan_to_num(reference[:, a : a + step]).max()) for a in starts)
-        judged = Reference(reference, ratio, peak, _Valid(image, reference))  # type: ignore[arg-type]
-        return judge(image, judged, _names("rr"))
-    finally:
-        truth.close()
+def _against(reference: Rows, image: Rows, ratio: int) -> dict[str, float]:
+    step = strip_height(reference.shape[0], reference.shape[2], 1)
+    starts = range(0, image.shape[1], step)
+    peak = max(float(torch.nan_to_num(reference[:, a : a + step]).max()) for a in starts)
+    judged = Reference(reference, ratio, peak, _Valid(image, reference))  # type: ignore[arg-type]
+    return judge(image, judged, _names("rr"))
 
 
 def _facts(pair: Pair, sensor: str | None) -> dict[str, Any]:

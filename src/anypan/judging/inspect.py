@@ -134,10 +134,10 @@ def sensor_text(found: Inspection, name: str) -> str:
         lines.append(f"  {{ name = {_quoted(band)}, low_nm = {low:g}, high_nm = {high:g}, gnyq = "
                      f"{found.quality.gains[index]:.3f} }},")  # fmt: skip
     limits = f"of {sensor.title}" if all(known) else "not known for every band, spread evenly where not"
-    pan = sensor.pan
+    pan, pixel = sensor.pan, raster.metres(found.grid) if sensor is GENERIC else None
     return "\n".join([
         f"name = {_quoted(name)}", f"title = {_quoted(name)}", "aliases = []", f"ratio = {found.ratio}",
-        f"gsd_m = {sensor.gsd_m:g}", f"bits = {sensor.bits}",
+        f"gsd_m = {pixel or sensor.gsd_m:.4g}", f"bits = {sensor.bits}",
         f'source = "Gains: measured on a pair by anypan inspect. Limits: {limits}."',
         f'pan = {{ name = "pan", low_nm = {pan.low_nm:g}, high_nm = {pan.high_nm:g}, gnyq = {pan.gnyq:g} }}',
         "bands = [", *lines, "]", "",

@@ -13,7 +13,7 @@ from anypan.raster.lazy import ArrayFile, of_array
 from anypan.raster.nodata import nodata_notes
 from anypan.raster.opened import open_raster
 from anypan.raster.ortho import orthorectified
-from anypan.raster.place import in_crs_of, plane_in, same_crs, unplaced
+from anypan.raster.place import in_crs_of, metres, plane_in, same_crs, unplaced
 from anypan.raster.read import CACHE, Raster, descriptions_of, environment, in_memory
 from anypan.raster.recipe import check_recipe, write_recipe
 from anypan.raster.thinned import thinned
@@ -54,6 +54,7 @@ __all__ = [
     "in_memory",
     "is_store",
     "is_whole",
+    "metres",
     "nodata_notes",
     "of_array",
     "open_raster",

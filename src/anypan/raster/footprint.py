@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
+from rasterio.transform import GCPTransformer, RPCTransformer
 from rasterio.warp import transform_geom
 
+from anypan.geometry.grid import IDENTITY
 from anypan.runtime.digest import sha256
 
 WGS84 = "EPSG:4326"
@@ -35,9 +37,8 @@ def footprint(path: Path) -> Footprint:
     """What the file at ``path`` says of itself. The bands are names and colours."""
     with rasterio.open(path) as file:
         crs = file.crs
-        outline = {"type": "Polygon", "coordinates": [_ring(file)]}
         return Footprint(
-            geometry=transform_geom(crs, WGS84, outline, precision=7) if crs else None,
+            geometry=_outline(file),
             epsg=crs.to_epsg() if crs else None,
             wkt2=crs.to_wkt(version="WKT2_2019") if crs else None,
             shape=file.shape,
@@ -53,10 +54,28 @@ def footprint(path: Path) -> Footprint:
         )
 
 
-def _ring(file: Any) -> list[tuple[float, float]]:
-    """Counterclockwise in a north-up grid, closed."""
-    rows, cols = file.shape
+def _outline(file: Any) -> dict[str, Any] | None:
+    """By the transform; else by ground control points or rational polynomials, those at their mean height."""
+    rows, cols = zip(*_ring(*file.shape), strict=True)
+    points, crs = file.gcps
+    if file.crs and file.transform != IDENTITY:
+        crs, xs, ys = file.crs, *zip(*(file.transform @ at for at in zip(cols, rows, strict=True)), strict=True)
+    elif points and crs:
+        with GCPTransformer(points) as placed:
+            xs, ys = placed.xy(rows, cols, offset="ul")
+    elif file.rpcs:
+        with RPCTransformer(file.rpcs) as placed:
+            xs, ys = placed.xy(rows, cols, [file.rpcs.height_off] * len(rows), offset="ul")
+        crs = WGS84
+    else:
+        return None
+    ring = [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+    return transform_geom(crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=7)
+
+
+def _ring(rows: int, cols: int) -> list[tuple[float, float]]:
+    """(row, column), closed; counterclockwise in a north-up grid."""
     steps = [k / DENSE for k in range(DENSE)]
-    places = [(0.0, rows * k) for k in steps] + [(cols * k, rows) for k in steps]
-    places += [(cols, rows * (1 - k)) for k in steps] + [(cols * (1 - k), 0.0) for k in steps]
-    return [file.transform @ place for place in (*places, places[0])]
+    places = [(rows * k, 0.0) for k in steps] + [(rows, cols * k) for k in steps]
+    places += [(rows * (1 - k), cols) for k in steps] + [(0.0, cols * (1 - k)) for k in steps]
+    return [*places, places[0]]

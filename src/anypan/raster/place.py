@@ -51,6 +51,14 @@ def _affine(points: list[Any]) -> Affine | None:
     return placed if max(apart) <= GCP_MISFIT else None
 
 
+def metres(grid: Grid) -> float | None:
+    """The side of a grid's pixels in metres, None where it lies on no map of lengths."""
+    crs = rasterio.CRS.from_user_input(grid.crs) if grid.crs else None
+    if crs is None or not crs.is_projected or not grid.georeferenced:
+        return None
+    return math.sqrt(abs(grid.transform.determinant)) * crs.linear_units_factor[1]
+
+
 def rpc_of_whole(dataset: Any, corner: tuple[int, int]) -> RPC:
     """The rational polynomials of the image of which a dataset that has them is a tile at row and column ``corner``."""
     known = dataset.rpcs.to_dict()
