@@ -68,7 +68,7 @@ BUDGET ?= cpu
 CELLS ?= *
 
 study: $(INSTALLED)
-	$(BIN)/python runs/paper/study.py runs/paper/study.toml --budget $(BUDGET) --cells $(foreach cell,$(CELLS),'$(cell)') $(if $(filter smoke,$(BUDGET)),--out work/study/smoke.jsonl)
+	$(BIN)/python runs/paper/study.py runs/paper/study.toml --budget $(BUDGET) --cells $(foreach cell,$(CELLS),'$(cell)') $(if $(OUT),--out $(OUT),$(if $(filter smoke,$(BUDGET)),--out work/study/smoke.jsonl))
 	$(BIN)/python runs/paper/page.py
 
 study-smoke: $(INSTALLED)

@@ -59,31 +59,48 @@ def test_noise_and_nothing_are_undecided():
     assert paired.verdict({}) == ("undecided", "it has not been run")
     few = paired.compared(rows(1, 0, 1, 2), rows(0.5, 0.1, 1, 2), METRICS)
     assert paired.verdict(few) == ("undecided", "2 scenes are too few")
+    alone = paired.compared(rows(1, 0, 1, 9), rows(0.5, 0.1, 1, 9), METRICS)
+    assert paired.verdict(alone) == ("undecided", "all scenes are of one sensor")
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says():
-    """Sensors, scenes and seeds all have their own error; the true change is 0."""
-    rng, hits, times = np.random.default_rng(1), 0, 120
+@pytest.mark.parametrize("layout", [(5, 5, 1), (2, 6, 2), (2, 6, 1, 6, 5, 2, 2), (3,) * 12])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(layout):
+    """Sensors and scenes have their own error, seeds one that other seeds told of; the true change is 0."""
+    rng, hits, times = np.random.default_rng(1), 0, 400
     for _ in range(times):
-        seeds = {seed: rng.normal(0, 0.1) for seed in range(1, 6)}
+        luck = rng.normal(0, 0.3 / math.sqrt(3))  # of three seeds
+        known = paired.Noise(0.3 * math.sqrt(rng.chisquare(6) / 6), 6).of(3)
         table = {}
-        for sensor in range(12):
+        for sensor, scenes in enumerate(layout):
             own = rng.normal()
-            for scene in range(3):
-                level = own + rng.normal(0, 0.5)
-                key = (f"S{sensor}", f"{sensor}-{scene}")
-                table[key] = {seed: level + effect for seed, effect in seeds.items()}
-        found = paired.estimate(table, "Q2n")
+            for scene in range(scenes):
+                table[f"S{sensor}", f"{sensor}-{scene}"] = {0: own + rng.normal(0, 0.5) + luck}
+        found = paired.estimate(table, "Q2n", known)
         hits += found.low <= 0 <= found.high
-    assert 0.84 < hits / times <= 1
+    assert 0.925 < hits / times <= 1
 
 
-def test_seeds_widen_the_interval_and_are_drawn_for_all_scenes_together():
-    level = {(f"S{n}", str(n)): {1: 1.0, 2: 1.0} for n in range(8)}
-    apart = {(f"S{n}", str(n)): {1: 0.0, 2: 2.0} for n in range(8)}
+def test_without_more_the_seeds_at_hand_widen_the_interval():
+    level = {(f"S{n}", str(n)): {1: 1.0, 2: 1.0, 3: 1.0} for n in range(8)}
+    apart = {(f"S{n}", str(n)): {1: 0.0, 2: 1.0, 3: 2.0} for n in range(8)}
     one, two = (paired.estimate(values, "Q2n") for values in (level, apart))
     assert one.mean == two.mean == 1.0 and one.low == one.high == 1.0
-    assert (two.low, two.high) == (0.0, 2.0)
+    half = 4.303 / math.sqrt(3)  # Student's t of two degrees of freedom, times 1 / sqrt(3)
+    assert (two.low, two.high) == (pytest.approx(1 - half, rel=0.15), pytest.approx(1 + half, rel=0.15))
+
+
+def test_what_other_seeds_would_move_is_measured_pooled_and_joined():
+    values = {(f"S{n}", str(n)): {1: n + 1.0, 2: n + 3.0, 3: n + 2.0} for n in range(4)}
+    found = paired.between(values, "Q2n")
+    assert (found.deviation, found.freedom) == (pytest.approx(1.0), 2)
+    assert paired.between({("A", "a"): {1: 2.0}}, "Q2n") is None
+    errors = {("A", "a"): {1: 1.0, 2: math.exp(0.02)}}
+    assert paired.between(errors, "ERGAS").deviation == pytest.approx(2 / math.sqrt(2))  # per cent, of logarithms
+    both = paired.pooled([paired.Noise(1.0, 2), paired.Noise(2.0, 6)])
+    assert (both.deviation, both.freedom) == (pytest.approx(math.sqrt(26 / 8)), 8)
+    joined = paired.together(paired.Noise(3.0, 6), paired.Noise(4.0, 6))
+    assert joined.deviation == pytest.approx(5.0) and 6 < joined.freedom < 12
+    assert paired.together(paired.SILENT, both) == paired.Noise(both.deviation, pytest.approx(8.0))
 
 
 def test_sensors_count_alike_whatever_the_number_of_their_scenes():
@@ -91,9 +108,12 @@ def test_sensors_count_alike_whatever_the_number_of_their_scenes():
     assert paired.estimate(values, "Q2n").mean == pytest.approx(2.0)
 
 
-def test_the_effect_size_is_cohens_d_of_paired_differences():
+def test_the_effect_size_is_cohens_d_of_paired_differences_and_has_the_sign_of_the_mean():
     values = {("A", str(n)): {0: float(value)} for n, value in enumerate((1, 2, 3, 4, 5))}
     assert paired.estimate(values, "Q2n").effect == pytest.approx(3 / math.sqrt(2.5))
+    many = {("A", str(n)): {0: -1.0 - n / 100} for n in range(20)} | {("B", "only"): {0: 2.0}}
+    found = paired.estimate(many, "Q2n")
+    assert found.mean > 0 and found.effect > 0
 
 
 def test_only_scenes_and_seeds_that_both_have_are_compared_and_formulas_meet_every_seed():

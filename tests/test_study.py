@@ -267,6 +267,7 @@ def rows_of(cell: cells.Cell, factor: float, levelled: bool = True) -> list[dict
     found = [common | {"rows": 5, "steps": 10, "remaining": 0.0 if levelled else 0.2}]
     for number in range(4):
         about = {"scene": f"wv{number}-01", "sensor": f"WV{number}", "protocol": "rr", "mode": "physical"}
+        about |= {"ratio": 4, "bands": 4}
         found.append(common | about | {"ERGAS": factor, "Q2n": 1 - factor / 10, "SAM": factor})
     return found
 
@@ -302,7 +303,10 @@ def test_every_claim_has_cells_on_both_sides() -> None:
 def test_exp_stands_for_what_networks_without_physics_are_before_they_learn() -> None:
     exp = [{"method": "EXP", "scene": "wv1-01", "sensor": "WV1", "protocol": "rr", "mode": "physical", "ERGAS": 3.0}]
     found = outcomes.Results([], exp, CPU)
-    assert found.arm([cells.Cell("U", "PanNet")]) == exp and found.arm([cells.Cell("U", "anypan-s")]) == []
+    (claim,) = (claim for claim in claims.claims(CPU) if claim.name == "exp")
+    assert found.arm(claim.before("PanNet")) == exp and "anypan-s" not in claim.networks
+    (claim,) = (claim for claim in claims.claims(CPU) if claim.name == "untrained")
+    assert found.arm(claim.before("anypan-s")) == [] and "PanNet" not in claim.networks
 
 
 def test_weights_that_ship_beat_the_best_formula_of_each_scene_on_every_sensor() -> None:
@@ -388,11 +392,29 @@ def test_rows_of_another_recipe_are_made_anew_and_answer_nothing(tmp_path: Path)
     )
 
 
-def test_arms_of_two_budgets_are_never_compared() -> None:
-    cpu = [*rows_of(cells.Cell("B", "PanNet", "both"), 1.0), *rows_of(cells.Cell("P", "PanNet", "both"), 1.0)]
-    gpu = [row | {"budget": "gpu"} for row in rows_of(cells.Cell("B", "PanNet", "both"), 9.0)]
-    assert page.of_one_budget([*cpu, *gpu], ["PanNet"]) == cpu
-    assert page.of_one_budget(gpu, ["PanNet"]) == gpu
+def test_arms_of_two_budgets_are_never_compared(tmp_path: Path) -> None:
+    for folder in ("runs/paper", "results/study"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "runs" / "paper" / "study.toml").write_text(TOML.read_text())
+    (tmp_path / "results" / "benchmark.jsonl").write_text("")
+    pretrained, paper = cells.Cell("B", "PanNet", "both"), cells.Cell("P", "PanNet", "both")
+    of = {"cpu": [pretrained, paper], "gpu": [pretrained]}
+    for study in (CPU, GPU):
+        rows = [row | {"budget": study.budget, "recipe": cells.recipe(cell, study)}
+                for cell in of[study.budget] for row in rows_of(cell, 1.0)]  # fmt: skip
+        (tmp_path / "results" / "study" / f"{study.budget}.jsonl").write_text("".join(map(command._line, rows)))
+    found = page.results_of(tmp_path)
+    assert found.study.budget == "cpu" and {row["budget"] for row in found.trainings.values()} == {"cpu"}
+    (tmp_path / "results" / "study" / "cpu.jsonl").unlink()
+    assert page.results_of(tmp_path).study.budget == "gpu"
+
+
+def test_a_claim_on_scenes_of_one_kind_leaves_out_the_others() -> None:
+    (claim,) = (claim for claim in claims.claims(CPU) if claim.name == "simulation")
+    every = [row for row in rows_of(cells.Cell("P", "PanNet", "both"), 1.0) if "scene" in row]
+    rows = [{**row, "ratio": ratio, "bands": 4} for ratio in (2, 4) for row in every]
+    found = outcomes.Results(rows, [], CPU)
+    assert {row["ratio"] for row in claim.rows(claim.before("PanNet"), found)} == {4}
 
 
 def test_a_tuning_of_what_has_not_levelled_answers_nothing_nor_does_a_network_that_failed_on_a_scene() -> None:
@@ -411,6 +433,7 @@ def test_errors_that_are_the_same_contradict_only_where_quality_is_the_same_too(
         return {name: paired.Estimate(name, sum(e) / 2, *e, None, 9, 3, 3) for name, e in pairs.items()}
 
     assert paired.verdict(found((-0.9, -0.3), (-0.001, 0.001)))[0] == "contradicted"
+    assert paired.verdict(found((-0.9, -0.3), (0.0005, 0.001)))[0] == "supported"  # little, but surely
     assert paired.verdict(found((-0.9, -0.3), (0.01, 0.02)))[0] == "supported"
     assert paired.verdict(found((-0.9, 0.3), (0.01, 0.02))) == ("undecided", "the interval of ERGAS holds 0")
     assert paired.verdict(found((-9.0, -3.0), (-0.02, -0.01))) == ("undecided", "ERGAS and Q2n do not agree")

@@ -6,34 +6,48 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from cells import BOTH, EVERYTHING, SOURCES, Cell, Study, cells
-from outcomes import Results, Row
+from luck import noise_of
+from outcomes import EXP, FORMULA, Results, Row
 from paired import SUPPORTED, UNDECIDED, Estimate, compared, verdict
 
 from anypan.models import ARCHITECTURES
 from anypan.train.tunings import TUNINGS
 
 METRICS = ("ERGAS", "Q2n", "SAM", "D_rho", "R-ERGAS")
+RIVALS = ("MTF-GLP-FS", "MTF-GLP-FS + consistency")
 DEVELOPMENT = "on development scenes"
 Arm = Callable[[str], list[Cell]]
+Selected = Callable[[Callable[[Cell], bool]], Arm]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """ "``after`` is better than ``before``", for each of its networks. ``says``: the claim in words."""
+    """ "``after`` is better than ``before``", for each of its networks. ``says``: the claim in words.
+
+    ``kind``: ratio and number of bands of the scenes that decide, if not all do.
+    """
 
     name: str
     says: str
     before: Arm
     after: Arm
     networks: tuple[str, ...]
+    kind: tuple[int, int] | None = None
+
+    def rows(self, arm: Sequence[Cell], results: Results) -> list[Row]:
+        """Those of an arm that decide."""
+        found = results.arm(arm)
+        return [row for row in found if self.kind is None or (round(row["ratio"]), row["bands"]) == self.kind]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``said``: of paired.verdict; ``why``: what is missing, or what speaks against it."""
+    """``who``: the network as ``called``, ``said``: of paired.verdict; ``why``: what is missing, or what speaks against
+    it."""
 
     claim: Claim
     network: str
+    who: str
     said: str
     why: str
     found: dict[str, Estimate]
@@ -42,7 +56,7 @@ class Answer:
     @property
     def sentence(self) -> str:
         """A plain sentence."""
-        head = f"{self.claim.says}, {self.network}: **{self.said}**"
+        head = f"{self.claim.says}, {self.who}: **{self.said}**"
         because = (
             f", because {self.why}" if self.why and self.said == UNDECIDED else f": {self.why}" if self.why else ""
         )
@@ -77,12 +91,28 @@ def answer(claim: Claim, network: str, results: Results) -> Answer:
     """A claim holds only where every cell of both arms was run and has converged."""
     before, after = claim.before(network), claim.after(network)
     trouble = results.trouble([*before, *after])
-    found = compared(results.arm(before), results.arm(after), METRICS)
+    noise = {name: one for name in METRICS if (one := noise_of(before, after, results, name))}
+    found = compared(claim.rows(before, results), claim.rows(after, results), METRICS, noise)
+    who = called(network, results.study)
     if trouble:
         if not all(map(results.begun, (before, after))):
             trouble = "not run"
-        return Answer(claim, network, UNDECIDED, trouble, found, partial="ERGAS" in found and "Q2n" in found)
-    return Answer(claim, network, *verdict(found), found)
+        return Answer(claim, network, who, UNDECIDED, trouble, found, partial="ERGAS" in found and "Q2n" in found)
+    return Answer(claim, network, who, *verdict(found), found)
+
+
+def compared_with(cell: Cell, plain: Cell, results: Results) -> Estimate | None:
+    """The change of ERGAS from a plain cell to another; None where one was not run, or has not converged."""
+    if results.trouble([cell, plain]):
+        return None
+    noise = noise_of([plain], [cell], results, "ERGAS")
+    found = compared(results.arm([plain]), results.arm([cell]), ["ERGAS"], {"ERGAS": noise} if noise else None)
+    return found.get("ERGAS")
+
+
+def called(network: str, study: Study) -> str:
+    """A network's name, "small" where it has not its published size, or that in which it ships."""
+    return f"{network} small" if study.sizes.get(network) else network
 
 
 def shipped(results: Results, name: str, against: str, apart: bool = False) -> dict[str, Estimate]:
@@ -103,25 +133,51 @@ def claims(study: Study) -> Iterator[Claim]:
     both = pretrained(BOTH)
 
     def untrained(network: str) -> list[Cell]:
-        return arm(lambda cell: cell.arm == "U")(network) or [Cell("U", network)]  # EXP stands there
+        return arm(lambda cell: cell.arm == "U")(network) or [Cell(FORMULA, network, EXP)]
 
-    yield Claim("untrained", "Pretraining on simulated pairs is better than none", untrained, both, study.networks)
-    for name, sensors in (("A", "one sensor"), ("A*", "all other sensors")):
-        has = having(study, name)
-        real = arm(lambda cell, name=name: cell.arm == name)
-        yield Claim(
-            f"real-{name}", f"Pretraining on simulated pairs is better than real pairs of {sensors}", real, both, has
-        )
+    physics, rest = parted(study)
+    yield Claim("untrained", "Pretraining on simulated pairs is better than none", untrained, both, physics)
+    yield Claim("exp", "Networks without physics, pretrained on simulated pairs, beat EXP", untrained, both, rest)
+    for name in RIVALS:
+        rival = lambda network, name=name: [Cell(FORMULA, network, name)]  # noqa: E731
+        yield Claim(f"than-{name}", f"Networks pretrained on simulated pairs beat {name}", rival, both, study.networks)
+    yield from _real(study, arm, untrained, both)
     kinds = study.networks if set(study.kinds) == set(SOURCES) else study.whole
     pairs = (("natural", "remote-sensing"), ("natural", BOTH), ("remote-sensing", BOTH))
     for one, two in pairs:
         says = f"Simulating from {two} images is better than from {one} ones"
         says = says.replace("both images", "both kinds of images")
         yield Claim(f"{one}-{two}", says, pretrained(one), pretrained(two), kinds)
-    paper = arm(lambda cell: cell.arm == "P")
-    yield Claim("simulation", "The MTF simulation is better than the paper-like one", paper, both, having(study, "P"))
+    yield from _paper_like(study, arm, untrained, both)
     yield from _adapted(study, arm, both)
     yield from _scaled(study, arm, both)
+
+
+def parted(study: Study) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The networks with physics, whose untrained arm says something, and those without."""
+    physics = tuple(name for name in study.networks if ARCHITECTURES[name].any_bands)
+    return physics, tuple(name for name in study.networks if name not in physics)
+
+
+def _real(study: Study, arm: Selected, none: Arm, both: Arm) -> Iterator[Claim]:
+    one, others = (arm(lambda cell, name=name: cell.arm == name) for name in ("A", "A*"))
+    own = tuple(name for name in having(study, "A") if name in parted(study)[0])
+    yield Claim("none-A", "Real pairs of one sensor are better than none", none, one, own)
+    says = "Pretraining on simulated pairs is better than real pairs of"
+    yield Claim("real-A", f"{says} one sensor", one, both, having(study, "A"))
+    yield Claim("real-A*", f"{says} all other sensors", others, both, having(study, "A*"))
+
+
+def _paper_like(study: Study, arm: Selected, none: Arm, both: Arm) -> Iterator[Claim]:
+    paper, has = arm(lambda cell: cell.arm == "P"), having(study, "P")
+    known = next(iter(study.paper_like["ratios"])), next(iter(study.paper_like["bands"]))
+    kind = int(known[0]), int(known[1])
+    says = "Our simulation is better than the paper-like one"
+    where = f"at ratio {kind[0]} with {kind[1]} bands, all that the latter has"
+    yield Claim("simulation", f"{says}, {where}", paper, both, has, kind)
+    yield Claim("simulation-all", f"{says}, on all scenes", paper, both, has)
+    own = tuple(name for name in has if name in parted(study)[0])
+    yield Claim("none-P", f"The paper-like simulation is better than none, {where}", none, paper, own, kind)
 
 
 def having(study: Study, arm: str) -> tuple[str, ...]:
@@ -129,7 +185,7 @@ def having(study: Study, arm: str) -> tuple[str, ...]:
     return study.networks if arm in study.arms else study.whole
 
 
-def _adapted(study: Study, arm: Callable[[Callable[[Cell], bool]], Arm], both: Arm) -> Iterator[Claim]:
+def _adapted(study: Study, arm: Selected, both: Arm) -> Iterator[Claim]:
     has = having(study, "C")
 
     def tuned(start: str, tuning: str) -> Arm:
@@ -139,19 +195,21 @@ def _adapted(study: Study, arm: Callable[[Callable[[Cell], bool]], Arm], both: A
     starts |= {"U": arm(lambda cell: cell.arm == "U")}
     for start, before in starts.items():
         first = lambda network, of=before: [cell for cell in of(network) if cell.seed == 1]  # noqa: E731
-        networks = tuple(name for name in has if start != "U" or ARCHITECTURES[name].any_bands)
+        networks = tuple(name for name in has if start != "U" or name in parted(study)[0])
         yield Claim(f"one-shot-{start}", f"One-shot adaptation of {start} is better than none", first,
                     tuned(start, "full"), networks)  # fmt: skip
+    yield Claim("one-shot-B-U", "One-shot adaptation of B is better than of U", tuned("U", "full"), tuned("B", "full"),
+                tuple(name for name in has if name in parted(study)[0]))  # fmt: skip
     for tuning in (name for name in TUNINGS if name != "full"):
-        says = f"Full-tuning of B is better than {tuning}"
+        says = f"Full-tuning of B is better than {tuning}, at one rate"
         yield Claim(f"tuning-{tuning}", says, tuned("B", tuning), tuned("B", "full"), has)
 
 
-def _scaled(study: Study, arm: Callable[[Callable[[Cell], bool]], Arm], both: Arm) -> Iterator[Claim]:
+def _scaled(study: Study, arm: Selected, both: Arm) -> Iterator[Claim]:
     first = lambda network: [cell for cell in both(network) if cell.seed == 1]  # noqa: E731
     for count in study.scaling["images"]:
         few = arm(lambda cell, count=count: cell.images == count)
-        yield Claim(f"images-{count}", f"All images are better than {count:,}", few, first, study.whole)
+        yield Claim(f"images-{count}", f"All tiles are better than {count:,}", few, first, study.whole)
     for times in study.scaling["times"]:
         long = arm(lambda cell, times=times: cell.times == times)
         yield Claim(f"steps-{times}", f"{times} times the steps are better", first, long, study.whole)
@@ -159,8 +217,8 @@ def _scaled(study: Study, arm: Callable[[Callable[[Cell], bool]], Arm], both: Ar
     plain = arm(lambda cell: cell.arm == "ablation" and cell.change == EVERYTHING)
     for change in dict.fromkeys(cell.change for cell in every if cell.change != EVERYTHING):
         without = arm(lambda cell, change=change: cell.arm == "ablation" and cell.change == change)
-        yield Claim(change.replace(" ", "-"), f"To simulate with {change.removeprefix('no ')} is better than without",
-                    without, plain, study.whole)  # fmt: skip
+        says = f"To go on with {change.removeprefix('no ')} is better than to go on without"
+        yield Claim(change.replace(" ", "-"), says, without, plain, study.whole)
 
 
 def counted(answers: Sequence[Answer]) -> dict[str, int]:

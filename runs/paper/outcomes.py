@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cells import Cell, Study, possible, recipe
+from cells import Cell, Study, recipe
 from convergence import levelled
 
-from anypan.models import ARCHITECTURES
 from anypan.report import records
 
 Row = Mapping[str, Any]
-EXP = "EXP"
+EXP, FORMULA = "EXP", "formula"
 
 
-def usable(row: Row, mode: str = "physical") -> bool:
+def usable(row: Row, mode: str) -> bool:
     """True for a row of that mode that has a result; at full resolution not of scenes that came degraded."""
     real = row.get("protocol") == "rr" or not row.get("degraded")
     return bool(row.get("scene")) and row.get("mode") == mode and real and not row.get("error")
@@ -25,8 +25,8 @@ def usable(row: Row, mode: str = "physical") -> bool:
 class Results:
     """Rows by cell, with what each training was; formulas, what ships and its physics by their names."""
 
-    def __init__(self, rows: Iterable[Row], benchmark: Iterable[Row], study: Study) -> None:
-        self.study = study
+    def __init__(self, rows: Sequence[Row], benchmark: Sequence[Row], study: Study, mode: str = "physical") -> None:
+        self.study, self._given = study, (rows, benchmark)
         self.trainings: dict[str, Row] = {}
         self.cells: dict[str, list[Row]] = {}
         self.methods: dict[str, list[Row]] = {}
@@ -36,10 +36,10 @@ class Results:
                 self.trainings[row["cell"]] = row
             elif row.get("error"):
                 self.failed.add(row["cell"])
-            elif usable(row):
+            elif usable(row, mode):
                 self.cells.setdefault(row["cell"], []).append(row)
         for row in benchmark:
-            if usable(row):
+            if usable(row, mode):
                 self.methods.setdefault(row["method"], []).append(row)
 
     def apart(self, rows: Iterable[Row], apart: bool) -> list[Row]:
@@ -50,13 +50,17 @@ class Results:
         """The rows of a formula, of what ships, or of its physics ("anypan-s untrained")."""
         return self.apart(self.methods.get(name, ()), apart)
 
-    def arm(self, wanted: Sequence[Cell]) -> list[Row]:
-        """The rows of all cells of an arm; EXP's in the place of a network that has no physics before its training."""
+    def arm(self, wanted: Sequence[Cell], apart: bool = False) -> list[Row]:
+        """The rows of all cells of an arm; those of a formula in the place of a cell that names one."""
         found = []
         for cell in wanted:
-            physics = ARCHITECTURES[cell.network].any_bands
-            found += self.method(EXP) if cell.arm == "U" and not physics else self.cells.get(cell.name, [])
-        return self.apart(found, False)
+            found += self.methods.get(cell.source, []) if cell.arm == FORMULA else self.cells.get(cell.name, [])
+        return self.apart(found, apart)
+
+    @cached_property
+    def toolbox(self) -> Results:
+        """The same rows as judged by the rules of the reference toolbox."""
+        return Results(*self._given, self.study, "toolbox")
 
     def converged(self, cell: Cell) -> list[Row]:
         """The rows of a trained cell, none if it answers no claim."""
@@ -64,14 +68,14 @@ class Results:
 
     def begun(self, arm: Sequence[Cell]) -> bool:
         """Whether any cell of an arm was run, or none has to be."""
-        return not any(map(possible, arm)) or any(cell.name in self.trainings for cell in arm)
+        return any(cell.arm == FORMULA or cell.name in self.trainings for cell in arm)
 
     def trouble(self, wanted: Sequence[Cell]) -> str:
         """Why cells answer nothing: they, or what they began with, were not run, failed, or have not levelled.
 
         What an ablation began with need not have levelled: all that it is compared with began there, too.
         """
-        needed = {cell.name: cell for one in wanted for cell in (one, one.base) if cell and possible(cell)}
+        needed = {cell.name: cell for one in wanted for cell in (one, one.base) if cell and cell.arm != FORMULA}
         shared = {one.base.name for one in wanted if one.base and one.arm == "ablation"}
         run = {name: row for name in needed if (row := self.trainings.get(name))}
         if not run:

@@ -7,13 +7,12 @@ python runs/paper/page.py --check    change nothing; exit 1 and name the files t
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from cells import cells
+from cells import Study, cells
 from cells import read as read_study
-from outcomes import Results, Row, current, read_rows
+from outcomes import Results, current, read_rows
 from tables import TABLES, plots_of
 
 from anypan.report import read
@@ -27,28 +26,19 @@ WIDE = "plot-"
 
 
 def results_of(root: Path) -> Results:
-    """All rows that answer something: of each network those of the one budget at which more of its cells were run.
+    """All rows that answer something: those of the one budget at which more cells were run.
 
     Cells have the same names at budget gpu, but other sizes and precision: arms of two budgets are never compared.
     """
-    studies = {name: read_study(root / "runs" / "paper" / "study.toml", name) for name in ("cpu", "gpu")}
-    rows = []
-    for name, study in studies.items():
-        path = root / "results" / "study" / f"{name}.jsonl"
-        rows += current(read_rows([path] if path.is_file() else []), study, cells(study))
-    benchmark = latest(read([root / "results" / "benchmark.jsonl"]))
-    return Results(of_one_budget(rows, studies["cpu"].networks), benchmark, studies["cpu"])
+    studies = [read_study(root / "runs" / "paper" / "study.toml", name) for name in ("cpu", "gpu")]
+    found = [current(read_rows(_there(root, study)), study, cells(study)) for study in studies]
+    rows, study = max(zip(found, studies, strict=True), key=lambda pair: sum("rows" in row for row in pair[0]))
+    return Results(rows, latest(read([root / "results" / "benchmark.jsonl"])), study)
 
 
-def of_one_budget(rows: list[Row], networks: Iterable[str]) -> list[Row]:
-    """The rows of each network from the budget with more of its cells; of two with as many, that which comes first."""
-    found = []
-    for network in networks:
-        own = [row for row in rows if row["network"] == network]
-        cells_of = Counter(row["budget"] for row in own if "rows" in row)
-        most = max(cells_of, key=lambda name: cells_of[name], default="")
-        found += [row for row in own if row["budget"] == most]
-    return found
+def _there(root: Path, study: Study) -> list[Path]:
+    path = root / "results" / "study" / f"{study.budget}.jsonl"
+    return [path] if path.is_file() else []
 
 
 def block(name: str, results: Results) -> str:

@@ -42,6 +42,28 @@ class Estimate:
     seeds: int
 
 
+@dataclass(frozen=True)
+class Noise:
+    """What other seeds would move a mean by: a standard deviation (of logarithms, per cent, for those in RELATIVE) and
+    its degrees of freedom."""
+
+    deviation: float
+    freedom: float
+
+    def drawn(self) -> NDArray[np.float64]:
+        """Students' t of that width (DRAWS,), always the same ones."""
+        if self.deviation == 0:
+            return np.zeros(DRAWS)
+        return self.deviation * np.random.default_rng(SEED + 2).standard_t(self.freedom, DRAWS)
+
+    def of(self, seeds: int) -> Noise:
+        """Of the mean of so many."""
+        return Noise(self.deviation / math.sqrt(seeds), self.freedom)
+
+
+SILENT = Noise(0.0, 1.0)
+
+
 def values_of(rows: Iterable[Row], metric: str) -> Values:
     """Every scene's value for each seed; several rows of one scene and seed are averaged. Without seeds: seed 0."""
     found: dict[tuple[str, str], dict[int, list[float]]] = {}
@@ -67,30 +89,83 @@ def changes(before: Values, after: Values, metric: str) -> Values:
 
 
 def _change(before: float, after: float, metric: str) -> float:
-    return 100 * math.log(after / before) if metric in RELATIVE else after - before
+    return _level(after, metric) - _level(before, metric)
 
 
-def estimate(found: Values, metric: str) -> Estimate | None:
-    """The mean over sensors of the means over scenes and seeds, its interval from resampled sensors, scenes and seeds.
+def _level(value: float, metric: str) -> float:
+    return 100 * math.log(value) if metric in RELATIVE else value
 
-    In each draw sensors are drawn with replacement, then scenes within them, and seeds for all scenes together, since
-    one training meets every scene. The interval is that of percentiles. None if there is nothing.
+
+def estimate(found: Values, metric: str, noise: Noise | None = None) -> Estimate | None:
+    """The mean over sensors of the means over scenes and seeds, with its interval; None if there is nothing.
+
+    In each draw sensors are drawn with replacement, then scenes within them. How far a draw lies off the mean is
+    stretched as in Student's t, since there are few sensors. ``noise``: what other seeds would move the mean by,
+    without it what those at hand do; one seed alone tells nothing of it. The interval is that of percentiles.
     """
     seeds = sorted(set.intersection(*(set(each) for each in found.values()))) if found else []
     if not seeds:
         return None
     table = np.array([[each[seed] for seed in seeds] for each in found.values()])
     sensors = [scene[0] for scene in found]
-    means = _plain(sensors) @ table.mean(1)
-    of_seeds = np.random.default_rng(SEED).multinomial(len(seeds), [1 / len(seeds)] * len(seeds), DRAWS) / len(seeds)
-    drawn = ((_drawn(tuple(sensors)) @ table) * of_seeds).sum(1)
+    scenes, plain = table.mean(1), _plain(sensors)
+    mean = float(plain @ scenes)
+    drawn = mean + _stretch(len(set(sensors))) * (_drawn(tuple(sensors)) @ scenes - mean)
+    drawn += (noise or _between(plain @ table)).drawn()
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    spread = table.mean(1).std(ddof=1) if len(table) > 1 else 0.0
-    effect = float(table.mean() / spread) if spread > 0 else None
     percent = (lambda value: 100 * math.expm1(value / 100)) if metric in RELATIVE else float
-    numbers = (percent(float(value)) for value in (means, low, high))
-    return Estimate(metric, *numbers, effect, len(table), len(set(sensors)), 0 if seeds == [0] else len(seeds))
+    numbers = (percent(float(value)) for value in (mean, low, high))
+    return Estimate(metric, *numbers, _effect(scenes, plain), len(table), len(set(sensors)), _count(seeds))
+
+
+def _count(seeds: Sequence[int]) -> int:
+    return 0 if list(seeds) == [0] else len(seeds)
+
+
+def _effect(scenes: NDArray[np.float64], weights: NDArray[np.float64]) -> float | None:
+    """The mean change over the spread of the scenes', both weighted as the mean is."""
+    mean = weights @ scenes
+    spread = math.sqrt(weights @ (scenes - mean) ** 2 / (1 - weights @ weights)) if len(scenes) > 1 else 0.0
+    return float(mean / spread) if spread > 1e-12 else None
+
+
+def _stretch(sensors: int) -> NDArray[np.float64]:
+    """What makes Student's t of n - 1 degrees of freedom, and of the bootstrap's variance an unbiased one (DRAWS,)."""
+    if sensors < 2:
+        return np.ones(DRAWS)
+    return np.sqrt(sensors / np.random.default_rng(SEED + 1).chisquare(sensors - 1, DRAWS))
+
+
+def _between(means: NDArray[np.float64]) -> Noise:
+    """What the mean of these seeds would be moved by, if they were others."""
+    count = len(means)
+    return Noise(float(means.std(ddof=1)) / math.sqrt(count), count - 1) if count > 1 else SILENT
+
+
+def between(values: Values, metric: str) -> Noise | None:
+    """What one more seed would move an arm's mean by: of each of the seeds that all of its scenes have. None of one."""
+    seeds = sorted(set.intersection(*(set(each) for each in values.values()))) if values else []
+    if len(seeds) < 2:
+        return None
+    table = np.array([[_level(each[seed], metric) for seed in seeds] for each in values.values()])
+    means = _plain([scene[0] for scene in values]) @ table
+    return Noise(float(means.std(ddof=1)), len(seeds) - 1)
+
+
+def pooled(several: Sequence[Noise]) -> Noise | None:
+    """One of several that are taken to be alike; None of none."""
+    freedom = sum(one.freedom for one in several)
+    return (
+        Noise(math.sqrt(sum(one.deviation**2 * one.freedom for one in several) / freedom), freedom) if freedom else None
+    )
+
+
+def together(one: Noise, two: Noise) -> Noise:
+    """Of a difference (Welch and Satterthwaite)."""
+    parts = [(each.deviation**2, each.freedom) for each in (one, two) if each.deviation > 0]
+    variance = sum(part for part, _ in parts)
+    return Noise(math.sqrt(variance), variance**2 / sum(part**2 / n for part, n in parts)) if parts else SILENT
 
 
 def _plain(sensors: Sequence[str]) -> NDArray[np.float64]:
@@ -115,10 +190,12 @@ def _drawn(sensors: tuple[str, ...]) -> NDArray[np.float64]:
     return weights
 
 
-def compared(before: Iterable[Row], after: Iterable[Row], metrics: Sequence[str]) -> dict[str, Estimate]:
-    """Metric -> estimate, for those that both have."""
-    before, after = list(before), list(after)
-    found = {m: estimate(changes(values_of(before, m), values_of(after, m), m), m) for m in metrics}
+def compared(
+    before: Iterable[Row], after: Iterable[Row], metrics: Sequence[str], noise: Mapping[str, Noise] | None = None
+) -> dict[str, Estimate]:
+    """Metric -> estimate, for those that both have; ``noise``, by metric, as for ``estimate``."""
+    before, after, noise = list(before), list(after), noise or {}
+    found = {m: estimate(changes(values_of(before, m), values_of(after, m), m), m, noise.get(m)) for m in metrics}
     return {metric: each for metric, each in found.items() if each}
 
 
@@ -129,12 +206,14 @@ def verdict(found: Mapping[str, Estimate]) -> tuple[str, str]:
     error, quality = found["ERGAS"], found["Q2n"]
     if error.scenes < LEAST:
         return UNDECIDED, f"{error.scenes} scenes are too few"
-    if _within(error, SAME) and _within(quality, SAME_Q2N):
-        return CONTRADICTED, f"the difference is within {SAME:g} % of ERGAS and {SAME_Q2N:g} of Q2n"
+    if error.sensors < 2:
+        return UNDECIDED, "all scenes are of one sensor"
     if error.high < 0 and quality.low > 0:
         return SUPPORTED, ""
     if error.low > 0 and quality.high < 0:
         return CONTRADICTED, "it is worse"
+    if _within(error, SAME) and _within(quality, SAME_Q2N):
+        return CONTRADICTED, f"the difference is within {SAME:g} % of ERGAS and {SAME_Q2N:g} of Q2n"
     names = [one.metric for one in (error, quality) if one.low <= 0 <= one.high]
     if names:
         return UNDECIDED, f"the interval of {' and of '.join(names)} holds 0"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import log2, log10
+from dataclasses import replace
+from math import log10
 
-from cells import Cell, Study, cells
-from claims import Answer, Claim, answer, claims, figures, interval, sensors, shipped
+from cells import BOTH, Cell, Study, cells
+from claims import Answer, Claim, answer, called, claims, compared_with, figures, interval, sensors, shipped
 from convergence import LEVEL, levelled
-from outcomes import Results, Row
+from outcomes import FORMULA, Results, Row
 from paired import UNDECIDED, Estimate, verdict
 
 from anypan.methods import CLASSICAL
 from anypan.metrics import METRICS as KNOWN
 from anypan.report import plots
-from anypan.report.rows import Metrics, mean, oracle
+from anypan.report.rows import Mean, Metrics, mean, oracle
 
 OURS, PHYSICS, CONSISTENT = "anypan-s", "anypan-s untrained", "MTF-GLP-FS + consistency"
 FORMULAS = (*CLASSICAL, CONSISTENT)
 GROUPED = ("Q2n", "ERGAS", "SAM")
+NEAR = 0.01  # of the bound of a levelled loss
 GUIDE: Metrics = {name: (KNOWN[name].best, "", "") for name in GROUPED}
 
 
@@ -102,14 +104,33 @@ def answers(results: Results) -> str:
     for claim, found in _answered(results, effects=False):
         kinds: dict[str, list[str]] = {}
         for one in found:
-            error = one.found.get("ERGAS")
-            figure = f" (ERGAS {interval(error)})" if error and one.said != UNDECIDED else ""
-            figure = f" (so far ERGAS {interval(error)})" if error and one.partial else figure
             because = f", because {one.why}" if one.said == UNDECIDED else ""
-            kinds.setdefault(f"**{one.said}**{because}", []).append(f"{one.network}{figure}")
+            kinds.setdefault(f"**{one.said}**{because}", []).append(f"{one.who}{_figure(one)}")
         said = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items())
         lines.append(f"- {claim.says}. {said}.\n")
     return "".join(lines)
+
+
+def _figure(one: Answer) -> str:
+    """ERGAS and Q2n of a decided answer; ERGAS of what was run of another."""
+    if one.said != UNDECIDED:
+        return f" (ERGAS {interval(one.found['ERGAS'])}, Q2n {interval(one.found['Q2n'])})"
+    return f" (so far ERGAS {interval(one.found['ERGAS'])})" if one.partial else ""
+
+
+def hanging(results: Results) -> str:
+    """The decided answers that hang on a training which has levelled by less than a point."""
+    found: dict[str, list[str]] = {}
+    for claim, every in _answered(results, effects=False):
+        for one in every:
+            arms = [*claim.before(one.network), *claim.after(one.network)] if one.said != UNDECIDED else []
+            needed = {cell.name for arm in arms for cell in (arm, arm.base) if cell}
+            for name in sorted(needed & results.trainings.keys()):
+                share = results.trainings[name].get("remaining")
+                if share is not None and LEVEL - NEAR < share <= LEVEL:
+                    found.setdefault(f"`{name}` ({100 * share:.2f} %)", []).append(f"{claim.says}, {one.who}")
+    lines = [f"- {cell}: {'; '.join(dict.fromkeys(says))}.\n" for cell, says in found.items()]
+    return "".join(lines) or "- None.\n"
 
 
 def sentences(results: Results) -> str:
@@ -126,7 +147,7 @@ def effects(results: Results) -> str:
         for one in found:
             because = f", because {one.why}" if one.said == UNDECIDED else ""
             name = claim.name.removeprefix("no-").replace("-", " ")
-            kinds.setdefault(f"{one.network}, **{one.said}**{because}", []).append(name)
+            kinds.setdefault(f"{one.who}, **{one.said}**{because}", []).append(name)
     return "".join(f"- {kind}: {', '.join(names)}.\n" for kind, names in kinds.items())
 
 
@@ -148,7 +169,7 @@ def spent(results: Results) -> str:
         level = f"{sum(levelled(row.get('remaining')) for row in trained)} of {len(trained)}"
         size = f"{trained[0]['parameters']:,}" if trained else "-"
         hours = sum(row.get(part, 0) for row in rows for part in ("train_seconds", "judge_seconds")) / 3600
-        lines.append([network, size, f"{len(rows)} of {len(every)}", level, f"{hours:.1f}"])
+        lines.append([called(network, results.study), size, f"{len(rows)} of {len(every)}", level, f"{hours:.1f}"])
     return markdown(["network", "parameters", "cells run", "converged, of those trained", "hours"], lines)
 
 
@@ -158,22 +179,48 @@ def _said(training: Row) -> str:
 
 
 def trained(results: Results) -> str:
-    """Every training: how far its validation loss still fell, and what it reaches."""
+    """Every training: when its validation loss was least, how far it still fell, and what it reaches."""
     lines = []
     for name, row in results.trainings.items():
         rows = results.apart(results.cells.get(name, []), False)
         reached = [each.value if (each := mean(rows, metric)) else None for metric in ("Q2n", "ERGAS", "SAM", "D_rho")]
-        share = row.get("remaining")
-        lines.append([name, str(row.get("steps", 0)), "-" if share is None else f"{100 * share:.1f} %",
-                      _said(row), str(row.get("device", "")),
-                      *("-" if value is None else f"{value:.4f}" for value in reached)])  # fmt: skip
-    head = ["cell", "steps", f"left to twice the steps (at most {100 * LEVEL:g} %)", "converged", "on"]
-    return markdown([*head, "Q2n ↑", "ERGAS ↓", "SAM ↓", "D_rho ↓"], lines)
+        share, curve = row.get("remaining"), row.get("curve") or [(0, 0.0)]
+        best = min(curve, key=lambda point: point[1])[0]
+        scenes = len({each["scene"] for each in rows})
+        lines.append([name, *(f"{row.get(key, 0):,}" for key in ("steps", "images")), f"{best:,}" if best else "-",
+                      "-" if share is None else f"{100 * share:.1f} %", _said(row), str(row.get("device", "")),
+                      str(scenes), *("-" if value is None else f"{value:.4f}" for value in reached)])  # fmt: skip
+    head = ["cell", "steps", "tiles or scenes", "least loss at", f"left to twice the steps (at most {100 * LEVEL:g} %)"]
+    return markdown([*head, "converged", "on", "scenes", "Q2n ↑", "ERGAS ↓", "SAM ↓", "D_rho ↓"], lines)
+
+
+def arms(results: Results) -> str:
+    """Formulas, what ships, and every arm that is judged on all scenes, in one table: means over sensors."""
+    named = [(name, [Cell(FORMULA, OURS, name)]) for name in (*FORMULAS, OURS)]
+    every = [cell for cell in cells(results.study) if cell.arm in ("U", "B", "P")]
+    for cell in every:
+        if cell.seed == 1 and cell.name in results.trainings:
+            seeds = [other for other in every if replace(other, seed=1) == cell and other.name in results.trainings]
+            source = f" {cell.source}" if cell.arm == "B" else ""
+            named.append((f"{cell.arm}{source}, {called(cell.network, results.study)}", seeds))
+    lines = []
+    for name, arm in named:
+        places = (results.arm(arm), results.toolbox.arm(arm), results.arm(arm), results.arm(arm, apart=True))
+        wanted = (GROUPED, ("Q2n", "ERGAS"), ("D_rho", "R-ERGAS"), ("Q2n", "ERGAS"))
+        lines.append(
+            [name, *(_shown(mean(rows, metric)) for rows, own in zip(places, wanted, strict=True) for metric in own)]
+        )
+    head = ["", *GROUPED, "Q2n, toolbox", "ERGAS, toolbox", "D_rho", "R-ERGAS", "Q2n, apart", "ERGAS, apart"]
+    return markdown(head, lines)
+
+
+def _shown(value: Mean | None) -> str:
+    return "-" if value is None else f"{value.value:.4f}"
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
     "first": first, "shipped": shipped_answer, "groups": groups, "answers": answers, "effects": effects,
-    "sentences": sentences, "spent": spent, "trained": trained,
+    "hanging": hanging, "sentences": sentences, "spent": spent, "arms": arms, "trained": trained,
 }  # fmt: skip
 
 
@@ -181,7 +228,7 @@ def _plane(results: Results) -> str:
     """Reduced against full resolution: formulas, what ships, its physics, and what was pretrained on both sources."""
     chosen = {name: results.method(name) for name in (*FORMULAS, OURS, PHYSICS)}
     for network in results.study.networks:
-        chosen[f"{network}, pretrained"] = results.converged(Cell("B", network, "both"))
+        chosen[f"{called(network, results.study)}, pretrained"] = results.converged(Cell("B", network, BOTH))
     points = {}
     for label, rows in chosen.items():
         found = [mean(rows, metric) for metric in ("ERGAS", "D_rho")]
@@ -190,29 +237,35 @@ def _plane(results: Results) -> str:
     return plots.scatter(points, ("ERGAS, reduced resolution", "D_rho, full resolution"), [OURS]) if points else ""
 
 
-def _curve(arm: str, place: Callable[[Row], float], axis: str) -> Callable[[Results], str]:
-    def plot(results: Results) -> str:
-        lines = {}
-        for network in results.study.whole:
-            plain = Cell("B", network, "both")
-            found = [cell for cell in cells(results.study) if (cell.arm, cell.network) == (arm, network)]
-            reached = {
-                cell.name: (place(results.trainings[cell.name]), each.value)
-                for cell in (*found, plain)
-                if (rows := results.converged(cell)) and (each := mean(rows, "ERGAS"))
-            }
-            if plain.name in reached:
-                lines[network] = sorted((at, value / reached[plain.name][1]) for at, value in reached.values())
-        lines = {network: points for network, points in lines.items() if len(points) > 1}
-        return plots.curves(lines, (axis, "ERGAS over B's, all sensors"), named=True) if lines else ""
+def _images(results: Results) -> str:
+    """The change of ERGAS from all tiles to fewer, with its interval."""
+    lines, whiskers = {}, {}
+    for network in results.study.whole:
+        plain, points = Cell("B", network, BOTH), {}
+        for cell in cells(results.study):
+            if (cell.arm, cell.network) == ("images", network) and (found := compared_with(cell, plain, results)):
+                points[log10(results.trainings[cell.name]["images"])] = (found.mean, found.low, found.high)
+        if points:
+            points[log10(results.trainings[plain.name]["images"])] = (0.0, 0.0, 0.0)
+            name = called(network, results.study)
+            lines[name] = [(at, change[0]) for at, change in sorted(points.items())]
+            whiskers[name] = [change[1:] for _, change in sorted(points.items())]
+    axes = ("tiles to simulate from", "ERGAS against all tiles, %")
+    said = lambda at: f"{10**at:,.0f}"  # noqa: E731
+    return plots.curves(lines, axes, named=True, whiskers=whiskers, said=said) if lines else ""
 
-    return plot
+
+def _losses(results: Results) -> str:
+    """The validation loss of what was pretrained on both kinds of images, over its least, network by network."""
+    lines = {}
+    for network in results.study.networks:
+        row = results.trainings.get(Cell("B", network, BOTH).name, {})
+        if curve := row.get("curve"):
+            least = min(value for _, value in curve)
+            lines[called(network, results.study)] = [(step, value / least) for step, value in curve]
+    return plots.curves(lines, ("steps", "validation loss over its least"), 1.0, named=True) if lines else ""
 
 
 def plots_of(study: Study) -> dict[str, Callable[[Results], str]]:
     """Name -> plot; empty where rows are missing."""
-    return {
-        "plane": _plane,
-        "images": _curve("images", lambda row: log10(row["images"]), "images to simulate from, log10"),
-        "steps": _curve("steps", lambda row: log2(row["steps"] / study.steps), "steps, doublings"),
-    }
+    return {"plane": _plane, "images": _images, "losses": _losses}

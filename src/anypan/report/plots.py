@@ -20,7 +20,9 @@ STANDALONE = (
     "svg{background:#fff;font-family:sans-serif}text{font-size:12px;fill:#1d2327}.tick,.axis{fill:#59636b}"
     ".grid{stroke:#e2e4e1;fill:none}.ideal{stroke:#0b6b74;stroke-dasharray:5 4;fill:none}circle.classical{fill:#8b959d}"
     "circle.own{fill:#0b6b74}circle.far{fill:#fff;stroke:#8b959d}text.own{fill:#0b6b74}"
-    ".curve{fill:none;stroke:#0b6b74;stroke-width:1.8}.curves circle{fill:#0b6b74}"
+    ".run0{--run:#0b6b74}.run1{--run:#b4531a}.run2{--run:#5a4fb0}.run3{--run:#3c7a2b}.run4{--run:#a3275f}.run5{--run:#6b5a10}"
+    ".curve{fill:none;stroke:var(--run);stroke-width:1.8}.thin{stroke-width:1}.dashed{stroke-dasharray:6 4}"
+    ".curves circle,.named{fill:var(--run)}"
     ".better{fill:#3fa7b0}.worse{fill:#e08a5a}"
 )
 """What the page's style sheet says of a plot, for plots that are files of their own."""
@@ -80,18 +82,21 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(step * rank, 10) for rank in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def frame(axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float], float] = float) -> str:
-    """Grid, ticks and axes; ``said`` gives what a tick is called, from where it is."""
+def frame(
+    axes: tuple[str, str], spans: Sequence[Point], said: Callable[[float], str] = "{:g}".format,
+    risen: Callable[[float], str] = "{:g}".format,
+) -> str:  # fmt: skip
+    """Grid, ticks and axes; ``said`` and ``risen`` give what a tick is called, from where it is."""
     across, up = (ticks(*span) for span in spans)
     lines = ""
     for value in across:
         px = along(value, spans[0], LEFT, WIDTH - RIGHT)
         lines += f"<path class=grid d='M{px:.1f} {TOP}V{HEIGHT - BOTTOM}'/>"
-        lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{said(value):g}</text>"
+        lines += f"<text class=tick x={px:.1f} y={HEIGHT - BOTTOM + 18} text-anchor=middle>{said(value)}</text>"
     for value in up:
         py = along(value, spans[1], HEIGHT - BOTTOM, TOP)
         lines += f"<path class=grid d='M{LEFT} {py:.1f}H{WIDTH - RIGHT}'/>"
-        lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{said(value):g}</text>"
+        lines += f"<text class=tick x={LEFT - 8} y={py + 4:.1f} text-anchor=end>{risen(value)}</text>"
     middle = (TOP + HEIGHT - BOTTOM) / 2
     lines += (
         f"<text class=axis x={(LEFT + WIDTH - RIGHT) / 2} y={HEIGHT - 10} text-anchor=middle>{escape(axes[0])}</text>"
@@ -175,26 +180,46 @@ def _strip(method: str, values: list[tuple[str, float]], span: Point, at: Point,
 
 
 def curves(
-    lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: float | None = None, named: bool = False
-) -> str:
+    lines: Mapping[str, Sequence[Point]], axes: tuple[str, str], floor: float | None = None, named: bool = False,
+    whiskers: Mapping[str, Sequence[Point]] | None = None, said: Callable[[float], str] = "{:g}".format,
+) -> str:  # fmt: skip
     """Values over steps, one line each in the order given; few points also as dots that say their values.
 
-    ``named``: each line bears its name, as where no ``legend`` is at hand.
-
-    A value far from the others is drawn on the frame. ``floor`` is a value that the axis has to reach.
+    ``named``: the lines' names stand above them, as where no ``legend`` is at hand. ``whiskers``: the intervals of
+    their points, of few; ``said``: what a tick of the steps is called. A value far from the others is drawn on the
+    frame. ``floor`` is a value that the axis has to reach.
     """
     known = {name: thinned(points) for name, points in lines.items() if points}
     if not known:
         return ""
     across = [step for points in known.values() for step, _ in points]
-    low, high = _bulk([value for points in known.values() for _, value in points])
+    ends = [end for every in (whiskers or {}).values() for pair in every for end in pair]
+    low, high = _bulk([value for points in known.values() for _, value in points] + ends)
     spans = ((min(0.0, *across), max(across) or 1.0), (low if floor is None else floor, high))
-    body = frame(axes, spans)
+    body = frame(axes, spans, said)
     for rank, name in enumerate(lines):
         if name in known:
             body += _curve(name, known[name], spans, curve_class(rank), axes[0])
-            body += _name(name, known[name][0], spans) if named else ""
-    return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body, "curves")
+            body += _whiskers(known[name], (whiskers or {}).get(name, ()), spans, curve_class(rank))
+    return svg(WIDTH, HEIGHT, f"{axes[1]} over {axes[0]}", body + (_names(lines) if named else ""), "curves")
+
+
+def _whiskers(points: Sequence[Point], intervals: Sequence[Point], spans: tuple[Point, Point], kind: str) -> str:
+    drawn = ""
+    for (step, _), interval in zip(points, intervals, strict=False):
+        px = along(step, spans[0], LEFT, WIDTH - RIGHT)
+        low, high = (along(end, spans[1], HEIGHT - BOTTOM, TOP) for end in interval)
+        drawn += f"M{px:.1f} {low:.1f}V{high:.1f}"
+    return f"<path class='curve thin {kind}' d='{drawn}'/>" if drawn else ""
+
+
+def _names(lines: Iterable[str]) -> str:
+    """A line above the plot with each curve's name in its colour."""
+    drawn, px = "", float(LEFT)
+    for rank, name in enumerate(lines):
+        drawn += f"<text class='named {curve_class(rank)}' x={px:.1f} y={TOP - 7}>{escape(name)}</text>"
+        px += CHARACTER * (len(name) + 2)
+    return drawn
 
 
 def curve_class(rank: int) -> str:
@@ -212,11 +237,6 @@ def thinned(points: Sequence[Point]) -> list[Point]:
     """At most 600 points: every n-th, and the last."""
     every = -(-len(points) // MOST_POINTS)
     return [point for rank, point in enumerate(points) if rank % every == 0 or rank == len(points) - 1]
-
-
-def _name(name: str, first: Point, spans: tuple[Point, Point]) -> str:
-    px, py = along(first[0], spans[0], LEFT, WIDTH - RIGHT), along(first[1], spans[1], HEIGHT - BOTTOM, TOP)
-    return f"<text class=tick x={px + 6:.1f} y={py - 8:.1f}>{escape(name)}</text>"
 
 
 def _curve(name: str, points: Sequence[Point], spans: tuple[Point, Point], kind: str, of: str) -> str:
@@ -280,7 +300,8 @@ def roofline(dots: Mapping[str, Point], named: Mapping[str, Point], bounds: Poin
         return along(across, spans[0], LEFT, WIDTH - RIGHT), along(up, spans[1], HEIGHT - BOTTOM, TOP)
 
     roof = [at(0.0, bandwidth), at(peak - bandwidth, peak), at(3.0, peak)]
-    body = frame(("FLOP a byte", "GFLOP/s"), spans, lambda exponent: float(f"{10**exponent:.2g}"))
+    said = lambda exponent: f"{float(f'{10**exponent:.2g}'):g}"  # noqa: E731
+    body = frame(("FLOP a byte", "GFLOP/s"), spans, said, said)
     body += f"<path class=ideal d='M{'L'.join(f'{px:.1f} {py:.1f}' for px, py in roof)}'/>"
     taken: list[tuple[float, float, float, float]] = []
     for name, place in places.items():

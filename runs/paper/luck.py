@@ -1,0 +1,60 @@
+"""What another seed would move an arm's mean by, from the arms that have several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cells import EVERYTHING, SOURCES, Cell, cells
+from outcomes import FORMULA, Results
+from paired import SILENT, Noise, between, changes, pooled, together, values_of
+
+OWN = ("A", "P")  # arms that vary more than B: by their own seeds
+
+
+def noise_of(before: Sequence[Cell], after: Sequence[Cell], results: Results, metric: str) -> Noise | None:
+    """Of the mean change from one arm to another; None where nothing is known of it.
+
+    Effects: from the two seeds of each effect of the network, less what the cell with all effects has of that seed.
+    One-shot: none, for both arms begin with one training, and each sensor has a one-shot training of its own, so that
+    their spread is part of that over sensors.
+    """
+    if any(cell.arm == "ablation" for cell in after):
+        seeds = len({cell.seed for cell in after})
+        found = pooled(_of_effects(after[0].network, results, metric))
+        return found.of(seeds) if found else None
+    parts = [_of_arm(arm, results, metric) for arm in (before, after)]
+    return together(*(part for part in parts if part)) if all(parts) else None  # type: ignore[arg-type]
+
+
+def _of_arm(arm: Sequence[Cell], results: Results, metric: str) -> Noise | None:
+    first, seeds = arm[0], len({cell.seed for cell in arm})
+    if first.arm in (FORMULA, "U", "C"):
+        return SILENT
+    own = between(values_of(results.arm(arm), metric), metric) if first.arm in OWN else None
+    found = own or pretrained(first.network, results, metric)
+    return found.of(seeds) if found else None
+
+
+def pretrained(network: str, results: Results, metric: str) -> Noise | None:
+    """Of B, from all kinds of images together; of a network with one seed the most that one with several has."""
+    own = pooled(list(_of_kinds(network, results, metric)))
+    others = (pooled(list(_of_kinds(name, results, metric))) for name in results.study.whole)
+    return own or max((one for one in others if one), key=lambda one: one.deviation, default=None)
+
+
+def _of_kinds(network: str, results: Results, metric: str) -> Iterable[Noise]:
+    every = [cell for cell in cells(results.study) if (cell.arm, cell.network) == ("B", network)]
+    for source in SOURCES:
+        rows = results.arm([cell for cell in every if cell.source == source])
+        if found := between(values_of(rows, metric), metric):
+            yield found
+
+
+def _of_effects(network: str, results: Results, metric: str) -> list[Noise]:
+    every = [cell for cell in cells(results.study) if (cell.arm, cell.network) == ("ablation", network)]
+    kinds: dict[str, list[Cell]] = {}
+    for cell in every:
+        kinds.setdefault(cell.change, []).append(cell)
+    plain = values_of(results.arm(kinds.pop(EVERYTHING, [])), metric)
+    found = (changes(values_of(results.arm(arm), metric), plain, metric) for arm in kinds.values())
+    return [one for values in found if (one := between(values, ""))]
