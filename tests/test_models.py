@@ -66,6 +66,19 @@ def test_every_parameter_learns(name):
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
 
 
+def test_features_reach_the_heads_of_the_transformer_however_far_its_sums_have_drifted():
+    """Else all rectifiers are shut, no gradient comes back, and the rest of a training is a random walk."""
+    network, seen = network_of("anypan-t"), []
+    for block in network.blocks:
+        block.band[-1].bias.data.fill_(-1e3)
+        block.trunk[-1].bias.data.fill_(-1e3)
+    network.gains.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    network.bases.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    with torch.inference_mode():
+        network(*inputs_of(4, 4, (8, 8)))
+    assert all((features > 0).float().mean() > 0.2 for features in seen)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("ratio", [2, 4])
 @pytest.mark.parametrize("end", ["top", "bottom"])

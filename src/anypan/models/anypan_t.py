@@ -102,8 +102,23 @@ class Block(nn.Module):
         return trunk, bands + self.band(bands)
 
 
+class Last(Block):
+    """A block after which the features are normalised: sums of blocks that each normalise what they read may grow
+    without bound, until the rectifiers before the heads let nothing through, and no gradient back."""
+
+    def __init__(self, c: Config, shift: int) -> None:
+        super().__init__(c, shift)
+        self.ends = nn.ModuleList([Normal(c.trunk), Normal(c.band)])
+
+    def forward(self, trunk: Tensor, bands: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``Block``."""
+        trunk, bands = super().forward(trunk, bands)
+        return self.ends[0](trunk), self.ends[1](bands)
+
+
 class AnypanT(Windowed):
     """``AnypanS`` with attention in the blocks."""
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config or Config(), Block)
+        self.blocks[-1] = Last(self.config, (len(self.blocks) - 1) % 2 * (self.config.window // 2))
