@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import warnings
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,10 +23,15 @@ from anypan.fusing import fuse_scene
 from anypan.methods import Fuser
 from anypan.methods.neural import fitted
 from anypan.models import ARCHITECTURES
+from anypan.optics.sampling import Physical
+from anypan.pair.gain import effective_gnyq, measure_gain
 from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation, Run
+from anypan.train.adapt import ONE_SHOT, tune, tuned_run
+from anypan.train.objective import batch_loss
 from anypan.train.real import InTurn, Judging, RealPatches, remembered
+from anypan.train.tunings import TUNINGS
 from anypan.weights import load, stored
 
 SIX = Optimisation(steps=1, scenes=1, patches=6)
@@ -118,6 +125,37 @@ def test_at_full_resolution_the_reference_is_what_the_network_made_of_the_scene(
         window = (slice(top, top + patches.size), slice(left, left + patches.size))
         assert torch.equal(cut.pan[0], pan[:, *window])
         assert torch.allclose(cut.reference[0], fused[:, *window], atol=1e-3 * float(fused.std()))
+
+
+def losses_of(monkeypatch, pan, ms):
+    """Of batches of each kind as ``anypan adapt`` draws them, before anything is learnt: (reduced, remembered)."""
+    seen = []
+    monkeypatch.setattr(
+        importlib.import_module("anypan.train.adapt"), "InTurn", lambda scenes: seen.extend(scenes) or InTurn(scenes)
+    )
+    run = tuned_run(stored("anypan-s"), TUNINGS["full"], replace(ONE_SHOT, steps=1))
+    network = deepcopy(run.network).eval()
+    tune(run, [scene_of(pan, ms)])
+    with torch.no_grad():
+        return [float(batch_loss(network, Judging([each]).draw(0), SIX)) for each in seen]
+
+
+def test_what_is_remembered_is_what_the_network_says_before_it_learns(monkeypatch):
+    """Also of an MS that was resampled, of which it sees that it is as sharp as the PAN."""
+    pan, ms = landscape(256, 256)
+    own = 20 * torch.randn(len(ms), *pan.shape, generator=torch.Generator().manual_seed(1))  # detail of each band
+    bands = torch.stack([torch.from_numpy(pan) * (1 + n / 3) for n in range(len(ms))])
+    sharp = Physical(4).degrade(bands + own, [0.8] * len(ms)).numpy()
+    assert effective_gnyq((0.3,), measure_gain(scene_of(pan, sharp)))[0] > 0.6
+    assert all(losses_of(monkeypatch, pan, each)[1] < 0.3 for each in (ms, sharp))
+
+
+def test_wrong_single_pixels_do_not_decide_what_is_learnt(monkeypatch):
+    pan, ms = landscape(256, 256)
+    wrong = ms.copy()
+    wrong[0, 20, 20] = wrong[0, 40, 33] = 3e5
+    clean, dirty = (losses_of(monkeypatch, pan, each)[0] for each in (ms, wrong))
+    assert dirty == pytest.approx(clean, rel=0.1)
 
 
 def test_large_scenes_are_remembered_in_a_few_parts_spread_over_them(monkeypatch):

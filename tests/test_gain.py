@@ -39,6 +39,17 @@ def test_gains_of_the_instrument_are_kept_unless_the_ms_is_much_sharper():
     assert followed(scene_made_with(0.75)) == pytest.approx((0.75,) * 3, rel=0.08)
 
 
+@pytest.mark.parametrize("unit", [1e-4, 1e3, 1e6])
+def test_bands_in_other_units_change_nothing_that_is_measured(unit):
+    """Several files may be in several units: reflectances beside digital numbers."""
+    scene = scene_made_with(0.3, noise=0.05)
+    patch = scene.whole()
+    units = torch.tensor([1.0, 1.0, unit])[:, None, None]
+    one, other = measure_gain(scene), measure_gain(from_arrays(patch.pan, patch.lrms * units, gnyq=scene.gnyq))
+    assert other.gnyq == pytest.approx(one.gnyq, rel=1e-3) and other.explained == pytest.approx(one.explained, abs=1e-4)
+    assert other.alone == pytest.approx(one.alone, abs=1e-3) and other.fine == one.fine
+
+
 def test_a_measurement_on_unrelated_bands_is_not_believed():
     scene = scene_made_with(0.75)
     patch = scene.whole()

@@ -135,6 +135,13 @@ def test_the_unit_does_not_matter(method: str, power: int) -> None:
     assert np.abs(_clean(2, method) - other).max() < 1e-4 * ms.std()
 
 
+def test_huge_values_beside_a_pan_of_one_value_are_numbers() -> None:
+    pan, ms = _scene(2)
+    pan = np.full_like(pan, 7.0)
+    pan[:4, :4] = 9.0
+    assert np.isfinite(anypan.fuse(pan, np.float32(5e9) + np.float32(1e8) * ms, register=False)).all()
+
+
 @pytest.mark.parametrize("unit", [0.1, 1.0, 10.0])
 def test_what_is_too_dark_is_held_alike_in_any_unit_and_at_one_in_whole_numbers(unit: float) -> None:
     """Of fluxes or per cents 1 is nothing special; of digital numbers it is the least that is not zero."""

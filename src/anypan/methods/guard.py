@@ -16,6 +16,7 @@ from anypan.pair.scene import Scene
 
 AROUND = 5  # MS pixels along a side of the window that contrast is taken of
 DARKEST = 0.25  # of the least MS value of a band that is positive everywhere
+LARGEST = 1e30  # of the bands' range over the PAN's, so that it stays a number
 LEAST_SAID = 0.01  # % of the values held that is worth a word
 LEAST_PIXELS = 25  # whole MS pixels that statistics need
 
@@ -80,7 +81,8 @@ class Guarded(Around):
         """The least and the greatest that a value may be, for each MS pixel: two of (B, h, w)."""
         lowest, highest = -_greatest(-lrms), _greatest(lrms)
         of_pan = [_greatest(_greatest_inside(sign * pan, self.ratio)) for sign in (1, -1)]
-        gain = self.limits.spread / self.limits.pan_spread.clamp(min=1e-30)
+        varied = self.limits.pan_spread > 0
+        gain = torch.where(varied, self.limits.spread / self.limits.pan_spread, 0).clamp(max=LARGEST)
         known = (each.to(lrms)[:, None, None] for each in (gain, self.limits.least, self.limits.most))
         gain, least, most = known
         slack = highest - lowest + gain * (of_pan[0] + of_pan[1])

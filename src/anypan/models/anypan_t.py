@@ -120,5 +120,6 @@ class AnypanT(Windowed):
     """``AnypanS`` with attention in the blocks."""
 
     def __init__(self, config: Config | None = None) -> None:
-        super().__init__(config or Config(), Block)
-        self.blocks[-1] = Last(self.config, (len(self.blocks) - 1) % 2 * (self.config.window // 2))
+        c = config or Config()
+        super().__init__(c, Block)
+        self.blocks[-1] = Last(c, (c.blocks - 1) % 2 * (c.window // 2))

@@ -82,7 +82,7 @@ def described(lrms: Tensor, pan_lr: Tensor, scale: Scale, cells: tuple[int, int]
     The modulations are those of MTF-GLP-HPM-R (Vivone et al., 2018), without haze and with it:
     g_b = slope_b (MS_b + c_b) / (slope_b PAN_LR + c_b), standardised, c_b = ``level``: a zero of the band's units.
     The second takes the light of the air off, as if the darkest ground lay ``CLEAR`` deviations below the mean.
-    The contrast is the logarithm of the local standard deviation over the scene's.
+    The contrast is half the logarithm of the local standard deviation over the scene's.
     """
     slope = scale.slope[..., None, None]
     found = list(local_regression(lrms, pan_lr, scale.slope))

@@ -108,12 +108,15 @@ def fineness(rough: Tensor, power: Tensor) -> Tensor:
 
 
 def best_gain(moments: Tensor, bands: int) -> tuple[Tensor, Tensor, Tensor]:
-    """From products (..., B + G, B + G): the gain that explains most, what it explains, (...) each; alone (..., B)."""
-    between, cross = moments[..., :bands, :bands], moments[..., :bands, bands:]
-    power = moments.diagonal(dim1=-2, dim2=-1)[..., bands:].clamp(min=1e-200)
-    mean = between.diagonal(dim1=-2, dim2=-1).mean(-1).clamp(min=1e-200)
-    ridge = 1e-6 * mean[..., None, None] * torch.eye(bands, dtype=between.dtype, device=between.device)
-    explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2) / power
+    """From products (..., B + G, B + G): the gain that explains most, what it explains, (...) each; alone (..., B).
+
+    Whatever the units of the bands are.
+    """
+    size = moments.diagonal(dim1=-2, dim2=-1).clamp(min=1e-200).sqrt()
+    alike = moments / (size[..., :, None] * size[..., None, :])
+    between, cross = alike[..., :bands, :bands], alike[..., :bands, bands:]
+    ridge = 1e-6 * torch.eye(bands, dtype=between.dtype, device=between.device)
+    explained = (cross * torch.linalg.solve(between + ridge, cross)).sum(-2)
     return candidates_of(explained), explained.amax(-1), _alone(moments, bands, explained.argmax(-1))
 
 

@@ -163,7 +163,9 @@ def _ms_matrices(
 ) -> list[Tensor]:
     """Matrices (G, 1, B, h, H) of rows and columns: MTF, detector, phase and displacement."""
     along = _anisotropy(gains, draw)
-    box = draw.note("detector", draw.hit(fx.Detector, draw.streams["detector"]))
+    box = draw.hit(fx.Detector, draw.streams["detector"])
+    if frame.own == frame.ratio:  # else nothing has one
+        draw.note("detector", box)
     matrices = []
     for axis, gain in enumerate(along):
         size, shift = sampling.pan_shape[axis], sampling.phase[axis] + shifts[axis]

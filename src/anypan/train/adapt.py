@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -28,7 +28,7 @@ from anypan.runtime.device import check_device
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import options_of
 from anypan.train import Optimisation, Run
-from anypan.train.real import InTurn, Judging, RealPatches, Sample, remembered
+from anypan.train.real import InTurn, Judging, RealPatches, remembered
 from anypan.train.tunings import TUNINGS, Tuning
 from anypan.weights import SUFFIX, Stored, save, stored
 
@@ -183,20 +183,23 @@ def tune(
     Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
     is too small, or if the loss is no longer a number.
     """
-    teacher = deepcopy(run.network).eval()
+    teacher, scenes = deepcopy(run.network).eval(), [scene.limits.hold(scene) for scene in scenes]  # as it is fused
     learnt, batches = [RealPatches(scene, run.o) for scene in scenes], list[RealPatches]()
     for scene, reduced in zip(scenes, learnt, strict=True):
         batches.append(reduced)
         if remember:
-            batches.append(RealPatches(scene, run.o, _remembered(teacher, scene, run.device)))
+            batches.append(_remembered(teacher, scene, run))
     judging = Judging(learnt)
     before = run.validate(judging)
     run.finish(InTurn(batches), progress=(lambda now: progress(*_progress(now))) if progress else None)
     return before, run.validate(judging)
 
 
-def _remembered(teacher: nn.Module, scene: Scene, device: torch.device) -> Iterator[Sample]:
-    return remembered(scene, fitted(teacher, scene).to(str(device)), device)
+def _remembered(teacher: nn.Module, scene: Scene, run: Run) -> RealPatches:
+    """What the teacher makes of a scene, with the gains that it was made with."""
+    fuser = fitted(teacher, scene).to(str(run.device))
+    known = replace(scene, gnyq=tuple(fuser.gnyq[0].tolist()))
+    return RealPatches(known, run.o, remembered(scene, fuser, run.device))
 
 
 def _progress(run: Run) -> tuple[int, int]:

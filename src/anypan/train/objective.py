@@ -54,7 +54,8 @@ def batch_loss(network: Callable[..., Tensor], batch: Batch, o: Optimisation = P
 
 
 def _asked_for_texture(batch: Batch) -> Tensor:
-    """(N,) 1.0 but for scenes at reduced resolution, whose truth may be soft: error alone decides there."""
+    """(N,) 1.0 but for scenes that were simulated at reduced resolution, whose truth may be soft: error alone decides
+    there. Of real scenes the texture is asked for, too."""
     reduced = batch.history.hits.get("reduced scenes")
     if reduced is None:
         return torch.ones(len(batch.pan), device=batch.pan.device)

@@ -17,6 +17,7 @@ from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import MOST_TOML, text_of, toml_of
 
 GNYQ, GNYQ_PAN = 0.30, 0.15
+MOST_GAIN = 0.95  # at the Nyquist frequency: a Gaussian of 1 is no filter
 _SHORT = {"c": "coastal", "b": "blue", "g": "green", "y": "yellow", "r": "red", "re": "rededge", "n": "nir"}
 _SHORT |= {"n1": "nir1", "n2": "nir2", "nearinfrared": "nir"}
 
@@ -124,7 +125,9 @@ def read_sensor(path: str) -> Sensor:
     remedy = "write one with anypan inspect --save"
     try:
         sensor = _sensor(text_of(path, remedy, MOST_TOML), f"{path} is no sensor file: it", remedy)
-        wrong = [b.name for b in (*sensor.bands, sensor.pan) if not (0 < b.gnyq < 1 and 0 < b.low_nm < b.high_nm)]
+        wrong = [
+            b.name for b in (*sensor.bands, sensor.pan) if not (0 < b.gnyq <= MOST_GAIN and 0 < b.low_nm < b.high_nm)
+        ]
         if wrong or not sensor.bands:
             raise ValueError(f"the gain or the limits of {', '.join(wrong) or 'its bands'} cannot be")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
