@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from anypan.cli import cli
 from anypan.report import training_page
-from anypan.report.plots import curves, thinned
+from anypan.report.plots import curves, standalone, thinned
 from anypan.runtime.errors import UserError
 
 
@@ -67,6 +67,18 @@ def test_a_curve_goes_from_corner_to_corner_and_is_thinned():
     many = [(float(n), 1.0) for n in range(5001)]
     assert len(thinned(many)) <= 601 and thinned(many)[0] == many[0] and thinned(many)[-1] == many[-1]
     assert curves({"empty": []}, ("step", "loss")) == ""
+
+
+def test_curves_of_a_file_of_their_own_have_names_colours_and_intervals():
+    lines = {"one": [(1.0, 0.0), (2.0, 1.0)], "two": [(1.0, 0.5), (2.0, 0.5)]}
+    svg = curves(
+        lines, ("tiles", "%"), named=True, whiskers={"one": [(-1.0, 1.0), (0.5, 1.5)]}, said="{:g} tiles".format
+    )
+    drawn = standalone(svg)
+    assert drawn.count("class='named run") == 2 and ".run1{--run:" in drawn and "1 tiles" in drawn
+    (bars,) = re.findall(r"class='curve thin run0' d='([^']+)'", drawn)
+    ends = [tuple(map(float, bar.split("V"))) for bar in re.findall(r"M[\d.]+ ([\d.]+V[\d.]+)", bars)]
+    assert len(ends) == 2 and ends[0][0] - ends[0][1] == pytest.approx(2 * (ends[1][0] - ends[1][1]), abs=0.2)
 
 
 def test_an_empty_log_and_a_run_named_twice_are_refused(tmp_path):
