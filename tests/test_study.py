@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import re
 import sys
 import time
@@ -27,6 +28,7 @@ import batches  # noqa: E402
 import cells  # noqa: E402
 import claims  # noqa: E402
 import judging  # noqa: E402
+import luck  # noqa: E402
 import outcomes  # noqa: E402
 import page  # noqa: E402
 import paired  # noqa: E402
@@ -415,6 +417,34 @@ def test_a_claim_on_scenes_of_one_kind_leaves_out_the_others() -> None:
     rows = [{**row, "ratio": ratio, "bands": 4} for ratio in (2, 4) for row in every]
     found = outcomes.Results(rows, [], CPU)
     assert {row["ratio"] for row in claim.rows(claim.before("PanNet"), found)} == {4}
+
+
+def test_other_seeds_move_an_arm_by_what_those_that_were_run_tell() -> None:
+    every = {cell.name: cell for cell in cells.cells(CPU)}
+    factors = {1: 1.0, 2: math.exp(0.01), 3: math.exp(0.02)}  # a deviation of 1 %
+    rows = [row for seed, factor in factors.items() for row in rows_of(every[f"B/pannet/both/seed{seed}"], factor)]
+    few = every["images/pannet/both/10/seed1"]
+    found = outcomes.Results([*rows, *rows_of(few, 1.0)], [], CPU)
+    pretrained = [every[f"B/pannet/both/seed{seed}"] for seed in factors]
+    exp = [cells.Cell(outcomes.FORMULA, "PanNet", "EXP")]
+
+    def of(before: list[cells.Cell], after: list[cells.Cell]) -> tuple[float, float]:
+        noise = luck.noise_of(before, after, found, "ERGAS")
+        assert noise
+        return noise.deviation, noise.freedom
+
+    assert of(exp, pretrained) == (pytest.approx(1 / math.sqrt(3)), pytest.approx(2))
+    assert of([few], pretrained[:1]) == (pytest.approx(math.sqrt(2)), pytest.approx(4))  # one training each
+    other = [every["B/fusionnet/both/seed1"]]
+    assert of(exp, other) == (pytest.approx(1.0), pytest.approx(2))  # as the network that has several
+    assert of(pretrained[:1], [every["C/pannet/from-b/qb/full/seed1"]])[0] == 0
+    place = "ablation/pannet/both/{}/seed{}".format
+    one, two = ([every[place(change, n)] for n in (1, 2)] for change in ("everything-on", "no-noise"))
+    rows = [row for cell in one for row in rows_of(cell, 1.0)]
+    rows += [row for cell in two for row in rows_of(cell, math.exp(0.03 * cell.seed))]
+    effects = outcomes.Results(rows, [], CPU)
+    noise = luck.noise_of(two, one, effects, "ERGAS")
+    assert noise and noise.deviation == pytest.approx(3 / math.sqrt(2) / math.sqrt(2)) and noise.freedom == 1
 
 
 def test_a_tuning_of_what_has_not_levelled_answers_nothing_nor_does_a_network_that_failed_on_a_scene() -> None:

@@ -15,24 +15,35 @@ def noise_of(before: Sequence[Cell], after: Sequence[Cell], results: Results, me
     """Of the mean change from one arm to another; None where nothing is known of it.
 
     Effects: from the two seeds of each effect of the network, less what the cell with all effects has of that seed.
-    One-shot: none, for both arms begin with one training, and each sensor has a one-shot training of its own, so that
-    their spread is part of that over sensors.
+    Arms with a training for each sensor have none: it is part of the spread over sensors. One-shot arms begin with one
+    training of B, which is not in it.
     """
+    seeds = _common(before, after, results)
     if any(cell.arm == "ablation" for cell in after):
-        seeds = len({cell.seed for cell in after})
         found = pooled(_of_effects(after[0].network, results, metric))
         return found.of(seeds) if found else None
-    parts = [_of_arm(arm, results, metric) for arm in (before, after)]
-    return together(*(part for part in parts if part)) if all(parts) else None  # type: ignore[arg-type]
+    one_shot = any(cell.arm == "C" for cell in after)
+    parts = [SILENT if one_shot else _of_arm(arm, results, metric) for arm in (before, after)]
+    return together(*(part.of(seeds) for part in parts if part)) if all(parts) else None  # type: ignore[arg-type]
+
+
+def _common(before: Sequence[Cell], after: Sequence[Cell], results: Results) -> int:
+    """How many seeds both arms have; a formula meets all."""
+    found = [
+        {cell.seed for cell in arm if cell.name in results.trainings}
+        for arm in (before, after)
+        if arm[0].arm != FORMULA
+    ]
+    return len(set.intersection(*found)) or 1
 
 
 def _of_arm(arm: Sequence[Cell], results: Results, metric: str) -> Noise | None:
-    first, seeds = arm[0], len({cell.seed for cell in arm})
-    if first.arm in (FORMULA, "U", "C"):
+    """Of one of its seeds."""
+    first = arm[0]
+    if first.arm in (FORMULA, "U", "A*"):
         return SILENT
     own = between(values_of(results.arm(arm), metric), metric) if first.arm in OWN else None
-    found = own or pretrained(first.network, results, metric)
-    return found.of(seeds) if found else None
+    return own or pretrained(first.network, results, metric)
 
 
 def pretrained(network: str, results: Results, metric: str) -> Noise | None:
