@@ -121,7 +121,7 @@ def test_the_estimate_takes_what_was_measured_here_before_what_was_guessed() -> 
     assert cells.cost(dataclasses.replace(cell, seed=2), CPU, paces) == steps * 2.0 + CPU.judging * cells.REDUCED
     assert cells.cost(cell, CPU, {}) == steps * CPU.pace["cpu"]["PanNet"] + CPU.judging
     said = command.estimate([cell], [cell], CPU, paces, True)
-    assert "measured here" in said[1] and "5.06 hours" in said[-1]
+    assert "measured on such a device" in said[1] and "5.06 hours" in said[-1]
     assert "guessed" in command.estimate([cell], [cell], CPU, {}, False)[0]
 
 

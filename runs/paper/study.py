@@ -211,7 +211,7 @@ def estimate(
     for network in study.networks:
         own = [cell for cell in left if cell.network == network]
         if own:
-            known = "measured here" if network in measured else "guessed"
+            known = "measured on such a device" if network in measured else "guessed"
             hours = sum(cost(cell, study, measured) for cell in own) / HOUR
             lines.append(f"{network:12s} {len(own):4d} cells left, {hours:7.2f} hours ({known})")
     hours = sum(cost(cell, study, measured) for cell in left) / HOUR
