@@ -523,7 +523,8 @@ def test_two_runs_into_one_file_are_refused_and_what_made_it_stands_there_once(
     monkeypatch.setattr(command, "scenes_of", lambda *_: {})
     for _ in range(2):
         command.run_all([], SMOKE, tmp_path, out, "cpu", None)
-    assert len(out.read_text().splitlines()) == 1
+    (line,) = out.read_text().splitlines()
+    assert re.fullmatch(r"[0-9a-f]{8}", json.loads(line)["about"]["code"])
     monkeypatch.setattr(sys, "argv", ["study.py", str(TOML), "--budget", "smoke", "--out", str(out)])
     with command.Claim(out), pytest.raises(UserError, match="another process"):
         command.main()

@@ -11,6 +11,7 @@ shows the result: python runs/paper/page.py
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -30,6 +31,7 @@ from cells import BUDGETS, Cell, Study, cells, cost, read, recipe
 from judging import about, judged, rows_of, scenes_of
 from training import OutOfTime, train
 
+import anypan
 from anypan import __version__
 from anypan.judging.readers.entry import Entry
 from anypan.methods.neural import neural
@@ -119,7 +121,14 @@ def machine(device: str) -> Row:
     versions = {"anypan": __version__, "torch": torch.__version__, "numpy": np.__version__}
     versions["python"] = platform.python_version()
     where = {"device": device, "card": card, "machine": platform.machine(), "threads": torch.get_num_threads()}
-    return where | {"versions": versions}
+    return where | {"versions": versions, "code": code()}
+
+
+def code() -> str:
+    """Eight characters that change with whatever simulates, trains or computes: rows of one version have the same."""
+    package, parts = Path(anypan.__file__).parent, ("models", "optics", "simulate", "train")
+    files = sorted(file for part in parts for file in (package / part).rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
 
 
 def can_run(cell: Cell, study: Study, scenes: dict[str, Entry]) -> bool:
