@@ -27,6 +27,7 @@ sys.path.insert(0, str(FOLDER))
 import batches  # noqa: E402
 import cells  # noqa: E402
 import claims  # noqa: E402
+import forest  # noqa: E402
 import judging  # noqa: E402
 import luck  # noqa: E402
 import outcomes  # noqa: E402
@@ -332,6 +333,19 @@ def test_a_network_that_loses_on_one_sensor_is_named() -> None:
 
 def test_the_document_is_up_to_date() -> None:
     assert not documents.stale(page.wanted(ROOT)), "run python runs/paper/page.py"
+
+
+def test_every_answer_is_a_row_of_the_forest_at_its_place() -> None:
+    rows = [forest.Found("one", -30.0, -45.0, -15.0, "better"), forest.Found("two", 0.0, -90.0, 90.0, "open")]
+    more = [forest.Found("three", 30.0, 15.0, 45.0, "worse")]
+    svg = forest.forest({"A claim & more": rows, "Another": more}, "%", 60.0)
+    kinds = re.findall(r"<circle class=(\w+) cx=([\d.]+) cy=([\d.]+)", svg)
+    assert [kind for kind, *_ in kinds] == ["own", "far", "worse"] and "A claim &amp; more" in svg
+    left, middle, right = (float(x) for _, x, _ in kinds)
+    assert right - middle == pytest.approx(middle - left, abs=0.2) and right > middle > left
+    spans = [tuple(map(float, found)) for found in re.findall(r"d='M([\d.]+) [\d.]+H([\d.]+)'", svg)]
+    assert (spans[1][0] + spans[1][1]) / 2 == pytest.approx(middle, abs=0.2)  # held at the edges
+    assert spans[0][0] > spans[1][0] and spans[2][1] < spans[1][1] and forest.forest({}, "%", 60.0) == ""
 
 
 def test_the_page_of_the_study_is_short() -> None:

@@ -9,8 +9,9 @@ from math import log10
 from cells import BOTH, Cell, Study, cells
 from claims import Answer, Claim, answer, called, claims, compared_with, figures, interval, sensors, shipped
 from convergence import LEVEL, levelled
+from forest import Found, forest
 from outcomes import FORMULA, Results, Row
-from paired import UNDECIDED, Estimate, verdict
+from paired import CONTRADICTED, SUPPORTED, UNDECIDED, Estimate, verdict
 
 from anypan.methods import CLASSICAL
 from anypan.metrics import METRICS as KNOWN
@@ -20,6 +21,7 @@ from anypan.report.rows import Mean, Metrics, mean, oracle
 OURS, PHYSICS, CONSISTENT = "anypan-s", "anypan-s untrained", "MTF-GLP-FS + consistency"
 FORMULAS = (*CLASSICAL, CONSISTENT)
 GROUPED = ("Q2n", "ERGAS", "SAM")
+WIDEST = 60.0  # % of ERGAS that the plot of all answers shows
 NEAR = 0.01  # of the bound of a levelled loss
 GUIDE: Metrics = {name: (KNOWN[name].best, "", "") for name in GROUPED}
 
@@ -266,6 +268,18 @@ def _losses(results: Results) -> str:
     return plots.curves(lines, ("steps", "validation loss over its least"), 1.0, named=True) if lines else ""
 
 
+def _answers(results: Results) -> str:
+    """The change of ERGAS that each claim is about, with its interval and its answer."""
+    kinds = {SUPPORTED: "better", CONTRADICTED: "worse", UNDECIDED: "open"}
+    groups = {}
+    for claim, found in _answered(results, effects=False):
+        rows = [Found(one.who, each.mean, each.low, each.high, kinds[one.said])
+                for one in found if (each := one.found.get("ERGAS"))]  # fmt: skip
+        if rows:
+            groups[claim.says] = rows
+    return forest(groups, "change of ERGAS, %: teal supported, orange contradicted, hollow undecided", WIDEST)
+
+
 def plots_of(study: Study) -> dict[str, Callable[[Results], str]]:
     """Name -> plot; empty where rows are missing."""
-    return {"plane": _plane, "images": _images, "losses": _losses}
+    return {"plane": _plane, "answers": _answers, "images": _images, "losses": _losses}
