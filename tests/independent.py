@@ -87,6 +87,7 @@ def q2n(one: np.ndarray, two: np.ndarray, block: int = 32) -> float:
         for c in range(0, two.shape[2], block):
             a, b = (each[:, r : r + block, c : c + block].reshape(len(each), -1) for each in (one, two))
             mean, spread = b.mean(1, keepdims=True), b.std(1, ddof=1, keepdims=True)
+            spread[spread == 0] = 2.0**-52  # as the reference toolbox has it: a flat block counts
             values.append(_q2n_block(1 + (a - mean) / spread, 1 + (b - mean) / spread))
     return float(np.mean(values))
 

@@ -208,6 +208,38 @@ def test_assess_leaves_out_what_is_nodata(folder: Path) -> None:
     assert all(math.isfinite(told[name]) for name in METRICS)
 
 
+def test_what_pan_ms_or_truth_lack_moves_no_figure(folder: Path) -> None:
+    """Neither of an image that differs there, nor by the largest value of the truth, which is PSNR's peak."""
+    one = folder / "one"
+    truth = truth_image(160).numpy()
+    ms = rasterio.open(one / "ms.tif").read()
+    ms[:, 10:13, 20:23] = -1  # MS pixels; of the PAN four times as many
+    files = one / "pan.tif", write(folder / "holed.tif", ms, nodata=-1)
+    case = prepare(one, "fr")
+    fused = fuse_scene(case.scene, METHODS["EXP"](case.scene)).numpy()
+    plain = assess(*files, write(folder / "fused.tif", fused), write(folder / "truth.tif", truth))
+    fused[:, 40:52, 80:92], truth[:, 40:52, 80:92] = 9e5, 6e5
+    other = assess(*files, write(folder / "fused2.tif", fused), write(folder / "truth2.tif", truth))
+    found, expected = ({name: each[name] for name in METRICS} for each in (other, plain))
+    assert found == pytest.approx(expected, rel=1e-6, nan_ok=True) and sum(map(math.isfinite, found.values())) > 15
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_peak_is_of_valid_pixels_where_no_full_scale_is_stated(folder: Path, known: bool) -> None:
+    one = folder / "one"
+    (one / "scene.json").write_text(json.dumps({"sensor": "nothing known"} | ({"bit_depth": 11} if known else {})))
+    truth = truth_image(160).numpy()
+    highest = truth[:, 40:].max()
+    truth[:, :40] = 65535
+    write(one / "gt.tif", truth, nodata=65535)
+    assert prepare(one, "rr").facts["peak"] == (2047 if known else pytest.approx(highest))
+    pan = rasterio.open(one / "pan.tif").read()
+    most = max(pan.max(), rasterio.open(one / "ms.tif").read().max())
+    assert prepare(folder / "two", "fr").facts["peak"] == 2047
+    (one / "gt.tif").unlink()
+    assert prepare(one, "fr").facts["peak"] == (2047 if known else pytest.approx(most))
+
+
 def test_assess_refuses_an_image_of_another_shape(folder: Path) -> None:
     one = folder / "one"
     with pytest.raises(UserError, match="has not the PAN's size"):

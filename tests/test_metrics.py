@@ -2,6 +2,7 @@
 
 import math
 
+import independent
 import numpy as np
 import pytest
 import torch
@@ -207,7 +208,31 @@ def test_q2n_leaves_flat_blocks_out_unless_told() -> None:
     assert q2n(fused, flat) == pytest.approx(
         (3 * q2n(fused[:, 32:], image[:, 32:]) * 2 / 3 + q2n(fused[:, :32, 32:], image[:, :32, 32:])) / 3
     )
-    assert q2n(fused, flat, toolbox=True) < q2n(fused, flat)
+    for fit in (1, 2):  # flat in the truth alone, then in both
+        image = texture(fit, 4, 64, 64).round()
+        test, flat = noisy(image, 20).round(), image.clone()
+        flat[1, :32, :32] = 5
+        test[1, :32, :32] = 5 if fit == 2 else test[1, :32, :32]
+        told = independent.q2n(test.numpy(), flat.numpy())
+        assert q2n(test, flat, toolbox=True) == pytest.approx(told, rel=1e-6)
+        assert q2n(test, flat, toolbox=True) != pytest.approx(q2n(test, flat), rel=1e-4)
+
+
+def test_a_belt_without_data_moves_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In strips, one of which is masked whole; what both sides of it have is correlated with one another."""
+    image = texture(1, 3, 96, 64) + torch.linspace(0, 900, 96, dtype=torch.float64)[None, :, None]
+    fused, mask = noisy(image, 20), torch.ones(96, 64, dtype=torch.bool)
+    mask[32:64] = False
+    monkeypatch.setattr(strips_module, "STRIP_VALUES", 1)
+    found = METRICS["CC"](fused, Reference(image, 4, PEAK, mask))
+    pairs = (torch.stack([fused[b][mask], image[b][mask]]) for b in range(3))
+    assert found == pytest.approx(float(torch.stack([torch.corrcoef(pair)[0, 1] for pair in pairs]).mean()), rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.1, 7.3, 1e6 / 3])
+def test_a_constant_band_has_no_correlation(value: float) -> None:
+    image = texture(1, 2, 64, 64)
+    assert math.isnan(METRICS["CC"](torch.full_like(image, value), Reference(image, 4, PEAK)))
 
 
 @pytest.mark.parametrize("level", [1023.0, 0.7, 1 / 3])

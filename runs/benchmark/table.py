@@ -63,6 +63,13 @@ def _value(rows: Sequence[Row], name: str) -> float:
     return found.value if found else float("nan")
 
 
+def _over(own: Sequence[Row], others: Sequence[Row], name: str) -> float:
+    """A mean over another's, of scenes where both have a value."""
+    known = [[row for row in rows if number(row, name) is not None] for rows in (own, others)]
+    one, other = _same_scenes(known[0], known[1]), _same_scenes(known[1], known[0])
+    return _value(one, name) / _value(other, name)
+
+
 def _reduced(ratio: int, method: str, own: Sequence[Row], bars: Sequence[Row]) -> dict:
     bars = _same_scenes(bars, own)
     own = _same_scenes(own, bars)
@@ -73,16 +80,15 @@ def _reduced(ratio: int, method: str, own: Sequence[Row], bars: Sequence[Row]) -
         "method": method,
         "scenes": len(own),
         "Q2n - oracle": _value(own, "Q2n") - _value(bars, "Q2n"),
-        "ERGAS / oracle": _value(own, "ERGAS") / _value(bars, "ERGAS"),
-        "SAM / oracle": _value(own, "SAM") / _value(bars, "SAM"),
+        "ERGAS / oracle": _over(own, bars, "ERGAS"),
+        "SAM / oracle": _over(own, bars, "SAM"),
         "wins": won / of if of else float("nan"),
     }
 
 
 def _full(ratio: int, method: str, own: Sequence[Row], everyone: Sequence[Row]) -> dict:
     def relative(name: str, baseline: str) -> float:
-        other = _same_scenes([row for row in everyone if row["method"] == baseline], own)
-        return _value(_same_scenes(own, other), name) / _value(other, name)
+        return _over(own, [row for row in everyone if row["method"] == baseline], name)
 
     explained = [row for row in own if (number(row, "R2") or 0) > EXPLAINED]
     gains = [value for row in explained for name in (LOW, HIGH) if (value := number(row, name)) is not None]

@@ -57,7 +57,7 @@ def assess(
             if reference is not None:
                 with closing(_opened(reference, pair, allowed, "the truth on that grid")) as opened:
                     truth = Rows(opened, *window)
-                    values = _some(_against(truth, image, view.ratio), reference) | values
+                    values = _some(_against(truth, image, scene), reference) | values
                     notes += _scaled(truth, scene, reference)
         return values | _facts(pair, opening.get("sensor")) | {"notes": notes}
 
@@ -127,11 +127,13 @@ def _some(values: dict[str, float], path: File) -> dict[str, float]:
     return values
 
 
-def _against(reference: Rows, image: Rows, ratio: int) -> dict[str, float]:
+def _against(reference: Rows, image: Rows, scene: Scene) -> dict[str, float]:
+    valid = _Valid(image, reference, scene)
     step = strip_height(reference.shape[0], reference.shape[2], 1)
     starts = range(0, image.shape[1], step)
-    peak = max(float(torch.nan_to_num(reference[:, a : a + step]).max()) for a in starts)
-    judged = Reference(reference, ratio, peak, _Valid(image, reference))  # type: ignore[arg-type]
+    peaks = [values.max() for a in starts if (values := reference[:, a : a + step][:, valid[a : a + step]]).numel()]
+    peak = max(map(float, peaks), default=1.0)
+    judged = Reference(reference, scene.ratio, peak, valid)  # type: ignore[arg-type]
     return judge(image, judged, _names("rr"))
 
 
@@ -150,14 +152,19 @@ def _facts(pair: Pair, sensor: str | None) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Valid:
-    """Rows of the mask of where two images are both valid."""
+    """Rows of the mask of where two images, PAN and MS are all valid."""
 
     one: Rows
     two: Rows
+    scene: Scene
 
     def __getitem__(self, rows: slice) -> Tensor:
-        everything = slice(None)
-        return self.one[everything, rows].isfinite().all(0) & self.two[everything, rows].isfinite().all(0)
+        everything, ratio = slice(None), self.scene.ratio
+        start, stop, _ = rows.indices(self.one.shape[1])
+        first, last = start // ratio, -(-stop // ratio)
+        mask = self.scene.read(Tile(first, 0, last - first, self.scene.shape[1])).mask
+        inside = mask[start - first * ratio : stop - first * ratio]
+        return self.one[everything, rows].isfinite().all(0) & self.two[everything, rows].isfinite().all(0) & inside
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def prepare(scene: Entry | Path, protocol: Protocol, mode: str = "physical") -> 
     elif protocol == "rr":
         inside, reference = wald.degrade(inside)
         mask = inside.whole().mask
-    peak = _peak(images.about, unit, reference)
+    peak = _peak(images.about, unit, (reference, mask), inside)
     inside, start = middle(inside, entry.side, WHOLE) if entry.side else (inside, (0, 0))
     row, col = (a + inside.ratio * n for a, n in zip(corner, start, strict=True))
     origin = Origin(pair.grid.shape, (row, col), unit, protocol == "rr" and not facts["degraded"])
@@ -191,7 +191,8 @@ def _in_memory(view: Scene, about: About, registered: bool, convention: type[Sam
     stated = 0.0 if registered else PHASES[about.phase]
     dy, dx = view.sampling.phase
     phase = (dy + stated, dx + stated) if convention.known_phase else (0.0, 0.0)
-    whole = (about.full_scale or 0) > 1 or bool((patch.lrms == patch.lrms.round()).all())
+    seen = patch.lrms[:, patch.mask_lr]  # what fills holes is no whole number
+    whole = (about.full_scale or 0) > 1 or bool((seen == seen.round()).all())
     unit = 1.0 if whole or not convention.whole_numbers else UNIT_SCALE / (about.full_scale or float(patch.lrms.max()))
     scene = from_arrays(patch.pan * unit, patch.lrms * unit, band_gains, view.gnyq_pan, phase, convention, patch.mask)
     return replace(scene, bands=tuple(names), sensor=view.sensor), unit
@@ -228,8 +229,14 @@ def _facts(entry: Entry, about: About, pair: Pair, mode: str) -> dict[str, Any]:
     }
 
 
-def _peak(about: About, unit: float, reference: Tensor | None) -> float:
-    """Full scale: the set's if it states one, else the largest value of the reference."""
+def _peak(about: About, unit: float, truth: tuple[Tensor | None, Tensor | None], scene: Scene) -> float:
+    """Full scale: the set's if it states one, else the largest valid value of the reference, or of PAN and MS."""
     if about.full_scale:
         return about.full_scale * unit
-    return float(reference.max()) if reference is not None else 1.0
+    reference, mask = truth
+    if reference is not None and mask is not None:
+        seen = [reference[:, mask]]
+    else:
+        patch = scene.whole()
+        seen = [patch.pan[:, patch.mask], patch.lrms[:, patch.mask_lr]]
+    return max((float(values.max()) for values in seen if values.numel()), default=1.0)

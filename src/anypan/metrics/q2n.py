@@ -51,7 +51,10 @@ def _mirror(image: Tensor, block: int) -> Tensor:
 
 
 def _all_values(fused: Tensor, reference: Tensor, block: int, toolbox: bool) -> tuple[Tensor, Tensor]:
-    """Index of each block, (n,), and which blocks have no flat band. The reference is standardised to mean 1, std 1."""
+    """Index of each block, (n,), and which count: of the toolbox all, else those without a flat band.
+
+    The reference is standardised to mean 1, std 1.
+    """
     if toolbox:
         fused, reference = (torch.floor(image.clamp(0, 65535) + 0.5) for image in (fused, reference))
     test, truth = blocks(fused, block), blocks(reference, block)
@@ -59,8 +62,8 @@ def _all_values(fused: Tensor, reference: Tensor, block: int, toolbox: bool) -> 
     mean_test, mean_truth = test.mean(-1), truth.mean(-1)
     test, truth = test - mean_test[..., None], truth - mean_truth[..., None]
     scale = torch.sqrt((truth * truth).sum(-1) / (n - 1))
-    least = 0.0 if toolbox else FLAT * mean_truth.square()  # interpolation makes of a constant one and rounding
-    kept = (scale.square() > least).all(-1)
+    kept = (scale.square() > FLAT * mean_truth.square()).all(-1)  # interpolation makes of a constant one and rounding
+    kept = kept | toolbox
     scale = torch.where(scale > 0, scale, EPS)
     scale_test = torch.where(mean_truth == 0, 1.0, scale)
     cross = truth @ test.mT / (n - 1) / scale[..., :, None] / scale_test[..., None, :]
