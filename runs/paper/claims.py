@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cells import BOTH, EVERYTHING, SOURCES, Cell, Study, cells
 from luck import noise_of
 from outcomes import EXP, FORMULA, Results, Row
-from paired import SUPPORTED, UNDECIDED, Estimate, compared, verdict
+from paired import UNDECIDED, Estimate, compared, verdict
 
 from anypan.models import ARCHITECTURES
 from anypan.train.tunings import TUNINGS
@@ -91,7 +91,7 @@ def answer(claim: Claim, network: str, results: Results) -> Answer:
     """A claim holds only where every cell of both arms was run and has converged."""
     before, after = claim.before(network), claim.after(network)
     trouble = results.trouble([*before, *after])
-    noise = {name: one for name in METRICS if (one := noise_of(before, after, results, name))}
+    noise = {name: noise_of(before, after, results, name) for name in METRICS}
     found = compared(claim.rows(before, results), claim.rows(after, results), METRICS, noise)
     who = called(network, results.study)
     if trouble:
@@ -105,9 +105,8 @@ def compared_with(cell: Cell, plain: Cell, results: Results) -> Estimate | None:
     """The change of ERGAS from a plain cell to another; None where one was not run, or has not converged."""
     if results.trouble([cell, plain]):
         return None
-    noise = noise_of([plain], [cell], results, "ERGAS")
-    found = compared(results.arm([plain]), results.arm([cell]), ["ERGAS"], {"ERGAS": noise} if noise else None)
-    return found.get("ERGAS")
+    noise = {"ERGAS": noise_of([plain], [cell], results, "ERGAS")}
+    return compared(results.arm([plain]), results.arm([cell]), ["ERGAS"], noise).get("ERGAS")
 
 
 def called(network: str, study: Study) -> str:
@@ -219,12 +218,6 @@ def _scaled(study: Study, arm: Selected, both: Arm) -> Iterator[Claim]:
         without = arm(lambda cell, change=change: cell.arm == "ablation" and cell.change == change)
         says = f"To go on with {change.removeprefix('no ')} is better than to go on without"
         yield Claim(change.replace(" ", "-"), says, without, plain, study.whole)
-
-
-def counted(answers: Sequence[Answer]) -> dict[str, int]:
-    """How many answers there are of each kind."""
-    kinds = (SUPPORTED, "contradicted", UNDECIDED)
-    return {kind: sum(one.said == kind for one in answers) for kind in kinds}
 
 
 def sensors(rows: Sequence[Row]) -> list[str]:

@@ -111,7 +111,7 @@ def estimate(found: Values, metric: str, noise: Noise | None = None) -> Estimate
     scenes, plain = table.mean(1), _plain(sensors)
     mean = float(plain @ scenes)
     drawn = mean + _stretch(len(set(sensors))) * (_drawn(tuple(sensors)) @ scenes - mean)
-    drawn += (noise or _between(plain @ table)).drawn()
+    drawn += (noise or (_spread(plain @ table) or SILENT).of(len(seeds))).drawn()
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     percent = (lambda value: 100 * math.expm1(value / 100)) if metric in RELATIVE else float
@@ -137,20 +137,16 @@ def _stretch(sensors: int) -> NDArray[np.float64]:
     return np.sqrt(sensors / np.random.default_rng(SEED + 1).chisquare(sensors - 1, DRAWS))
 
 
-def _between(means: NDArray[np.float64]) -> Noise:
-    """What the mean of these seeds would be moved by, if they were others."""
-    count = len(means)
-    return Noise(float(means.std(ddof=1)) / math.sqrt(count), count - 1) if count > 1 else SILENT
+def _spread(means: NDArray[np.float64]) -> Noise | None:
+    """What another seed's would be, of those of several; None of one."""
+    return Noise(float(means.std(ddof=1)), len(means) - 1) if len(means) > 1 else None
 
 
 def between(values: Values, metric: str) -> Noise | None:
     """What one more seed would move an arm's mean by: of each of the seeds that all of its scenes have. None of one."""
     seeds = sorted(set.intersection(*(set(each) for each in values.values()))) if values else []
-    if len(seeds) < 2:
-        return None
     table = np.array([[_level(each[seed], metric) for seed in seeds] for each in values.values()])
-    means = _plain([scene[0] for scene in values]) @ table
-    return Noise(float(means.std(ddof=1)), len(seeds) - 1)
+    return _spread(_plain([scene[0] for scene in values]) @ table) if seeds else None
 
 
 def pooled(several: Sequence[Noise]) -> Noise | None:
@@ -191,7 +187,7 @@ def _drawn(sensors: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def compared(
-    before: Iterable[Row], after: Iterable[Row], metrics: Sequence[str], noise: Mapping[str, Noise] | None = None
+    before: Iterable[Row], after: Iterable[Row], metrics: Sequence[str], noise: Mapping[str, Noise | None] | None = None
 ) -> dict[str, Estimate]:
     """Metric -> estimate, for those that both have; ``noise``, by metric, as for ``estimate``."""
     before, after, noise = list(before), list(after), noise or {}

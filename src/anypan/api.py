@@ -28,7 +28,7 @@ from anypan.options import FuseOptions, Options, Plan, Report, plan_of
 from anypan.pair.check import check_holds
 from anypan.pair.explained import detail_notes, explained, resampling_notes
 from anypan.pair.gain import measure_gain, resampled
-from anypan.pair.notes import BEYOND, RECIPE_NOTE, REPEATED, clipped_note
+from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
 from anypan.pair.registration import NOTHING
 from anypan.pair.scene import Scene, check_scene
@@ -195,7 +195,7 @@ def _recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options, start: 
             "No sum of the bands comes near to the PAN, so that no recipe can be given: choose --format COG."
         )
     size = raster.write_recipe(path, pair.rasters, weights.tolist(), pair.chosen, pair.format, settings.overwrite)
-    pair = replace(pair, notes=(*(note.replace(BEYOND, REPEATED) for note in pair.notes), RECIPE_NOTE))
+    pair = replace(pair, notes=(*pair.notes, RECIPE_NOTE))
     report = Report.of(pair, [str(path)], f"{chosen.name} of GDAL", time.perf_counter() - start, size)
     return replace(report, explained=explained(pair.scene))
 

@@ -9,8 +9,10 @@ from anypan.optics.sensors import Sensor, assumption
 from anypan.pair.registration import NOTHING, Registration
 from anypan.raster import Raster
 
-RECIPE_NOTE = "GDAL makes the pixels when they are read: by its own filters, without anypan's, and from PAN and MS."
-BEYOND, REPEATED = "the rest is nodata", "beyond it GDAL repeats the MS's edge"
+RECIPE_NOTE = (
+    "GDAL makes the pixels when they are read: by its own filters, without anypan's, and from PAN and MS; beyond the "
+    "MS it repeats the MS's edge."
+)
 ONE_CRS = "Only one of PAN and MS names a CRS: it was taken for both."
 
 
@@ -71,7 +73,7 @@ def cover_notes(spot: Placement, pan: Raster) -> tuple[str, ...]:
     """How much of the PAN the MS covers, if not all."""
     (top, bottom), (left, right) = spot.footprint
     share = (bottom - top) * (right - left) / (pan.shape[0] * pan.shape[1])
-    return (f"The MS covers {100 * share:.3g} % of the PAN: {BEYOND}.",) if share < 1 else ()
+    return (f"The MS covers {100 * share:.3g} % of the PAN: beyond it there is nothing to fuse.",) if share < 1 else ()
 
 
 def clipped_note(count: int, dtype: str) -> str:

@@ -21,7 +21,7 @@ from anypan.geometry.grid import Grid
 from anypan.raster.opened import open_raster
 from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster
-from anypan.raster.warp import Resampled
+from anypan.raster.warp import Resampled, crossings
 from anypan.runtime.errors import UserError
 
 WGS84 = "EPSG:4326"
@@ -134,8 +134,7 @@ def _seen_on(raster: Raster, grid: Grid, rpc: RPC, ground: Terrain) -> Raster:
 
 def _lacking(image: Orthorectified) -> float:
     """The share of an image's ground of which its elevation model knows no height."""
-    ticks = [np.linspace(0, n, LOOKED) for n in image.shape]
-    rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
+    rows, cols = crossings([np.linspace(0, n, LOOKED) for n in image.shape])
     to_map: Any = image.grid.transform
     places = to_map @ (cols, rows)
     across, down = replace(image, terrain=Terrain(None, image.terrain.height)).to_source(*places)
@@ -207,8 +206,7 @@ def _pixel(raster: Raster, rpc: RPC, crs: str, ground: Terrain) -> float:
 
 
 def _outline(raster: Raster, rpc: RPC, crs: str, ground: Terrain) -> tuple[NDArray[Any], NDArray[Any]]:
-    ticks = [np.linspace(-0.5, n - 0.5, EDGE) for n in raster.shape]
-    rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
+    rows, cols = crossings([np.linspace(-0.5, n - 0.5, EDGE) for n in raster.shape])
     return _placed(rpc, rows, cols, crs, ground)
 
 

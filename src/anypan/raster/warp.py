@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,8 +113,7 @@ class Resampled(Raster):
 
         Points that nothing places, as where an elevation model has a void, cost what lies around them no pixel.
         """
-        ticks = [np.unique(np.linspace(0, n, TICKS)) for n in shape]
-        rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
+        rows, cols = crossings([np.unique(np.linspace(0, n, TICKS)) for n in shape])
         to_map: Any = place  # affine takes arrays, though its types do not say so
         xs, ys = to_map @ (cols, rows)
         across, down = self.to_source(xs, ys)
@@ -154,3 +153,9 @@ def _blocks(row: int, col: int, height: int, width: int) -> Iterator[tuple[int, 
 def _common(start: int, asked: int, count: int, size: int) -> tuple[int, int]:
     """First and end of what a block from ``start`` on and a window from ``asked`` on share."""
     return max(start, asked), min(start + size, asked + count)
+
+
+def crossings(ticks: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows and columns of where those of ``ticks``, rows and columns, cross: (n,) each."""
+    rows, cols = (axis.ravel() for axis in np.meshgrid(*ticks, indexing="ij"))
+    return rows, cols
