@@ -47,6 +47,7 @@ UNNAMED = ("band 1", "band 2", "band 3", "band 4")
     (UNNAMED, "generic", ("red", "green", "blue", "undefined"), (0, 1, 2), "as the file colours its bands"),
     (UNNAMED, "generic", ("gray", "undefined", "undefined", "undefined"), (2, 1, 0), GUESS),
     (("band 1", "band 2"), "generic", (), (0, 1, 1), GUESS),
+    (tuple(f"band {n}" for n in range(1, 9)), "generic", (), (4, 2, 1), GUESS),
     (("band 1",), "generic", ("gray",), (0, 0, 0), "the only band"),
 ])  # fmt: skip
 def test_the_page_says_which_bands_are_red_green_and_blue_and_how_that_is_known(names, sensor, stated, bands, why):

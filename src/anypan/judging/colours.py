@@ -21,7 +21,7 @@ class Colours(NamedTuple):
 
 def colours_of(names: Sequence[str], sensor: str = "generic", stated: Sequence[str] = ()) -> Colours:
     """By wavelength where the sensor is known, else by name, else as the file colours its bands (``stated``, a word
-    each), else a guess: the third, second and first of four bands and more."""
+    each), else a guess: of eight bands the fifth, third and second, of four and more the third, second and first."""
     ways = (
         (_by_wavelength(names, sensor), "by the sensor's wavelengths"),
         (_by_name(names), "by their names"),
@@ -50,4 +50,6 @@ def _by_name(names: Sequence[str]) -> tuple[int, int, int] | None:
 
 
 def _by_place(count: int) -> tuple[int, int, int]:
+    if count == 8:  # coastal, blue, green, yellow, red, ...: WorldView-2 and -3; nearly so PlanetScope
+        return 4, 2, 1
     return (2, 1, 0) if count > 3 else (0, min(1, count - 1), count - 1)
