@@ -257,10 +257,10 @@ def test_an_effect_is_left_out_of_what_b_goes_on_to_learn_from_and_says_nothing_
     changed = dataclasses.replace(CPU, effect=CPU.effect | {"zoom": {"share": 0.9}})
     assert cells.recipe(cell, CPU) != cells.recipe(cell, changed)
     assert cell.base
-    for own, begun, trouble in ((True, True, ""), (True, False, ""), (False, True, "of 2 cells 1 not converged")):
+    for own, begun, trouble in ((True, True, ""), (True, False, ""), (False, True, "1 of 2 cells not converged")):
         rows = [*rows_of(cell, 1.0, own), *rows_of(cell.base, 1.0, begun)]
         assert outcomes.Results(rows, [], CPU).trouble([cell]) == trouble
-    assert outcomes.Results(rows_of(cell, 1.0), [], CPU).trouble([cell]) == "of 2 cells 1 not run"
+    assert outcomes.Results(rows_of(cell, 1.0), [], CPU).trouble([cell]) == "1 of 2 cells not run"
 
 
 def rows_of(cell: cells.Cell, factor: float, levelled: bool = True) -> list[dict[str, Any]]:
@@ -288,8 +288,8 @@ def test_a_claim_is_answered_only_where_every_cell_was_run_and_has_converged() -
     assert plain.said == "supported" and "-50.0 % [-50.0, -50.0]" in plain.sentence and "3 seeds" in plain.sentence
     assert answered()[("natural-both", "PanNet")].said == "contradicted"
     rough, part = answered(levelled=False)[("simulation", "PanNet")], answered(missing=True)[("simulation", "PanNet")]
-    assert rough.why == "of 6 cells 2 not converged"
-    assert part.why == "of 6 cells 1 not run"
+    assert rough.why == "2 of 6 cells not converged"
+    assert part.why == "1 of 6 cells not run"
     assert "undecided" in part.sentence and "So far ERGAS -50.0 %" in part.sentence and "2 seeds" in part.sentence
     silent = answered()[("real-A", "PanNet")]
     assert (silent.said, silent.why, silent.found) == ("undecided", "not run", {})
@@ -464,11 +464,11 @@ def test_other_seeds_move_an_arm_by_what_those_that_were_run_tell() -> None:
 def test_a_tuning_of_what_has_not_levelled_answers_nothing_nor_does_a_network_that_failed_on_a_scene() -> None:
     base, shot = cells.Cell("B", "PanNet", "both"), cells.Cell("C", "PanNet", "both", 1, "B", "QB", "full")
     rows = [*rows_of(base, 1.0, levelled=False), *rows_of(shot, 1.0)]
-    assert outcomes.Results(rows, [], CPU).trouble([shot]) == "of 2 cells 1 not converged"
+    assert outcomes.Results(rows, [], CPU).trouble([shot]) == "1 of 2 cells not converged"
     failed = [*rows_of(base, 1.0), {"cell": base.name, "scene": "wv1-01", "error": "no memory"}]
-    assert outcomes.Results(failed, [], CPU).trouble([base]) == "of 1 cells 1 failed on a scene"
+    assert outcomes.Results(failed, [], CPU).trouble([base]) == "1 of 1 cells failed on a scene"
     untrained = [cells.Cell("U", "anypan-s", seed=seed) for seed in (1, 2)]
-    assert outcomes.Results(rows_of(untrained[0], 1.0), [], CPU).trouble(untrained) == "of 2 cells 1 not run"
+    assert outcomes.Results(rows_of(untrained[0], 1.0), [], CPU).trouble(untrained) == "1 of 2 cells not run"
 
 
 def test_errors_that_are_the_same_contradict_only_where_quality_is_the_same_too() -> None:

@@ -15,6 +15,7 @@ from anypan.train.tunings import TUNINGS
 
 METRICS = ("ERGAS", "Q2n", "SAM", "D_rho", "R-ERGAS")
 RIVALS = ("MTF-GLP-FS", "MTF-GLP-FS + consistency")
+CALLED = {"freeze": "freeze-tuning", "lora": "LoRA", "bitfit": "BitFit", "adapter": "adapters"}
 DEVELOPMENT = "on development scenes"
 Arm = Callable[[str], list[Cell]]
 Selected = Callable[[Callable[[Cell], bool]], Arm]
@@ -200,7 +201,7 @@ def _adapted(study: Study, arm: Selected, both: Arm) -> Iterator[Claim]:
     yield Claim("one-shot-B-U", "One-shot adaptation of B is better than of U", tuned("U", "full"), tuned("B", "full"),
                 tuple(name for name in has if name in parted(study)[0]))  # fmt: skip
     for tuning in (name for name in TUNINGS if name != "full"):
-        says = f"Full-tuning of B is better than {tuning}, at one rate"
+        says = f"Full-tuning of B is better than {CALLED[tuning]}, at one rate"
         yield Claim(f"tuning-{tuning}", says, tuned("B", tuning), tuned("B", "full"), has)
 
 

@@ -86,8 +86,9 @@ class Results:
         kinds = {"not run": len(needed) - len(run), "diverged": len(wrong)}
         kinds["failed on a scene"] = len(self.failed & needed.keys())
         kinds["not converged"] = len(set(rough) - set(wrong))
-        said = [f"{count} {kind}" for kind, count in kinds.items() if count]
-        return f"of {len(needed)} cells {' and '.join(said)}" if said else ""
+        said = [(count, kind) for kind, count in kinds.items() if count]
+        of = (f" of {len(needed)} cells", *[""] * len(said))
+        return " and ".join(f"{count}{some} {kind}" for (count, kind), some in zip(said, of, strict=False))
 
 
 def current(rows: Iterable[Row], study: Study, every: Iterable[Cell]) -> list[Row]:
