@@ -26,12 +26,14 @@ def main() -> None:
         if wanted.scene and entry.name not in wanted.scene:
             continue
         case = prepare(entry, "rr")
-        assert case.reference is not None
+        assert case.reference is not None and case.mask is not None
+        valid = case.mask
+        spread = case.reference[:, valid].std(1)
         print(entry.name, " ".join(case.scene.bands))
         for name in wanted.method:
             fuser = (METHODS.get(name) or neural(name))(case.scene)
-            error = (fuse_scene(case.scene, fuser) - case.reference).square().mean((1, 2)).sqrt()
-            print(f"  {name:26}", " ".join(f"{one:.3f}" for one in error / case.reference.std((1, 2))), flush=True)
+            error = (fuse_scene(case.scene, fuser) - case.reference)[:, valid].square().mean(1).sqrt()
+            print(f"  {name:26}", " ".join(f"{one:.3f}" for one in error / spread), flush=True)
 
 
 if __name__ == "__main__":

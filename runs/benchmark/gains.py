@@ -44,7 +44,7 @@ def changes(entry: Entry) -> list[float]:
 
     def error(gains: Sequence[float]) -> float:
         scene = replace(case.scene, gnyq=tuple(gains))
-        return float(ergas(fuse_scene(scene, METHODS["anypan-s"](scene)), case.reference, scene.ratio))
+        return ergas(fuse_scene(scene, METHODS["anypan-s"](scene)), case.reference, scene.ratio, case.mask)
 
     own = error(case.scene.gnyq)
     return [error(gains) / own for gains in others]

@@ -78,8 +78,9 @@ def _error(scene: Scene, phase: tuple[float, float]) -> float:
     patch = scene.whole()
     moved = from_arrays(patch.pan, patch.lrms, scene.gnyq, scene.gnyq_pan, phase, mask=patch.mask)
     reduced, reference = wald.degrade(moved)
-    fused, truth = (image[:, EDGE:-EDGE, EDGE:-EDGE] for image in (fuse_scene(reduced, METHOD(reduced)), reference))
-    return judge(fused, Reference(truth, scene.ratio, peak=1.0), ["ERGAS"])["ERGAS"]
+    images = fuse_scene(reduced, METHOD(reduced)), reference, reduced.whole().mask
+    fused, truth, mask = (image[..., EDGE:-EDGE, EDGE:-EDGE] for image in images)
+    return judge(fused, Reference(truth, scene.ratio, peak=1.0, mask=mask), ["ERGAS"])["ERGAS"]
 
 
 if __name__ == "__main__":
