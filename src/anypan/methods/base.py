@@ -78,7 +78,7 @@ class Formula:
 
     ``additive``: an offset of PAN and MS is an offset of the result. ``flat_pan_gives_exp``: a PAN without detail adds
     nothing. ``raw_pan``: published with the PAN as it is, so that an offset of the PAN changes the result.
-    ``published``: a paper's method as it stands there.
+    ``published``: a paper's method, as it stands there in mode ``toolbox``.
     """
 
     fit: Method

@@ -1,12 +1,12 @@
 """The selective scan of state space models, in plain torch, exact and differentiable.
 
 h_t = exp(delta_t A) h_(t-1) + delta_t B_t u_t, output_t = C_t h_t + D u_t (A. Gu, T. Dao, "Mamba: Linear-Time Sequence
-Modeling with Selective State Spaces", 2023, equations 2 and 3, with their simplified discretisation of B). As in their
-section 3.3.2 states are never kept: they are worked on in spans of tokens that caches hold, and the gradient makes them
-again from the state before each span. A token whose states are too few to occupy the device is not worked on alone: the
-span is cut into chunks that are scanned at once, then what each hands on is scanned and added. Only products of factors
-in (0, 1] occur, so nothing overflows. Where ``mamba_ssm`` can be imported and the tensors are on a GPU, its kernel does
-the same.
+Modeling with Selective State Spaces", 2023, equations 2 and 4, with their simplified discretisation of B; D u is their
+code's). As in their section 3.3.2 states are never kept: they are worked on in spans of tokens that caches hold, and
+the gradient makes them again from the state before each span. A token whose states are too few to occupy the device is
+not worked on alone: the span is cut into chunks that are scanned at once, then what each hands on is scanned and added.
+Only products of factors in (0, 1] occur, so nothing overflows. Where ``mamba_ssm`` can be imported and the tensors are
+on a GPU, its kernel does the same.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def brovey(scene: Scene) -> Fuser:
 
     fused_b = EXP_b P / I, I = mean_b EXP_b, P = (PAN - mean(PAN)) std(I) / std(PAN) + mean(I), mean and standard
     deviation of the PAN at MS scale. Gillespie, Kahle and Walker, Remote Sensing of Environment 22(3), 1987; equalised
-    as in Vivone et al., IEEE TGRS 53(5), 2015. The intensity that divides is held at a tenth of its root mean square.
+    as in Alparone, Garzelli and Vivone, IEEE TGRS 55(8), 2017 (by Vivone et al., IEEE TGRS 53(5), 2015, with the PAN's
+    own deviation, which is larger). The intensity that divides is held at a tenth of its root mean square.
     """
     weights = torch.full((len(scene.bands),), 1 / len(scene.bands), dtype=torch.float64)
     return contrast(scene, of_scene(scene, exp_and_low), weights, torch.zeros_like(weights), -math.inf)

@@ -15,8 +15,9 @@ def gs(scene: Scene) -> Fuser:
     """Gram-Schmidt: the mean of the bands is replaced by the PAN, equalised to it in mean and standard deviation.
 
     fused_b = EXP_b + g_b (P - I), I = mean_b EXP_b, g_b = cov(I, EXP_b) / var(I),
-    P = (PAN - mean(PAN)) std(I) / std(PAN) + mean(I), std(PAN) at MS scale.
-    Laben and Brower, US patent 6,011,875, 2000, mode 1.
+    P = (PAN - mean(PAN)) std(I) / std(PAN) + mean(I). Laben and Brower, US patent 6,011,875, 2000, mode 1.
+    std(PAN) is the PAN's own in ``toolbox``, as published; else at MS scale (Alparone, Garzelli and Vivone, IEEE TGRS
+    55(8), 2017), without which the PAN's finer contrast makes the bands' too small.
     """
     seen = of_scene(scene, exp_and_pan)
     bands = len(scene.bands)

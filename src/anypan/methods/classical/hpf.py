@@ -57,8 +57,9 @@ class Smoothing(Fuser):
 def hpf(scene: Scene) -> Fuser:
     """High-pass filtering: what a box of the MS pixel's size takes from the PAN, equalised to the band, is added.
 
-    fused_b = EXP_b + std(EXP_b) / std(PAN) (PAN - box(PAN)), std(PAN) at MS scale, box the least odd one not below the
-    ratio. Chavez, Sides and Anderson, PE&RS 57(3), 1991; equalised as in Vivone et al., IEEE TGRS 53(5), 2015.
+    fused_b = EXP_b + std(EXP_b) / std(PAN) (PAN - box(PAN)), box the least odd one not below the ratio.
+    Chavez, Sides and Anderson, PE&RS 57(3), 1991; equalised as in Vivone et al., IEEE TGRS 53(5), 2015: by the PAN's
+    own std in ``toolbox``, else by that at MS scale (see ``gs``).
     """
     seen = of_scene(scene, exp_and_pan)
     return HighPass(scene.sampling, scene.ratio // 2, over(seen.std[:-1], seen.std[-1]))
@@ -68,6 +69,7 @@ def sfim(scene: Scene) -> Fuser:
     """Smoothing filter-based intensity modulation: EXP times the ratio of the PAN and its box mean.
 
     fused_b = EXP_b PAN / box(PAN), box the least odd one not below the ratio. Liu, Int. J. Remote Sensing 21(18), 2000.
+    The PAN is taken as it is, as in that paper; Vivone et al., IEEE TGRS 53(5), 2015, equalise it to each band first.
     The box mean that divides is held at a tenth of the PAN's root mean square.
     """
     seen = of_scene(scene, exp_and_pan)

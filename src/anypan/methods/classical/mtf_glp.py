@@ -14,7 +14,7 @@ def mtf_glp(scene: Scene) -> Fuser:
     """Generalised Laplacian pyramid with the MTF of each band; the PAN is equalised to the band.
 
     fused_b = EXP_b + std(EXP_b) / std(PAN_LP_b) (PAN - PAN_LP_b), PAN_LP_b = expand(degrade(PAN, gnyq_b)).
-    Aiazzi et al., PE&RS 72(5), 2006; equalised as in Vivone et al., IEEE TGRS 53(5), 2015.
+    Aiazzi et al., PE&RS 72(5), 2006; equalised as in Alparone, Garzelli and Vivone, IEEE TGRS 55(8), 2017.
     """
     return Pyramid(scene.sampling, scene.gnyq, contrast_gains(scene, of_scene(scene, exp_low_and_pan)))
 

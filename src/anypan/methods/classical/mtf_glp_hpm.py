@@ -31,7 +31,7 @@ def mtf_glp_hpm(scene: Scene) -> Fuser:
 
 
 def mtf_glp_hpm_r(scene: Scene) -> Fuser:
-    """MTF-GLP-HPM with the PAN brought to each band by regression: usually the best classical method.
+    """MTF-GLP-HPM with the PAN brought to each band by regression: good at ratios of 4 and of 2.
 
     fused_b = EXP_b (PAN + c_b) / (PAN_LP_b + c_b), c_b = mean(EXP_b) / g_b - mean(PAN),
     g_b = cov(EXP_b, PAN_LP_b) / var(PAN_LP_b). Vivone, Restaino and Chanussot, IEEE TGRS 56(2), 2018.

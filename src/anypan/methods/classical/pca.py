@@ -14,8 +14,8 @@ def pca(scene: Scene) -> Fuser:
     """Principal component analysis: the first component is replaced by the PAN, equalised to it.
 
     fused_b = EXP_b + v_b (P - PC1), PC1 = sum_b v_b (EXP_b - mean), v = first eigenvector of the bands' covariance,
-    turned so that PC1 grows with the PAN, P = (PAN - mean(PAN)) std(PC1) / std(PAN), std(PAN) at MS scale.
-    Chavez and Kwarteng, PE&RS 55(3), 1989.
+    turned so that PC1 grows with the PAN, P = (PAN - mean(PAN)) std(PC1) / std(PAN). Chavez and Kwarteng, PE&RS 55(3),
+    1989. std(PAN) is the PAN's own in ``toolbox``, else at MS scale (see ``gs``).
     """
     seen = of_scene(scene, exp_and_pan)
     values, vectors = torch.linalg.eigh(seen.covariance[:-1, :-1])

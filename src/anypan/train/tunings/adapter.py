@@ -1,6 +1,7 @@
 """Adapters behind the blocks learn, and nothing else (Houlsby et al., ICML 2019; see ``models/adapters.py``).
 
-The paper also trains normalisations and the last layer, which are tied to its tasks; here all that was there stays.
+The paper has two in each layer, before its sums, and also trains normalisations and the last layer, which are tied to
+its tasks; here there is one behind each block, and all that was there stays.
 """
 
 from __future__ import annotations

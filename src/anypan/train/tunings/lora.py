@@ -2,7 +2,8 @@
 
 E. J. Hu, Y. Shen, P. Wallis et al., "LoRA: Low-Rank Adaptation of Large Language Models", ICLR 2022: W + alpha / r B A,
 A (r, in) random, B (out, r) zero at first; here r = 4 and alpha = r. A convolution's kernel is a matrix of a row for
-each output channel. Matrices of which the product would have as many numbers, and depthwise kernels, stay as they are.
+each output channel. Matrices that have no more numbers than B and A would, as the last layer of most networks of the
+literature, and depthwise kernels, stay as they are.
 The weight file holds the sums: it is a plain one, as large and as fast as before.
 """
 
