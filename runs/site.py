@@ -87,7 +87,7 @@ def pages(entries: list[Any]) -> Iterator[str]:
 
 
 def glossary() -> Iterator[str]:
-    """The options that several commands have, with what they mean where they mean one thing, as a table."""
+    """The options that several commands have, with what they mean in each, as a table."""
     uses: dict[str, dict[str, list[str]]] = {}
     for name, command in cli.commands.items():
         for option in command.params:
@@ -97,9 +97,8 @@ def glossary() -> Iterator[str]:
     yield "| option | means | commands |\n| --- | --- | --- |"
     for flag, meanings in sorted(uses.items()):
         commands = [name for names in meanings.values() for name in names]
-        if len(commands) > 1:
-            said = next(iter(meanings)) if len(meanings) == 1 else max(meanings, key=lambda one: len(meanings[one]))
-            yield f"| `{flag}` | {html.escape(said)} | {', '.join(commands)} |"
+        for said, own in meanings.items() if len(commands) > 1 else ():
+            yield f"| `{flag}` | {html.escape(said)} | {', '.join(own)} |"
 
 
 def helped(command: click.Command, name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The site: built strictly and fast, complete, its search without a network, fifteen questions three clicks away."""
+"""The site: built strictly and fast, complete, its search without a network, twenty questions three clicks away."""
 
 import importlib.util
 import json
@@ -79,9 +79,9 @@ def test_a_new_page_is_shown_though_the_navigation_does_not_name_it(tmp_path):
     assert made == [{"Home": "index.md"}, {"Cards": ["cards/one.md"]}, {hook.MORE: ["new.md"]}]
 
 
-def test_fifteen_questions_are_three_clicks_away():
+def test_twenty_questions_are_three_clicks_away():
     asked, reached = questions(), clicks(avoid="questions.md")
-    assert len(asked) == 15
+    assert len(asked) == 20
     far = [question for question, page, _ in asked if reached.get(page, 99) > CLICKS]
     assert not far, far
 

@@ -9,17 +9,24 @@ if TYPE_CHECKING:
     from anypan.api import fit, fuse, plan
     from anypan.fusing import fuse_scene
     from anypan.judging.show import show
-    from anypan.pair.pair import open_pair
+    from anypan.options import Plan, Report
+    from anypan.pair.pair import Pair, open_pair
     from anypan.pair.scene import Scene
-    from anypan.runtime.errors import Note, UserError
-    from anypan.train.adapt import adapt
+    from anypan.runtime.errors import Note, Unverified, UserError
+    from anypan.train.adapt import Adapted, adapt
+    from anypan.weights import Card, load
     from anypan.weights import available as available_models
-    from anypan.weights import load
 
 __version__ = "1.0.0rc1"
 __all__ = [
+    "Adapted",
+    "Card",
     "Note",
+    "Pair",
+    "Plan",
+    "Report",
     "Scene",
+    "Unverified",
     "UserError",
     "__version__",
     "adapt",
@@ -34,8 +41,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Adapted": ("anypan.train.adapt", "Adapted"),
+    "Card": ("anypan.weights", "Card"),
     "Note": ("anypan.runtime.errors", "Note"),
+    "Pair": ("anypan.pair.pair", "Pair"),
+    "Plan": ("anypan.options", "Plan"),
+    "Report": ("anypan.options", "Report"),
     "Scene": ("anypan.pair.scene", "Scene"),
+    "Unverified": ("anypan.runtime.errors", "Unverified"),
     "UserError": ("anypan.runtime.errors", "UserError"),
     "adapt": ("anypan.train.adapt", "adapt"),
     "available_models": ("anypan.weights", "available"),

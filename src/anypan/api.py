@@ -217,7 +217,7 @@ def _check_recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options) -
             " correct: pass --no-register to leave it, or choose another --format."
         )
     path = raster.check_output(out, pair.rasters, settings.overwrite)
-    raster.check_recipe(path, *pair.rasters)
+    raster.check_recipe(path, *pair.rasters, pair.format.nodata)
     return path
 
 
@@ -304,7 +304,7 @@ def plan(
             _check_recipe(out, pair, chosen, settings)
         elif out is not None:
             for path, form in _outputs(out, pair, settings).items():
-                raster.check_creation(path, form, settings.stored, pair.maybe_invalid)
+                raster.check_creation(path, form, settings.stored, pair.maybe_invalid, pair.rasters[0])
         return plan_of(pair, chosen, settings)
 
 

@@ -77,8 +77,7 @@ def item_of(output: Path, when: str | None, facts: Mapping[str, Any]) -> Any:
     from pystac.extensions.file import FileExtension
     from pystac.extensions.projection import ProjectionExtension
 
-    points = seen.geometry["coordinates"][0] if seen.geometry else []
-    box = [f(p[axis] for p in points) for f in (min, max) for axis in (0, 1)] if points else None
+    box = box_of(seen.geometry) if seen.geometry else None
     item = stac.Item(output.stem, seen.geometry, box, acquired(when), _processing(facts))
     item.stac_extensions.append(PROCESSING)
     placed = ProjectionExtension.ext(item, add_if_missing=True)
@@ -90,6 +89,18 @@ def item_of(output: Path, when: str | None, facts: Mapping[str, Any]) -> Any:
     item.add_asset("data", asset)
     FileExtension.ext(asset, add_if_missing=True).apply(checksum=MULTIHASH + seen.sha256, size=seen.size)
     return item
+
+
+def box_of(geometry: Mapping[str, Any]) -> list[float]:
+    """West, south, east, north; west is east of east where the antimeridian cuts it (RFC 7946, section 5.2)."""
+    cut = geometry["type"] == "MultiPolygon"
+    rings = [polygon[0] for polygon in geometry["coordinates"]] if cut else geometry["coordinates"][:1]
+    sides = [(min(x for x, _ in ring), max(x for x, _ in ring)) for ring in rings]
+    west, east = min(low for low, _ in sides), max(high for _, high in sides)
+    if cut and min(low for low, _ in sides) < 0 < max(high for _, high in sides):
+        west, east = min(low for low, _ in sides if low > 0), max(high for _, high in sides if high < 0)
+    heights = [y for ring in rings for _, y in ring]
+    return [west, min(heights), east, max(heights)]
 
 
 def _processing(facts: Mapping[str, Any]) -> dict[str, Any]:

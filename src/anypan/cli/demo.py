@@ -18,9 +18,10 @@ _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
 
 Next, in this folder:
-  {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS
-  {anypan} assess {pan} {ms} {fused} --reference {reference}
-  {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html"""
+  {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS --sensor WV2
+  {anypan} assess {pan} {ms} {fused} --reference {reference} --sensor WV2
+  {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html
+{anypan} sensors lists the names of sensors: with --sensor edges come out truer."""
 
 
 @click.command(short_help="Render a scene, fuse it and show the result.")
@@ -41,7 +42,7 @@ def demo(folder: str, method: str, size: int, overwrite: bool, quiet: bool) -> N
     """
     from anypan.api import fuse
     from anypan.judging import gallery
-    from anypan.simulate.demo import make
+    from anypan.simulate.demo import SENSOR, make
 
     out, page = Path(folder) / "fused.tif", Path(folder) / "report.html"
     for file in ("pan.tif", "ms.tif", "reference.tif", out.name, page.name):
@@ -50,7 +51,7 @@ def demo(folder: str, method: str, size: int, overwrite: bool, quiet: bool) -> N
     made = make(folder, size, overwrite)
     pan, ms = str(made["pan"]), str(made["ms"])
     with progress("fusing", quiet) as step:
-        done = fuse(pan, ms, out, method, overwrite=overwrite, progress=step)
+        done = fuse(pan, ms, out, method, sensor=SENSOR, overwrite=overwrite, progress=step)
     note("measuring and drawing", quiet)
     gallery.page(pan, ms, done, page, made["reference"])  # type: ignore[arg-type]
     names = ("pan", "ms", "classical", "fused", "reference")

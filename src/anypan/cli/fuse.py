@@ -30,7 +30,7 @@ DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 TIFFS, OTHERS = ("COG", "GTiff"), ("Zarr", "VRT-recipe")
 _METHOD = "A name from 'anypan methods', or a .safetensors file."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
-_SHARPNESS = "0: closest to the MS, 1: closest to the PAN's texture.  [default: 0.5, the network decides]"
+_SHARPNESS = "0: closest to the MS, 1: to the PAN's texture, not sharper edges.  [default: 0.5, the network decides]"
 _UNCERTAINTY = "Also write how far each pixel may be off: of this scene made coarser, 68 % of the errors were less."
 _TILE = "Side of a tile in PAN pixels, of formulas: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from anypan.cli.console import print_json, print_table
+
+if TYPE_CHECKING:
+    from anypan.optics.sensors import Sensor
 
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -65,7 +69,7 @@ def methods(as_json: bool) -> None:
 @click.command(short_help="List the sensors that are known.")
 @_json
 def sensors(as_json: bool) -> None:
-    """List the sensors whose bands and MTF gains are known; any other sensor works too, with generic gains.
+    """List the sensors whose bands are known, and whether their MTF gains are; any other works too, with generic gains.
 
     \b
     Examples:
@@ -75,11 +79,15 @@ def sensors(as_json: bool) -> None:
     from anypan.optics.sensors import SENSORS
 
     if as_json:
-        print_json([asdict(sensor) for sensor in SENSORS.values()])
+        print_json([asdict(sensor) | {"published": sensor.published} for sensor in SENSORS.values()])
         return
-    headers = ("name", "sensor", "ratio", "bits", "bands")
-    rows = [(s.name, s.title, s.ratio, s.bits, " ".join(band.name for band in s.bands)) for s in SENSORS.values()]
-    print_table(headers, rows)
+    headers = ("name", "sensor", "ratio", "bits", "gains", "bands")
+    print_table(headers, [_about(sensor) for sensor in SENSORS.values()])
+
+
+def _about(sensor: Sensor) -> tuple[object, ...]:
+    gains = "published" if sensor.published else "generic"
+    return sensor.name, sensor.title, sensor.ratio, sensor.bits, gains, " ".join(band.name for band in sensor.bands)
 
 
 def _first_line(described: object) -> str:

@@ -56,6 +56,12 @@ def _nowhere(grid: Grid) -> bool:
     return grid.transform == Affine(1, 0, 0, 0, -1, 0) and not grid.crs
 
 
+def _bands_last(pan: tuple[int, int], ms: tuple[int, int, int]) -> bool:
+    """True if an MS of a shape (B, h, w) fits the PAN's (H, W) as (h, w, B)."""
+    rows, cols = pan[0] / ms[0], pan[1] / ms[1]
+    return ms[2] < ms[0] and max(rows, cols) <= MAX_SKEW * min(rows, cols)
+
+
 def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:
     """The MS grid in the PAN's CRS; over the PAN's extent where georeferencing is missing; notes."""
     if pan.grid.georeferenced and ms.grid.georeferenced:
@@ -63,6 +69,9 @@ def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:
         return raster.in_crs_of(pan.grid, ms.grid), notes
     rows, cols = (p / m for p, m in zip(pan.shape, ms.shape, strict=True))
     if max(rows, cols) > MAX_SKEW * min(rows, cols):
-        raise UserError(f"{ms.name} has other proportions than {pan.name}: without georeferencing, crop both alike.")
+        remedy = "without georeferencing, crop both alike"
+        if ms.copied and _bands_last(pan.shape, (len(ms.bands), *ms.shape)):
+            remedy = "its bands come first, so try numpy.moveaxis(ms, -1, 0)"
+        raise UserError(f"{ms.name} has other proportions than {pan.name}: {remedy}.")
     arrays = pan.copied and ms.copied  # of which nobody expects a place
     return stretched_over(pan.grid, ms.shape), () if arrays else (without_place(pan, ms),)

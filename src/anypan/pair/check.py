@@ -95,9 +95,10 @@ def check_content(scene: Scene, pan: Raster) -> None:
 
 def check_holds(ms: Raster, bands: Mapping[int, str], form: Format) -> None:
     """Pixels of ``form`` hold every valid value of the MS's ``bands``, and whole numbers all but a hundredth."""
-    if form.floating or (form.nbits is None and all(np.can_cast(own, form.dtype, "safe") for own in ms.dtypes)):
+    safe = form.floating or all(np.can_cast(own, form.dtype, "safe") for own in ms.dtypes)
+    if safe and form.nbits is None:
         return  # float32 is what the work is done in
-    (lowest, highest), whole = form.limits, all(np.dtype(own).kind != "f" for own in ms.dtypes)
+    (lowest, highest), whole = form.limits, form.floating or all(np.dtype(own).kind != "f" for own in ms.dtypes)
     held = f"{form.dtype} of {form.nbits} bits" if form.nbits else form.dtype
     least, most = _extremes(ms)
     for index, name in bands.items():

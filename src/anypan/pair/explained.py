@@ -64,7 +64,7 @@ def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) 
         known = zip(names, match(sensor, tuple(names)), strict=True)
         outside = [name for name, band in known if band and not low <= band.centre_nm <= high]
         said = (
-            f"Outside of the PAN's range ({low:g} to {high:g} nm): {', '.join(outside)}; their detail is not measured."
+            f"The PAN ({low:g} to {high:g} nm) does not see {', '.join(outside)}: detail comes where both go together."
         )
         notes += [said] if outside else []
     return tuple(notes)

@@ -66,7 +66,10 @@ def reference_notes(fitted: int, written: int) -> tuple[str, ...]:
     """Of how many bands those that are written were chosen, if not of all."""
     if written >= fitted:
         return ()
-    return (f"Fitted to {fitted} bands, of which {written} are written: --reference-bands with fewer saves time.",)
+    return (
+        f"Fitted to {fitted} bands, of which {written} are written: fewer of --reference-bands (in Python "
+        "reference_bands) take less time.",
+    )
 
 
 def cover_notes(spot: Placement, pan: Raster) -> tuple[str, ...]:

@@ -125,7 +125,8 @@ def _opened(pan: Path, ms: Path | Sequence[Path], o: Opening) -> Pair:
     for each in (pan, *(ms if isinstance(ms, list | tuple) else [ms])):
         if not isinstance(each, str | PathLike):
             kind = type(each).__name__
-            raise UserError(f"An image is given as a {kind}: give arrays of NumPy, (H, W) and (B, h, w), or paths.")
+            arrays = "to fuse(), plan() and adapt() both as arrays of NumPy, (H, W) and (B, h, w)"
+            raise UserError(f"An image is given as a {kind}: give PAN and MS as paths, or {arrays}.")
     paths = [ms] if isinstance(ms, str | PathLike) else list(ms)
     if not paths:
         pan_raster, ms_raster, o, product = opened_product(pan, o)

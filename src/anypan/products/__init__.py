@@ -79,5 +79,6 @@ def find_product(path: str | os.PathLike[str]) -> Product:
             return product
     sought = ", ".join(f"{family.sought} ({name})" for name, family in FAMILIES.items())
     raise UserError(
-        f"{shelf.name} holds no product that is known: looked for {sought}; else name the files of PAN and MS."
+        f"{shelf.name} holds no product that is known: looked for {sought}; else name the files of PAN and MS, or try "
+        "'anypan batch' on it."
     )

@@ -8,9 +8,8 @@ import tarfile
 import zipfile
 import zlib
 from functools import lru_cache
-from typing import Any
 
-from anypan.raster.sidecars import PICTURES
+from anypan.raster.sidecars import check_sidecar, sidecars_of
 from anypan.runtime.errors import UserError
 
 ZIPS, TARS = (".zip",), (".tar", ".tar.gz", ".tgz")
@@ -18,8 +17,6 @@ PREFIXES = {"/vsizip/": ZIPS, "/vsitar/": TARS}
 MOST_MEMBERS = 100_000
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What reading an archive raises that is damaged, encrypted or of a kind that is not known."""
-ALONE: dict[str, Any] = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
-WITHOUT_NOTES: dict[str, Any] = {"GDAL_PAM_ENABLED": "NO"}
 
 
 def prefix_of(path: str) -> str | None:
@@ -50,12 +47,13 @@ def names_archive(path: str) -> bool:
     return prefix is not None and not path.removeprefix(prefix).lstrip("/").startswith("vsi")
 
 
-def settings(archive: str, member: str) -> dict[str, Any]:
-    """GDAL's, under which it opens no file that points out of the archive: no notes, no pictures beside a member."""
-    stem = posixpath.splitext(member)[0].lower()
-    beside = (name.lower() for name in members(archive))
-    risky = any(name.startswith(stem) and name.endswith(PICTURES) for name in beside)
-    return WITHOUT_NOTES | (ALONE if risky else {})
+def check_beside(archive: str, member: str) -> None:
+    """UserError if what lies beside a member points at other files; GDAL opens it without being asked."""
+    prefix, (folder, name) = prefix_of(archive), posixpath.split(member)
+    others = (posixpath.basename(each) for each in members(archive) if posixpath.dirname(each) == folder)
+    for other in sidecars_of(name, others):
+        side = posixpath.join(folder, other)
+        check_sidecar(f"{prefix}{archive}/{side}", lambda most, side=side: read_member(archive, side, most))
 
 
 def members(archive: str) -> tuple[str, ...]:

@@ -9,15 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from mimetypes import MimeTypes
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import rasterio
 import rasterio.shutil
 from rasterio._err import CPLE_BaseError
 from rasterio.drivers import raster_driver_extensions
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 
+from anypan.geometry.grid import IDENTITY
 from anypan.raster.format import Format
+from anypan.raster.read import Raster
 from anypan.runtime.claim import real_place
 from anypan.runtime.errors import UserError
 
@@ -50,25 +54,63 @@ def is_store(place: Path) -> bool:
     return os.path.isdir(place) and any((place / name).is_file() for name in _STORE)
 
 
-def check_creation(path: Path, form: Format, options: Mapping[str, str], masked: bool = False) -> None:
+def check_creation(
+    path: Path, form: Format, options: Mapping[str, str], masked: bool = False, like: Raster | None = None
+) -> None:
     """UserError where the creation options are wrong: GDAL only warns, and at the end of the work. No file is made.
 
-    ``masked``: pixels may be invalid.
+    ``masked``: pixels may be invalid. ``like``: what has its place.
     """
     kind = _driver(options)
     check_ending(path, kind)
     _check_keys(options)
     if kind == ZARR:
         _check_store(path, form, options, masked)
+        if like is not None and like.as_stored and any(map(_placed_apart, like.datasets)):
+            raise UserError(
+                f"{path} is to be a Zarr store, which keeps no control points and no polynomials (RPC): choose another "
+                "--format."
+            )
         return
-    wanted, trial = creation_options(form, options), f"/vsimem/anypan-{uuid4().hex}.tif"
+    wanted = creation_options(form, options)
+    if masked and form.nodata is not None and _lossy(wanted):
+        raise UserError(
+            f"COMPRESS={wanted['COMPRESS']} changes values, and with them the nodata value {form.nodata:g}: choose a "
+            "compression without loss, such as DEFLATE."
+        )
+    _try(path, form, wanted)
+
+
+def _placed_apart(dataset: Any) -> bool:
+    """Whether points or polynomials place a file, rather than a transform."""
+    return dataset.transform == IDENTITY and bool(dataset.gcps[0] or dataset.rpcs)
+
+
+def _try(path: Path, form: Format, wanted: dict[str, str]) -> None:
+    """UserError for options with which a blank image cannot be written, or is read back with other bands."""
+    trial = f"/vsimem/anypan-{uuid4().hex}.tif"
     size = {"width": TRIAL, "height": TRIAL, "count": len(form.names), "dtype": form.dtype}
     with writing(path), rasterio.open("", "w+", driver="MEM", **size) as blank, _warnings() as said:
+        blank.colorinterp = form.colours
         rasterio.shutil.copy(blank, trial, driver=wanted.pop("DRIVER"), **wanted)
+        with rasterio.open(trial) as made:
+            same = made.count == blank.count and ColorInterp.alpha not in made.colorinterp
         rasterio.shutil.delete(trial)
         warned = [each for each in said if PADDING not in each]
         if warned:
             raise OSError(warned[0])
+    if not same:
+        raise UserError(f"{path} would be read with a band as alpha: leave PHOTOMETRIC and ALPHA out of -co.")
+
+
+def _lossy(wanted: Mapping[str, str]) -> bool:
+    """Whether a compression gives other values than were written."""
+    kind, no = wanted.get("COMPRESS", "").upper(), ("NO", "FALSE", "OFF", "0")
+    if kind.startswith("LERC"):
+        return any(float(wanted.get(name, 0) or 0) != 0 for name in ("MAX_Z_ERROR", "MAX_Z_ERROR_OVERVIEW"))
+    if kind == "WEBP":
+        return wanted.get("WEBP_LOSSLESS", wanted.get("QUALITY", "NO")).upper() not in ("YES", "TRUE", "ON", "1", "100")
+    return kind == "JPEG" or (kind == "JXL" and wanted.get("JXL_LOSSLESS", "YES").upper() in no)
 
 
 def _check_keys(options: Mapping[str, str]) -> None:

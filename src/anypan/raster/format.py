@@ -21,21 +21,31 @@ _PLAIN: dict[Any, Any] = {
 }  # what is data after all
 # What described the MS's own pixels or layout, and would be wrong of the output's.
 _STALE = {"AREA_OR_POINT", "TIFFTAG_IMAGEDESCRIPTION", "TIFFTAG_SOFTWARE", "TIFFTAG_DATETIME", "METADATATYPE"}
+_STALE |= {"NODATA_VALUES", "LAYER_TYPE", "min", "max", "valid_min", "valid_max", "valid_range", "actual_range"}
 _STALE_STARTS = (
     "STATISTICS_",
+    "TIFFTAG_MINSAMPLEVALUE",
+    "TIFFTAG_MAXSAMPLEVALUE",
+    "NITF_IGEOLO",
+    "NITF_ICORDS",
+    "NITF_ABPP",
     "ANYPAN_",
     "OVR_",
     "TIFFTAG_XRESOLUTION",
     "TIFFTAG_YRESOLUTION",
     "TIFFTAG_RESOLUTIONUNIT",
 )
+HALF = 16  # bits of a float that GDAL stores as half of one
 _NUMBERED = re.compile(r"Band_\d+")  # of an ENVI file: another band may have the number now
 _BAND_IN_NAME = re.compile(r"(?:^|[_\-.])(B\d{1,2}[A-Z]?|BAND_?\d{1,2}|ST_B\d{1,2}|SR_B\d{1,2})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Format:
-    """Pixel type, nodata value and metadata of a file; the tuples hold one entry a band."""
+    """Pixel type, nodata value and metadata of a file; the tuples hold one entry a band.
+
+    ``imagery``: wavelengths, as GDAL keeps them apart from other tags.
+    """
 
     dtype: str
     nodata: float | None = None
@@ -44,6 +54,7 @@ class Format:
     colours: tuple[ColorInterp, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     band_tags: tuple[dict[str, str], ...] = ()
+    imagery: tuple[dict[str, str], ...] = ()
     scales: tuple[float, ...] = ()
     offsets: tuple[float, ...] = ()
     units: tuple[str | None, ...] = ()
@@ -62,7 +73,8 @@ class Format:
     def limits(self) -> tuple[float, float]:
         """The least and the greatest value that a pixel can take."""
         if self.floating:
-            return float(np.finfo(self.dtype).min), float(np.finfo(self.dtype).max)
+            known = np.finfo("float16" if self.nbits == HALF else self.dtype)
+            return float(known.min), float(known.max)
         low, high = int(np.iinfo(self.dtype).min), int(np.iinfo(self.dtype).max)
         return low, (min(high, 2**self.nbits - 1) if self.nbits and low == 0 else high)
 
@@ -96,7 +108,9 @@ class Format:
         low, high = self.limits
         if not valid.all():
             fused = fused[:, valid]
-        return 0 if self.floating else int(((fused < low - 0.5) | (fused > high + 0.5)).sum())
+        if self.floating and self.nbits is None:
+            return 0
+        return int(((fused < low - 0.5) | (fused > high + 0.5)).sum())
 
     @property
     def filler(self) -> float:
@@ -150,9 +164,8 @@ def format_of(raster: Raster) -> Format:
 
     described = [descriptions_of(dataset) or (None,) * dataset.count for dataset in datasets]
     dtype = np.result_type(*raster.dtypes).name if len(set(raster.dtypes)) > 1 else first.dtypes[0]
-    nbits = first.tags(raster.bands[0][1], ns="IMAGE_STRUCTURE").get("NBITS")
     nodata = _representable(nodata_of(first, raster.rules), dtype)
-    bits = int(nbits) if nbits and dtype == first.dtypes[0] and np.dtype(dtype).kind == "u" else None
+    bits = _bits(raster, dtype)
     return Format(
         dtype=dtype,
         nodata=nodata,
@@ -161,10 +174,19 @@ def format_of(raster: Raster) -> Format:
         colours=tuple(_PLAIN.get(c, c) for c in each("colorinterp")),
         tags={k: v for k, v in first.tags().items() if not _stale(k)},
         band_tags=tuple(_band_tags(datasets[n], b) for n, b in raster.bands),
+        imagery=tuple(datasets[n].tags(b, ns="IMAGERY") for n, b in raster.bands),
         scales=each("scales"),
         offsets=each("offsets"),
         units=each("units"),
     )
+
+
+def _bits(raster: Raster, dtype: str) -> int | None:
+    """Bits of a pixel that is a whole number: the most of any file, None where one has all that its type has."""
+    own = [(sheet.dataset, band) for n, band in raster.bands for sheet in raster.layers[n]]
+    said = [dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for dataset, band in own]
+    same = np.dtype(dtype).kind == "u" and all(dataset.dtypes[0] == dtype for dataset, _ in own)
+    return max(int(bits) for bits in said if bits) if same and all(said) else None
 
 
 def typed(form: Format, dtype: str) -> Format:
@@ -195,6 +217,8 @@ def asked(form: Format, dtype: str | None, nodata: float | None, nbits: int | No
     if (value is not None and _representable(value, kind) is None) or _overflows(value, kind):
         remedy = "choose another --out-nodata" if nodata is not None else "name one that it can with --out-nodata"
         raise UserError(f"Pixels of {kind} cannot hold the nodata value {value:g}: {remedy}, or another --dtype.")
+    if nbits == HALF and np.dtype(kind).kind == "f":
+        return replace(form, dtype=kind, nodata=value, nbits=nbits)
     if nbits is not None and np.dtype(kind).kind == "u":
         if value is not None and value > 2**nbits - 1:
             raise UserError(

@@ -186,7 +186,9 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
         raise UserError(f"{path} is a pipe or a device: write the image to a file first.")
     if (local or packed) and not allow_vrt:
         check_sidecars(path)
-    settings = ({} if allow_remote else NO_NETWORK) | (archive.settings(*packed) if packed else {})
+    if packed and not allow_vrt:
+        archive.check_beside(*packed)
+    settings = {} if allow_remote else NO_NETWORK
     with warnings.catch_warnings(), rasterio.Env(**settings):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         place = os.path.abspath(path) if local else path  # a name such as s3:x.tif is no address, if there is a file

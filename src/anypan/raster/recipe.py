@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
@@ -18,7 +18,7 @@ from anypan.runtime.errors import UserError
 COLOURS = {ColorInterp.red: "Red", ColorInterp.green: "Green", ColorInterp.blue: "Blue", ColorInterp.gray: "Gray"}
 
 
-def check_recipe(path: Path, pan: Raster, ms: Raster) -> None:
+def check_recipe(path: Path, pan: Raster, ms: Raster, nodata: float | None) -> None:
     """UserError where a recipe cannot say what is to be done, or GDAL could not do it."""
     check_ending(path, RECIPE)
     if any(len(layer) > 1 for raster in (pan, ms) for layer in raster.layers):
@@ -32,6 +32,21 @@ def check_recipe(path: Path, pan: Raster, ms: Raster) -> None:
             raise UserError(
                 f"{raster.name} has no place on the earth that a recipe could rely on: choose --format COG."
             )
+        _check_fill(raster, nodata)
+
+
+def _check_fill(raster: Raster, nodata: float | None) -> None:
+    """UserError where a raster's fill is not what its recipe can say: one nodata value in all bands of PAN and MS."""
+    sheets = [sheet for layer in raster.layers for sheet in layer]
+    values = {raster.layers[n][0].dataset.nodatavals[band - 1] for n, band in raster.bands}
+    values = {raster.rules.nodata} if raster.rules.nodata is not None else values
+    others = [value for value in (*values, raster.filler) if value is not None and repr(value) != repr(nodata)]
+    masked = any(sheet.alpha or sheet.marks.masked or sheet.marks.apart for sheet in sheets) or raster.rules.all_bands
+    if masked or [value for value in others if nodata is None or value != nodata]:
+        raise UserError(
+            f"{raster.name} marks fill otherwise than by the one nodata value that {RECIPE} can give: choose another "
+            "--format."
+        )
 
 
 def write_recipe(
@@ -48,16 +63,9 @@ def write_recipe(
     """
     pan, ms = pair
     root = Element("VRTDataset", subClass="VRTPansharpenedDataset")
-    for number, (name, colour) in enumerate(zip(form.names, form.colours, strict=True), 1):
-        band = SubElement(
-            root, "VRTRasterBand", dataType=_type(form.dtype), band=str(number), subClass="VRTPansharpenedRasterBand"
-        )
-        if name:
-            SubElement(band, "Description").text = name
-        if colour in COLOURS:
-            SubElement(band, "ColorInterp").text = COLOURS[colour]
-        if form.nodata is not None:
-            SubElement(band, "NoDataValue").text = f"{form.nodata:.17g}"
+    _add_tags(root, form.tags)
+    for number in range(len(form.names)):
+        _add_band(root, form, number)
     options = SubElement(root, "PansharpeningOptions")
     SubElement(options, "Algorithm").text = "WeightedBrovey"
     share = SubElement(SubElement(options, "AlgorithmOptions"), "Weights")
@@ -78,6 +86,29 @@ def write_recipe(
     except OSError as problem:
         raise UserError(f"{path} cannot be written ({problem.strerror}): free some space.") from problem
     return path.stat().st_size
+
+
+def _add_band(root: Element, form: Format, band: int) -> None:
+    """A band, from 0, with its name, colour, nodata value, unit, tags, and how pixels become physical values."""
+    kind = {"dataType": _type(form.dtype), "subClass": "VRTPansharpenedRasterBand"}
+    node = SubElement(root, "VRTRasterBand", kind, band=str(band + 1))
+    if form.names[band]:
+        SubElement(node, "Description").text = form.names[band]
+    if form.colours[band] in COLOURS:
+        SubElement(node, "ColorInterp").text = COLOURS[form.colours[band]]
+    if form.nodata is not None:
+        SubElement(node, "NoDataValue").text = f"{form.nodata:.17g}"
+    if form.units[band]:
+        SubElement(node, "UnitType").text = form.units[band]
+    SubElement(node, "Offset").text = f"{form.offsets[band]:.17g}"
+    SubElement(node, "Scale").text = f"{form.scales[band]:.17g}"
+    _add_tags(node, form.band_tags[band])
+
+
+def _add_tags(node: Element, tags: Mapping[str, str]) -> None:
+    known = SubElement(node, "Metadata")
+    for key, value in tags.items():
+        SubElement(known, "MDI", key=key).text = value
 
 
 def _type(dtype: str) -> str:

@@ -6,7 +6,7 @@ GDAL takes them of any format, a VRT included, which can point at any other file
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,48 +28,50 @@ def check_sidecars(path: str) -> None:
         raise UserError(
             f"{path} names another file as its overviews: rewrite it without, for example as a new GeoTIFF."
         )
-    for side in _beside(Path(path)):
-        lower = side.name.lower()
+    try:
+        others = os.listdir(Path(path).absolute().parent)
+    except OSError:  # within an archive
+        return
+    for other in sidecars_of(Path(path).name, others):
+        side = Path(path).parent / other
         if not side.is_file():  # GDAL would wait for a pipe
             raise UserError(f"{side} lies beside the image and is no plain file: remove it.")
-        if lower.endswith(METADATA):
-            harmful = _holds_pointers(side)
-        else:
-            harmful = not _is_picture(side) or _points_elsewhere(str(side))
-        if harmful:
-            remedy = "remove it, or pass --allow-vrt (allow_vrt=True in Python)"
-            raise UserError(f"{side} lies beside the image and points at other files: {remedy}.")
+        check_sidecar(str(side), lambda most, side=side: _head(side, most))
 
 
-def _beside(path: Path) -> Iterator[Path]:
-    """Sidecars of a file, and sidecars of those."""
-    name, stem = path.name.lower(), path.stem.lower()
-    try:
-        others = os.listdir(path.absolute().parent)
-    except OSError:
-        return
-    for other in others:
-        lower = other.lower()
-        if lower != name and lower.startswith((f"{name}.", f"{stem}.")) and lower.endswith((*PICTURES, METADATA)):
-            yield path.parent / other
+def sidecars_of(name: str, others: Iterable[str]) -> list[str]:
+    """Those of the names of a folder that are sidecars of a file, and sidecars of those."""
+    own, stem = name.lower(), Path(name).stem.lower()
+    return [
+        other
+        for other in others
+        if other.lower() != own
+        and other.lower().startswith((f"{own}.", f"{stem}."))
+        and other.lower().endswith((*PICTURES, METADATA))
+    ]
 
 
-def _is_picture(side: Path) -> bool:
+def check_sidecar(side: str, head: Callable[[int], bytes]) -> None:
+    """UserError if a sidecar is not what its name says, or points at other files; ``head``: so many bytes of it."""
+    if side.lower().endswith(METADATA):
+        text = head(MOST + 1)
+        harmful = len(text) > MOST or any(pointer in text for pointer in POINTERS)
+    else:
+        start = head(16)
+        picture = any(start.startswith(signature) for signature in SIGNATURES) or not start
+        harmful = not picture or _points_elsewhere(side)
+    if harmful:
+        remedy = "remove it, or pass --allow-vrt (allow_vrt=True in Python)"
+        raise UserError(f"{side} lies beside the image and points at other files: {remedy}.")
+
+
+def _head(side: Path, most: int) -> bytes:
+    """The first bytes of a file, which is no picture and no metadata if they cannot be read."""
     try:
         with open(side, "rb") as file:
-            head = file.read(16)
+            return file.read(most)
     except OSError:
-        return False
-    return any(head.startswith(signature) for signature in SIGNATURES) or not head
-
-
-def _holds_pointers(side: Path) -> bool:
-    try:
-        with open(side, "rb") as file:
-            text = file.read(MOST + 1)
-    except OSError:
-        return False
-    return len(text) > MOST or any(pointer in text for pointer in POINTERS)
+        return b"?"
 
 
 def _points_elsewhere(path: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from anypan.raster.imagine import end_of
 from anypan.runtime.errors import UserError
 
 CONVERTED = ("CMYK", "CIELAB")  # of 8 bits, which GDAL gives as red, green, blue and an alpha that is 255
@@ -37,11 +38,13 @@ def check_stored(path: str, dataset: Any) -> None:
 
 
 def _size(path: str, dataset: Any) -> int | None:
-    """Bytes that a raw file has by its header; None of others, which GDAL finds out about."""
+    """Bytes that a file has at least by its header; None of others, which GDAL finds out about."""
     if dataset.driver == "PCIDSK":
         with open(path, "rb") as file:
             blocks = file.read(32)[16:].strip()
         return SECTOR * int(blocks) if blocks.isdigit() else None
+    if dataset.driver == "HFA":
+        return end_of(path) or None
     if dataset.driver != "ENVI":
         return None
     header = dataset.tags(ns="ENVI")

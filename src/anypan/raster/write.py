@@ -39,6 +39,9 @@ from anypan.runtime.errors import UserError, printable
 
 DRAFT_BYTES, LEAST_DRAFT = 2**24, 64  # of a block of the draft, and pixels along a side at least
 SIDECARS = (".aux.xml", ".msk", ".ovr")
+POLYNOMIALS = ("_RPC.TXT", "_rpc.txt", ".RPB", ".rpb")
+BESIDE_IT: dict[str, Any] = {"GDAL_DISABLE_READDIR_ON_OPEN": "FALSE"}  # else GDAL would not find the draft's mask
+KEPT = ("count", "shape", "dtypes", "transform", "crs", "nodatavals", "scales", "offsets", "units", "descriptions")
 
 
 def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwrite: bool = False) -> Path:
@@ -60,6 +63,7 @@ def check_output(path: str | os.PathLike[str], inputs: Sequence[Raster], overwri
     used = {os.path.realpath(name) for raster in inputs for name in raster.files}
     if str(place) in used:
         raise UserError(f"{path} is one of the inputs: name another file for the output.")
+    _check_points(place, inputs)
     check_free(path, overwrite)
     if not os.access(folder, os.W_OK):
         raise UserError(f"The folder {folder} of the output is not writable: choose another.")
@@ -111,7 +115,7 @@ class Writer:
         overwrite: bool = False,
     ) -> None:
         self._path, self._form, self._overwrite, self.clipped = place_of(path), form, overwrite, 0
-        check_creation(path, form, options, masked)
+        check_creation(path, form, options, masked, like)
         self._options = creation_options(form, options)
         _check_space(path, math.prod(like.shape) * len(form.names) * np.dtype(form.dtype).itemsize)
         self._masked, self._invalid, self._valid = masked and form.nodata is None, False, 0
@@ -162,7 +166,7 @@ class Writer:
     def tag(self, account: Callable[[Raster, float], Mapping[str, str]]) -> None:
         """Write the tags that ``account`` makes of the closed image and of the share of its pixels that are invalid."""
         masked = 1 - self._valid / (self._dataset.width * self._dataset.height)
-        with rasterio.open(self._draft, "r+") as dataset:
+        with rasterio.Env(**BESIDE_IT), rasterio.open(self._draft, "r+") as dataset:
             bands = tuple((0, index) for index in dataset.indexes)
             image = Raster(str(self._path), Grid(dataset.shape, dataset.transform), ((Sheet(dataset),),), bands)
             dataset.update_tags(**account(image, masked))
@@ -176,8 +180,8 @@ class Writer:
         with writing(self._path):
             self._make(final)
             put_in_place(final, place, self._overwrite)
-            for side in filter(os.path.lexists, (f"{place}{suffix}" for suffix in SIDECARS)):
-                os.unlink(side)
+            for suffix in SIDECARS:
+                _take_along(f"{final}{suffix}", f"{place}{suffix}")
         return sum(file.stat().st_size for file in (place, *place.rglob("*")) if file.is_file())
 
     def _make(self, final: Path) -> None:
@@ -189,9 +193,10 @@ class Writer:
             return
         if driver == "COG":
             self._coarser(options)
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):  # only one file is put in place
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True, **BESIDE_IT):  # only one file is put in place
             rasterio.shutil.copy(self._draft, final, driver=driver, **options)
-        _verify(final)
+            _verify(final)
+            _check_same(self._draft, final)
 
     def _coarser(self, options: Mapping[str, str]) -> None:
         """Overviews of the draft, for a COG to take over: made of what is not compressed they cost less.
@@ -231,12 +236,42 @@ class Writer:
             dataset.gcps = source.gcps
         if like.as_stored and (rpc := rpc_in_common(like)):
             dataset.rpcs = rpc
+        for band, imagery in enumerate(form.imagery, 1):
+            dataset.update_tags(band, ns="IMAGERY", **imagery)
         for band, (name, tags, unit) in enumerate(zip(form.names, form.band_tags, form.units, strict=True), 1):
             if name:
                 dataset.set_band_description(band, name)
             if unit:
                 dataset.set_band_unit(band, unit)
             dataset.update_tags(band, **tags)
+
+
+def _check_points(place: Path, inputs: Sequence[Raster]) -> None:
+    """UserError where GDAL would take another file's polynomials (RPC) for those of an output that is on a map."""
+    if not inputs or inputs[0].as_stored:
+        return
+    sides = [place.with_name(f"{place.stem}{end}") for end in POLYNOMIALS]
+    found = next((side for side in sides if side.exists()), None)
+    if found:
+        raise UserError(f"{found} would be taken as belonging to {place}, which is on a map: name another output.")
+
+
+def _take_along(made: str, beside: str) -> None:
+    """What GDAL has put beside the final file, as a CRS that GeoTIFF has no keys for; else nothing may lie there."""
+    if os.path.exists(made):
+        os.replace(made, beside)
+    elif os.path.lexists(beside):
+        os.unlink(beside)
+
+
+def _check_same(draft: Path, final: Path) -> None:
+    """Raise where what a driver or its options made of the draft has lost what places it, or tells what is image."""
+    with rasterio.open(draft) as one, rasterio.open(final) as two:
+        lost = [name for name in KEPT if repr(getattr(one, name)) != repr(getattr(two, name))]
+        lost += ["gcps"] * (len(one.gcps[0]) != len(two.gcps[0])) + ["rpcs"] * (bool(one.rpcs) != bool(two.rpcs))
+        lost += ["mask"] * (one.mask_flag_enums != two.mask_flag_enums)
+    if lost:
+        raise OSError(f"its {' and '.join(lost)} would be others")
 
 
 def _by_points(raster: Raster) -> bool:

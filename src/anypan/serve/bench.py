@@ -132,7 +132,12 @@ class Bench:
         shutil.rmtree(inside, ignore_errors=True)
         inside.mkdir()
         unpack(archive, inside, self.limit)
-        jobs = read_manifest(inside).jobs
+        if not any(inside.iterdir()):
+            raise UserError("The zip holds no files: put a PAN and an MS into it.")
+        try:
+            jobs = read_manifest(inside).jobs
+        except UserError as error:
+            raise UserError("The zip holds no pair: put one file that ends in pan and one in ms into it.") from error
         if len(jobs) != 1:
             raise UserError(f"The zip holds {len(jobs)} pairs: put one file that ends in pan and one in ms into it.")
         if not jobs[0].ms:
@@ -153,7 +158,7 @@ def unpack(archive: Path, folder: Path, limit: int) -> None:
                 raise UserError(f"The zip holds {len(members):,} files: put a PAN and an MS into it.")
             for member in members:
                 name = Path(member.filename.replace("\\", "/")).name
-                if name in ("", ".", ".."):
+                if name.startswith(".") or not name or "__MACOSX" in member.filename:  # a Mac's notes on each file
                     continue
                 if (folder / name).exists():
                     raise UserError(f"The zip holds two files called {name}: put one PAN and one MS into it.")

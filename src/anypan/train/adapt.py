@@ -105,8 +105,8 @@ def adapt(
 
     fuse() takes that file as its method. The scene needs no reference: PAN and MS are degraded by Wald's protocol with
     the scene's own gains, and the MS itself is the reference. ``weights``: a name of ``available_models`` or a weight
-    file. ``tuning``: what learns, of ``TUNINGS``. ``options`` are the fields of ``Options``. Raises UserError: one
-    sentence on what the caller can mend.
+    file. ``tuning``: what learns, of ``TUNINGS``. ``options`` are the fields of ``anypan.train.adapt.Options``. Raises
+    UserError: one sentence on what the caller can mend.
     """
     settings = options_of(Options, options, "adapt()")
     o = _optimisation(settings)

@@ -63,6 +63,11 @@ class Sensor:
         """MTF gain at the MS Nyquist frequency, band by band."""
         return tuple(band.gnyq for band in self.bands)
 
+    @property
+    def published(self) -> bool:
+        """Whether any of its gains is known, rather than the toolbox's default."""
+        return self.pan.gnyq != GNYQ_PAN or any(gain != GNYQ for gain in self.gnyq)
+
     def band(self, name: str) -> Band | None:
         """The band of that name, short name (``R``, ``N1``) or alias; ``nir`` also finds ``nir1``; None if absent."""
         key = _key(name)
