@@ -16,6 +16,7 @@ from anypan.pair.gain import measure_gain
 from anypan.pair.opening import OpeningWords
 from anypan.pair.pair import Pair, open_pair
 from anypan.pair.quality import Quality, measure_quality
+from anypan.pair.registration import NOTHING
 
 File = str | PathLike[str]
 CLOSE = 1.6  # times by which a measured gain may differ from the sensor's
@@ -89,7 +90,8 @@ def _doubts(pair: Pair, quality: Quality) -> Iterator[str]:
             yield f"{quality.saturated[index]:.1%} of {name} have its greatest value: saturated, or stretched."
     yield from resampling_notes(pair.scene, measure_gain(pair.scene.limits.hold(pair.scene)))
     if quality.valid < 1:
-        yield f"{1 - quality.valid:.1%} of the MS pixels that were looked at are fill, or lie outside of the PAN."
+        rim = ", as rows or columns at the rim do after such a shift" if math.hypot(*pair.shift) > NOTHING else ""
+        yield f"{1 - quality.valid:.1%} of the MS pixels that were looked at are fill, or lie outside of the PAN{rim}."
 
 
 def _of_place(pair: Pair) -> Iterator[str]:
