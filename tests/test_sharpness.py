@@ -1,8 +1,11 @@
 """One number between what is most faithful to the MS and what has all of the PAN's texture."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
+from pairs import landscape
 
 import anypan
 from anypan.fusing import fuse_scene
@@ -50,3 +53,18 @@ def test_sharpness_is_for_networks_that_take_it_and_within_its_range():
         anypan.fuse(pan, ms, sharpness=1.5)
     softer, sharper = (anypan.fuse(pan, ms, sharpness=s) for s in (0.0, 1.0))
     assert softer.shape == sharper.shape == (3, 64, 64) and not np.array_equal(softer, sharper)
+
+
+@pytest.mark.parametrize("ground", [0.0, 1.5])
+def test_that_a_wish_for_sharpness_changes_nothing_is_said_where_it_does(ground):
+    """``ground``: how far the PAN was sharpened, by an unsharp mask."""
+    pan, ms = (torch.from_numpy(image) for image in landscape(256, 256, bands=4))
+    blurred = torch.nn.functional.avg_pool2d(pan[None], 5, 1, 2, count_include_pad=False)[0]
+    images = (pan + ground * (pan - blurred)).numpy(), ms.numpy()
+    half, exp = (anypan.fuse(*images, method=method) for method in ("anypan-s", "EXP"))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", anypan.Note)
+        whole = anypan.fuse(*images, sharpness=1.0)
+    change = np.square(whole - half).mean() / np.square(half - exp).mean()
+    noted = any("Sharpness 1 changes next to nothing" in str(one.message) for one in said)
+    assert noted == (ground > 0) and (change < 1e-3) == noted, change

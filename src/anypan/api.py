@@ -26,7 +26,7 @@ from anypan.methods.uncertainty import SHARE, halfwidths
 from anypan.optics.sensors import GENERIC, SENSORS
 from anypan.options import FuseOptions, Options, Plan, Report, plan_of
 from anypan.pair.check import check_holds
-from anypan.pair.explained import detail_notes, explained, resampling_notes
+from anypan.pair.explained import detail_notes, explained, resampling_notes, sharpness_notes
 from anypan.pair.gain import measure_gain, resampled
 from anypan.pair.notes import RECIPE_NOTE, clipped_note
 from anypan.pair.pair import Pair, pair_of
@@ -181,6 +181,7 @@ def _seen(pair: Pair, settings: Options, tally: Tally, clipped: int) -> _Seen:
     measured = measure_gain(pair.scene.limits.hold(pair.scene))
     said = detail_notes(shares, pair.scene.bands, SENSORS.get(pair.scene.sensor, GENERIC))
     said += resampling_notes(pair.scene, measured)
+    said += sharpness_notes(pair.scene, measured, settings.sharpness)
     if clipped and (settings.dtype or settings.bits):
         said += (clipped_note(clipped, pair.format.dtype),)
     return _Seen((*pair.notes, *tally.notes, *said), shares, resampled(pair.scene.gnyq, measured))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import torch
 
@@ -18,6 +19,7 @@ PIXELS = 2**18  # MS pixels that it is measured on
 HARDLY = 0.1  # of a band's detail
 SHARPER = 1.3  # times the gain given, from which on a measured one is said
 SEEN = 3  # the least ratio at which the PAN's own blur does not raise a measured gain by as much
+GROUND, WELL = 0.82, 0.86  # of the gain given, and of the PAN's detail, from which on it was sharpened on the ground
 FINE_ENOUGH = 0.5  # fineness below which a band is called coarse
 
 
@@ -51,6 +53,16 @@ def resampling_notes(scene: Scene, measured: MeasuredGain) -> tuple[str, ...]:
     if times >= LIGHT:
         return (*coarse_note(coarse), sharp_note(measured.gnyq, measured.gnyq / times))
     return (*coarse_note(coarse), *([sharper_note(times)] if scene.ratio >= SEEN and times >= SHARPER else []))
+
+
+def sharpness_notes(scene: Scene, measured: MeasuredGain, sharpness: float | None) -> tuple[str, ...]:
+    """Where a wish for more of the PAN's texture changes nothing: the PAN is that much sharper than the MS's gain tells
+    that networks draw to all of it (``sharpened`` of anypan.models.physics is .9 and more)."""
+    below = measured.gnyq < GROUND * fmean(scene.gnyq) and measured.explained > WELL
+    if sharpness is None or sharpness <= 0.5 or not below:
+        return ()
+    done = "the PAN was sharpened on the ground, and the default draws to all of its texture"
+    return (f"Sharpness {sharpness:g} changes next to nothing here: {done}.",)
 
 
 def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) -> tuple[str, ...]:
