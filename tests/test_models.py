@@ -201,3 +201,17 @@ def test_cost_and_size_are_as_the_documentation_says(name):
     assert products == pytest.approx(int(rows[0][5].replace(",", "")), rel=1e-3)
     if name.startswith("anypan"):
         assert parameters <= 1_000_000 and products <= (18_000 if name == "anypan-s" else 150_000)
+
+
+def test_pan_mamba_embeds_twice_and_its_pan_meets_the_ms_that_is_fused_already():
+    """As its authors' code does."""
+    network, seen = network_of("Pan-Mamba"), list[tuple[str, torch.Tensor, torch.Tensor]]()
+    parts = {"embed ms": network.embed[0], "embed pan": network.embed[1], "ms": network.mix[0], "pan": network.mix[1]}
+    for name, part in parts.items():
+        part.register_forward_hook(lambda _, given, out, name=name: seen.append((name, given[0], out)))
+    network.sharpen(torch.rand(1, 1, 16, 16), torch.rand(1, network.config.bands, 16, 16), torch.rand(1, 1, 4, 4))
+    assert [name for name, *_ in seen] == ["embed ms", "embed pan", "ms", "pan", "embed ms", "embed pan"]
+    (_, both, mixed), (_, pan_first, pan_mixed), (_, again, _), (_, pan_again, _) = seen[2:]
+    ms, pan = both.chunk(2, 1)
+    assert torch.equal(pan_first, torch.cat([pan, ms + mixed], 1))
+    assert torch.equal(again, ms + mixed) and torch.equal(pan_again, pan + pan_mixed)

@@ -155,8 +155,9 @@ class PanMamba(FixedBands):
         for swap in self.swaps:
             ms, pan = swap(ms, pan)
         ms, pan = _image(ms, shape), _image(pan, shape)
-        both = (torch.cat(pair, 1) for pair in ((ms, pan), (pan, ms)))
-        ms, pan = (_tokens(own + mix(pair)) for own, mix, pair in zip((ms, pan), self.mix, both, strict=True))
+        ms = ms + self.mix[0](torch.cat([ms, pan], 1))
+        pan = pan + self.mix[1](torch.cat([pan, ms], 1))  # of the MS that is fused already, as in the authors' code
+        ms, pan = (_tokens(embed(image)) for embed, image in zip(self.embed, (ms, pan), strict=True))  # once more
         for cross in self.crosses:
             ms = cross(ms, pan, shape)
         return exp + self.refine(_image(ms, shape))
