@@ -445,6 +445,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[object]]:
     return folder, ["fuse", *files, "-m", "EXP", "--no-register"]
 
 
+def _listening() -> None:
+    """In the process to be stopped: what a shell, or nohup, has it ignore it does not."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [
@@ -458,7 +464,7 @@ def test_stopping_leaves_no_output(job: tuple[Path, list[object]], number: int, 
     folder, arguments = job
     before = sorted(folder.iterdir())
     thousands_of_tiles = ["--tile", "16"]
-    with start([*arguments, *thousands_of_tiles], lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as process:
+    with start([*arguments, *thousands_of_tiles], _listening) as process:
         assert process.stderr and process.stderr.readline().startswith("fusing")
         process.send_signal(number)
         _, stderr = process.communicate(timeout=60)
