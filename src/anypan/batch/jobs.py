@@ -11,24 +11,8 @@ from typing import Any
 
 from anypan.methods.resolve import BEST
 from anypan.products import files_of
+from anypan.raster.sidecars import read_with
 from anypan.weights import available
-
-BEHIND = (".aux.xml", ".msk", ".ovr", ".aux")  # a file's own name
-INSTEAD = (
-    ".aux",
-    ".hdr",
-    ".rrd",
-    ".tfw",
-    ".wld",
-    ".j2w",
-    ".jgw",
-    ".pgw",
-    ".prj",
-    ".RPB",
-    ".rpb",
-    "_RPC.TXT",
-    "_rpc.txt",
-)
 
 
 @dataclass(frozen=True)
@@ -61,7 +45,7 @@ class Job:
     def _files(self) -> tuple[str, ...]:
         """What is read: of a product its metadata name it; of one that is incomplete, what there is."""
         if self.ms or not os.path.isdir(self.pan):
-            return tuple(each for name in (self.pan, *self.ms) for each in (name, *_beside(name)))
+            return tuple(each for name in (self.pan, *self.ms) for each in (name, *read_with(name)))
         return files_of(self.pan)
 
 
@@ -71,13 +55,6 @@ class Fault:
 
     name: str
     reason: str
-
-
-def _beside(name: str) -> list[str]:
-    """What GDAL reads with a file: its place, names, masks and overviews, where they lie beside it."""
-    stem = os.path.splitext(name)[0]
-    asked = [f"{name}{end}" for end in BEHIND] + [f"{stem}{end}" for end in INSTEAD]
-    return [path for path in dict.fromkeys(asked) if path != name and os.path.isfile(path)]
 
 
 def _state(path: str) -> tuple[int, int]:

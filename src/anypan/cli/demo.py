@@ -18,8 +18,8 @@ _NEXT = """
 Open {folder}/report.html in a browser and swipe between what went in and what came out.
 
 Next, in this folder:
-  {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS --sensor WV2
-  {anypan} assess {pan} {ms} {fused} --reference {reference} --sensor WV2
+  {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS --sensor {sensor}
+  {anypan} assess {pan} {ms} {fused} --reference {reference} --sensor {sensor}
   {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html
 {anypan} sensors lists the names of sensors: with --sensor edges come out truer."""
 
@@ -56,7 +56,7 @@ def demo(folder: str, method: str, size: int, overwrite: bool, quiet: bool) -> N
     gallery.page(pan, ms, done, page, made["reference"])  # type: ignore[arg-type]
     names = ("pan", "ms", "classical", "fused", "reference")
     files = {name: shlex.quote(f"{folder}/{name}.tif") for name in names}
-    note(_NEXT.format(folder=folder, anypan=_command(), **files).lstrip("\n"), quiet)
+    note(_NEXT.format(folder=folder, sensor=SENSOR, anypan=_command(), **files).lstrip("\n"), quiet)
 
 
 def _command() -> str:

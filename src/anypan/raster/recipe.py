@@ -38,15 +38,20 @@ def check_recipe(path: Path, pan: Raster, ms: Raster, nodata: float | None) -> N
 def _check_fill(raster: Raster, nodata: float | None) -> None:
     """UserError where a raster's fill is not what its recipe can say: one nodata value in all bands of PAN and MS."""
     sheets = [sheet for layer in raster.layers for sheet in layer]
-    values = {raster.layers[n][0].dataset.nodatavals[band - 1] for n, band in raster.bands}
-    values = {raster.rules.nodata} if raster.rules.nodata is not None else values
-    others = [value for value in (*values, raster.filler) if value is not None and repr(value) != repr(nodata)]
+    named = raster.rules.nodata
+    stored = [raster.datasets[n].nodatavals[band - 1] for n, band in raster.bands]
+    values = [*(stored if named is None else [named]), raster.filler]
+    others = [value for value in values if value is not None and not _same(value, nodata)]
     masked = any(sheet.alpha or sheet.marks.masked or sheet.marks.apart for sheet in sheets) or raster.rules.all_bands
-    if masked or [value for value in others if nodata is None or value != nodata]:
+    if masked or others:
         raise UserError(
             f"{raster.name} marks fill otherwise than by the one nodata value that {RECIPE} can give: choose another "
             "--format."
         )
+
+
+def _same(value: float, nodata: float | None) -> bool:
+    return nodata is not None and (value == nodata or (value != value and nodata != nodata))
 
 
 def write_recipe(

@@ -17,6 +17,8 @@ from anypan.runtime.errors import UserError
 
 PICTURES = (".ovr", ".msk", ".aux", ".rrd")
 METADATA = ".aux.xml"
+POLYNOMIALS = ("_RPC.TXT", "_rpc.txt", ".RPB", ".rpb")
+PLACES = (".hdr", ".tfw", ".wld", ".j2w", ".jgw", ".pgw", ".prj")  # headers and world files
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"EHFA_HEADER_TAG")
 MOST = 2**24  # bytes of metadata that are looked through
 POINTERS = (b"OVERVIEW_FILE", b"<VRTDataset", b"SourceFilename")
@@ -37,6 +39,14 @@ def check_sidecars(path: str) -> None:
         if not side.is_file():  # GDAL would wait for a pipe
             raise UserError(f"{side} lies beside the image and is no plain file: remove it.")
         check_sidecar(str(side), lambda most, side=side: _head(side, most))
+
+
+def read_with(path: str) -> list[str]:
+    """What GDAL reads with a file: its place, names, masks and overviews, where they lie beside it."""
+    stem = os.path.splitext(path)[0]
+    asked = [f"{base}{end}" for base in (path, stem) for end in (*PICTURES, METADATA)]
+    asked += [f"{stem}{end}" for end in (*PLACES, *POLYNOMIALS)]
+    return [side for side in dict.fromkeys(asked) if side != path and os.path.isfile(side)]
 
 
 def sidecars_of(name: str, others: Iterable[str]) -> list[str]:

@@ -34,12 +34,12 @@ from anypan.raster.creation import (
 from anypan.raster.format import Format
 from anypan.raster.place import rpc_in_common
 from anypan.raster.read import Raster, Sheet, environment
+from anypan.raster.sidecars import POLYNOMIALS
 from anypan.runtime.claim import Claim, check_free, put_in_place
 from anypan.runtime.errors import UserError, printable
 
 DRAFT_BYTES, LEAST_DRAFT = 2**24, 64  # of a block of the draft, and pixels along a side at least
 SIDECARS = (".aux.xml", ".msk", ".ovr")
-POLYNOMIALS = ("_RPC.TXT", "_rpc.txt", ".RPB", ".rpb")
 BESIDE_IT: dict[str, Any] = {"GDAL_DISABLE_READDIR_ON_OPEN": "FALSE"}  # else GDAL would not find the draft's mask
 KEPT = ("count", "shape", "dtypes", "transform", "crs", "nodatavals", "scales", "offsets", "units", "descriptions")
 
