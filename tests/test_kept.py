@@ -143,6 +143,7 @@ def test_an_imagine_file_that_is_cut_off_is_refused(tmp_path: Path, compressed: 
     [
         ({"COMPRESS": "JPEG"}, "COMPRESS=JPEG changes values, and with them the nodata value 0"),
         ({"COMPRESS": "LERC", "MAX_Z_ERROR": "5"}, "COMPRESS=LERC changes values"),
+        ({"COMPRESS": "LERC", "MAX_Z_ERROR": "much"}, "cannot be written"),
         ({"DRIVER": "GTiff", "ALPHA": "YES"}, "with a band as alpha"),
         ({"DRIVER": "GTiff", "PHOTOMETRIC": "CMYK"}, "with a band as alpha"),
     ],

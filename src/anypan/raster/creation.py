@@ -73,7 +73,9 @@ def check_creation(
             )
         return
     wanted = creation_options(form, options)
-    if masked and form.nodata is not None and _lossy(wanted):
+    with writing(path):  # an error bound may be no number
+        lossy = _lossy(wanted)
+    if masked and form.nodata is not None and lossy:
         raise UserError(
             f"COMPRESS={wanted['COMPRESS']} changes values, and with them the nodata value {form.nodata:g}: choose a "
             "compression without loss, such as DEFLATE."
