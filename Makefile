@@ -49,6 +49,7 @@ check: $(INSTALLED)
 	$(BIN)/python speed/speed.py --check
 	$(BIN)/python runs/benchmark/uncertainty.py --check
 	$(BIN)/python runs/benchmark/truth.py --check
+	$(BIN)/python runs/benchmark/ranks.py --check
 	$(BIN)/python tests/torture/page.py --check
 
 docs: $(INSTALLED)

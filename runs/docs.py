@@ -75,8 +75,9 @@ def _main(rows: Sequence[Row]) -> str:
         made = markdown_table(both, MAIN, KNOWN, tuple(FORMULAS))
         hidden = tuple(f"| {one} |" for one in FORMULAS if one not in SHORT)
         shown = "\n".join(line for line in made.splitlines() if not line.startswith(hidden))
-        counts = [len({row[key] for row in both}) for key in ("scene", "sensor")]
-        parts.append(f"Ratio {ratio}: {counts[0]} scenes of {counts[1]} sensors.\n\n{shown}\n")
+        parts.append(
+            f"Ratio {ratio}: at reduced resolution {_counted(both, 'rr')}, at full {_counted(both, 'fr')}.\n\n{shown}\n"
+        )
     return "\n".join([*parts, _resampled(rows)])
 
 
@@ -90,13 +91,20 @@ def _short(rows: Sequence[Row]) -> str:
     lines = ["| Method | " + " | ".join(PLAIN.values()) + " |", "| --- | ---: | ---: | ---: |"]
     for name, label in labels.items():
         lines.append(f"| {label} | {' | '.join(f'{values[name][key]:.2f}' for key in PLAIN)} |")
-    counts = [len({row[key] for row in both}) for key in ("scene", "sensor")]
-    lead = f"{counts[0]} real scenes of {counts[1]} sensors, ratio {RATIO}; means over sensors."
+    lead = f"Real scenes at ratio {RATIO}, means over sensors: the error on {_counted(both, 'rr')}, the others on "
+    came = len({row["scene"] for row in both if row.degraded})
+    lead += f"{_counted(both, 'fr')}, since {came} had come degraded. Each sensor was named (`--sensor`)."
     apart, bars = _apart(rows)
     errors = {"anypan-s": _of(apart, "anypan-s"), "interpolation": _of(apart, "EXP"), "the best formula of each": bars}
     means = ", ".join(f"{name} {fmean(row['ERGAS'] for row in found):.2f}" for name, found in errors.items())
-    said = f"{len(bars)} GaoFen-2 scenes that came degraded, error: {means}."
+    said = f"On {len(bars)} GaoFen-2 scenes degraded by others, error: {means}."
     return f"{lead}\n\n" + "\n".join(lines) + f"\n\n{said}\n\n{_optimised()}\n"
+
+
+def _counted(rows: Sequence[Row], protocol: str) -> str:
+    """How many scenes and sensors rows of a protocol rest on."""
+    scenes, sensors = (len({row[key] for row in rows if row.protocol == protocol}) for key in ("scene", "sensor"))
+    return f"{scenes} scenes of {sensors} sensors"
 
 
 def _optimised() -> str:
@@ -105,9 +113,9 @@ def _optimised() -> str:
     ours, theirs = ({row["scene"]: row for row in _of(rows, name)} for name in ("anypan-s", OPTIMISER))
     said = ", ".join(f"{scene} {ours[scene]['ERGAS']:.2f} and {theirs[scene]['ERGAS']:.2f}" for scene in ours)
     lead = (
-        f"{OPTIMISER}, a published method, learns from each image anew, for minutes. Error of anypan-s and of it by "
-        "the rules of the reference toolbox, so not to be compared with those above (no shift is corrected; "
-        "qb-01-moved is qb-01 put in place)"
+        f"{OPTIMISER}, a published method, learns from each image anew, for minutes; it is written anew here, and not "
+        "checked against its authors' program. Error of anypan-s and of it by the rules of the reference toolbox, so "
+        "not to be compared with those above (no shift is corrected; qb-01-moved is qb-01 put in place)"
     )
     return f"{lead}: {said} ([more](docs/comparing.md#a-program))."
 

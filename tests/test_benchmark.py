@@ -242,7 +242,7 @@ def test_the_peak_is_of_valid_pixels_where_no_full_scale_is_stated(folder: Path,
 
 def test_assess_refuses_an_image_of_another_shape(folder: Path) -> None:
     one = folder / "one"
-    with pytest.raises(UserError, match="has not the PAN's size"):
+    with pytest.raises(UserError, match="does not have the PAN's size"):
         assess(one / "pan.tif", one / "ms.tif", one / "ms.tif")
     write(folder / "bands.tif", np.ones((2, 160, 160), np.float32))
     with pytest.raises(UserError, match="bands"):

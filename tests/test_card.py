@@ -1,4 +1,4 @@
-"""Training in pieces on a borrowed GPU: dry runs on a CPU, at a tiny budget."""
+"""Training in pieces on a GPU elsewhere: dry runs on a CPU, at a tiny budget."""
 
 import io
 import json

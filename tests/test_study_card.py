@@ -1,4 +1,4 @@
-"""The study in pieces on a borrowed GPU: a dry run on a CPU, at a tiny budget."""
+"""The study in pieces on a GPU elsewhere: a dry run on a CPU, at a tiny budget."""
 
 import io
 import json

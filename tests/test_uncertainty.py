@@ -165,11 +165,13 @@ def page(monkeypatch):
 
 def test_the_table_counts_each_sensor_once(page):
     row = {"method": "m", "within 2": 0.9, "within 3": 1.0, "worst over best": 2.0}
-    rows = [row | {"sensor": sensor, "within 1": share} for sensor, share in (("A", 0.5), ("A", 0.7), ("B", 0.8))]
-    rows.append({"method": "m", "sensor": "C", "error": "too small"})
+    figures = (("a", "A", 0.5), ("b", "A", 0.7), ("c", "B", 0.8), ("gf2-02", "GF2", 0.9))
+    rows = [row | {"scene": scene, "sensor": sensor, "within 1": share} for scene, sensor, share in figures]
+    rows.append({"method": "m", "scene": "d", "sensor": "C", "error": "too small"})
     lines = page.table(rows, "m").splitlines()
     assert lines[2:] == ["| A | 2 | 60 % | 90 % | 100 % | 2.0 |", "| B | 1 | 80 % | 90 % | 100 % | 2.0 |",
-                         "| mean over sensors | 3 | 70 % | 90 % | 100 % | 2.0 |"]  # fmt: skip
+                         "| mean over sensors | 3 | 70 % | 90 % | 100 % | 2.0 |",
+                         "| GF2, degraded by others | 1 | 90 % | 90 % | 100 % | 2.0 |"]  # fmt: skip
 
 
 def test_the_published_page_is_up_to_date(page):

@@ -21,6 +21,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from rows import APART
 
 from anypan.fusing import fuse_with_halfwidths
 from anypan.judging import find_scenes, prepare
@@ -92,14 +93,20 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def table(rows: Sequence[Row], method: str) -> str:
-    """A line a sensor (means over its scenes) and one of the means over sensors."""
-    mine = [row for row in rows if row["method"] == method and "error" not in row]
+    """A line a sensor (means over its scenes), their mean, and a line of the scenes that stand apart."""
+    every = [row for row in rows if row["method"] == method and "error" not in row]
+    apart = [row for row in every if row["scene"] in APART]
+    mine = [row for row in every if row["scene"] not in APART]
     lines = [f"| sensor | scenes | {' | '.join(COLUMNS)} |", "|---" * (2 + len(COLUMNS)) + "|"]
     for sensor in sorted({row["sensor"] for row in mine}):
         own = [row for row in mine if row["sensor"] == sensor]
         lines.append(_line(sensor, len(own), [fmean(row[name] for row in own) for name in COLUMNS]))
     means = [found.value for name in COLUMNS if (found := mean(mine, name))]
-    return "\n".join([*lines, _line("mean over sensors", len(mine), means)]) + "\n"
+    lines.append(_line("mean over sensors", len(mine), means))
+    if apart:
+        degraded = [fmean(row[name] for row in apart) for name in COLUMNS]
+        lines.append(_line("GF2, degraded by others", len(apart), degraded))
+    return "\n".join(lines) + "\n"
 
 
 def _line(name: str, count: int, values: Sequence[float]) -> str:

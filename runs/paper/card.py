@@ -1,4 +1,4 @@
-"""Run the study on a borrowed GPU in pieces: what a piece needs in one small file, what it made in a folder.
+"""Run the study in pieces on a GPU elsewhere: what a piece needs in one small file, what it made in a folder.
 
 python runs/paper/card.py pack [--study STUDY] [--budget gpu] [--out work/study.tar] [--most 60]
     the package, the study, all scenes, a part of its images, rows that there are, weights that other cells begin with
@@ -25,9 +25,9 @@ from glob import glob
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-sys.path += [str(ROOT.parent), str(ROOT / "runs")]  # where borrowed.py lies here, and there
-import borrowed  # noqa: E402
-from borrowed import MIB, MINUTES, MOST_BACK, MOST_OUT, RESERVE  # noqa: E402
+sys.path += [str(ROOT.parent), str(ROOT / "runs")]  # where pieces.py lies here, and there
+import pieces  # noqa: E402
+from pieces import MIB, MINUTES, MOST_BACK, MOST_OUT, RESERVE  # noqa: E402
 
 HOME = ROOT.parents[1] if len(ROOT.parents) > 1 else ROOT
 STUDY, ROWS, WORK = "runs/paper/study.toml", "rows.jsonl", "work"
@@ -68,9 +68,9 @@ def pack(study: Path, out: Path, most: float, rows: Path, work: Path) -> int:
     """Write the archive. Exit status 1 if nothing of the images would fit."""
     text = study.read_text(encoding="utf-8")
     values = tomllib.loads(text)
-    fixed = borrowed.package(HOME) | {"card.py": Path(__file__).read_bytes()}
+    fixed = pieces.package(HOME) | {"card.py": Path(__file__).read_bytes()}
     fixed |= {f"runs/paper/{path.name}": path.read_bytes() for path in sorted(ROOT.glob("*.py"))}
-    fixed |= {"runs/borrowed.py": Path(borrowed.__file__).read_bytes(), STUDY: localised(text).encode()}
+    fixed |= {"runs/pieces.py": Path(pieces.__file__).read_bytes(), STUDY: localised(text).encode()}
     for number, folder in enumerate(values["scenes"]):
         files = (path for path in sorted((study.parent / folder).rglob("*")) if path.is_file())
         fixed |= {f"scenes/{number}/{p.relative_to(study.parent / folder)}": p.read_bytes() for p in files}
@@ -78,11 +78,11 @@ def pack(study: Path, out: Path, most: float, rows: Path, work: Path) -> int:
         fixed[ROWS] = rows.read_bytes()
     fixed |= {f"{WORK}/{path.name}": path.read_bytes() for path in sorted(work.glob("*")) if is_needed(path)}
     sources = [_samples(study.parent / one["path"]) for each in values["sources"].values() for one in each]
-    part = borrowed.part_for(most - RESERVE - sum(len(data) + 1024 for data in fixed.values()), sources)
+    part = pieces.part_for(most - RESERVE - sum(len(data) + 1024 for data in fixed.values()), sources)
     if part <= 0:
         print(f"nothing of the images fits into {most / MIB:.0f} MiB: raise --most.", file=sys.stderr)
         return 1
-    borrowed.write(out, fixed | {f"images/{n}.tar": borrowed.shard(found, part) for n, found in enumerate(sources)})
+    pieces.write(out, fixed | {f"images/{n}.tar": pieces.shard(found, part) for n, found in enumerate(sources)})
     print(f"{out}: {out.stat().st_size / MIB:.1f} MiB, {part:.0%} of the images")
     return 0
 
@@ -92,8 +92,8 @@ def is_needed(path: Path) -> bool:
     return path.suffix in AT_HAND or bool(START.match(path.name)) or path.with_suffix(".rows").is_file()
 
 
-def _samples(pattern: Path) -> list[borrowed.Sample]:
-    return [sample for path in sorted(glob(str(pattern))) for sample in borrowed.samples(Path(path))]
+def _samples(pattern: Path) -> list[pieces.Sample]:
+    return [sample for path in sorted(glob(str(pattern))) for sample in pieces.samples(Path(path))]
 
 
 def localised(study: str) -> str:
@@ -115,12 +115,12 @@ def run(out: Path, minutes: float, device: str, budget: str, cells: list[str]) -
     with tarfile.open(fileobj=made, mode="w") as archive:
         for file in sorted((ROOT / WORK).glob("*")):
             if file.is_file() and not file.name.startswith("tiles-"):
-                borrowed.add(archive, file.name, file.read_bytes())
+                pieces.add(archive, file.name, file.read_bytes())
     whole, parts = made.getvalue(), []
     for start in range(0, len(whole), CHUNK):
         parts.append(ROOT / f"{WORK}-{start // CHUNK:03d}.part")
         parts[-1].write_bytes(whole[start : start + CHUNK])
-    return borrowed.bring_back([ROOT / ROWS, *parts], out) or done.returncode
+    return pieces.bring_back([ROOT / ROWS, *parts], out) or done.returncode
 
 
 def merged(there: Path, here: Path) -> str:

@@ -1,4 +1,4 @@
-"""Train a recipe on a borrowed GPU in pieces: what a piece needs in one small file, what it made in a folder.
+"""Train a recipe in pieces on a GPU elsewhere: what a piece needs in one small file, what it made in a folder.
 
 python runs/pretrain/card.py pack runs/pretrain/anypan-s.toml [--out work/card.tar] [--most 60] [--resume FOLDER]
     the package, the recipe, a part of its images and, with --resume, what the last piece made
@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-sys.path.append(str(ROOT.parent))  # where borrowed.py lies here; there it lies beside this file
-import borrowed  # noqa: E402
-from borrowed import MIB, MINUTES, MOST_OUT, RESERVE  # noqa: E402
+sys.path.append(str(ROOT.parent))  # where pieces.py lies here; there it lies beside this file
+import pieces  # noqa: E402
+from pieces import MIB, MINUTES, MOST_OUT, RESERVE  # noqa: E402
 
 RECIPE, RUN = "recipe.toml", "run"
 MADE = ("checkpoint.pt", "log.jsonl", "weights.safetensors")
@@ -52,22 +52,22 @@ def main() -> int:
 
 def pack(recipe: Path, out: Path, most: float, resume: Path | None) -> int:
     """Write the archive. Exit status 1 if nothing of the images would fit."""
-    fixed = borrowed.package(ROOT.parents[1]) | {"borrowed.py": Path(borrowed.__file__).read_bytes()}
+    fixed = pieces.package(ROOT.parents[1]) | {"pieces.py": Path(pieces.__file__).read_bytes()}
     fixed |= {"card.py": Path(__file__).read_bytes(), RECIPE: localised(recipe.read_text(encoding="utf-8")).encode()}
     fixed |= {f"{RUN}/{name}": (resume / name).read_bytes() for name in MADE if resume and (resume / name).is_file()}
     sources = [list(_samples(source, recipe.parent)) for source in _sources(recipe)]
-    part = borrowed.part_for(most - RESERVE - sum(map(len, fixed.values())), sources)
+    part = pieces.part_for(most - RESERVE - sum(map(len, fixed.values())), sources)
     if part <= 0:
         print(f"nothing of the images fits into {most / MIB:.0f} MiB: raise --most.", file=sys.stderr)
         return 1
-    shards = {f"images/{number}.tar": borrowed.shard(found, part) for number, found in enumerate(sources)}
-    borrowed.write(out, fixed | shards)
+    shards = {f"images/{number}.tar": pieces.shard(found, part) for number, found in enumerate(sources)}
+    pieces.write(out, fixed | shards)
     print(f"{out}: {out.stat().st_size / MIB:.1f} MiB, {part:.0%} of the images")
     return 0
 
 
-def _samples(source: dict, beside: Path) -> Iterator[borrowed.Sample]:
-    return borrowed.samples(beside / source["path"], source.get("keys", ""))
+def _samples(source: dict, beside: Path) -> Iterator[pieces.Sample]:
+    return pieces.samples(beside / source["path"], source.get("keys", ""))
 
 
 def _sources(recipe: Path) -> list[dict]:
@@ -93,7 +93,7 @@ def train(out: Path, minutes: float, device: str) -> int:
     except subprocess.TimeoutExpired:
         run.send_signal(signal.SIGTERM)  # obeyed after the step at hand, when a checkpoint has been saved
         run.wait()
-    return borrowed.bring_back([ROOT / RUN / name for name in MADE], out)
+    return pieces.bring_back([ROOT / RUN / name for name in MADE], out)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ _SCHEDULER = (
 _THREADS = "CPU threads of each scene; another number may change a network's last digit."
 _SHARES = "Cut each scene's tiles into N shares that are fused side by side.  [default: as it keeps all busy]"
 _RETRY = "Try the scenes that failed again."
-_OVERWRITE = "Replace files in DIR that are not of this batch, or of other inputs or options."
+_OVERWRITE = "Replace files in DIR that this batch did not write, or wrote from other inputs or options."
 _DEVICE = "cpu, cuda, cuda:1."
 
 

@@ -24,7 +24,7 @@ _MODE = (
     "'Metrics in plain words' on the site."
 )
 _OUT = f"Rows are appended, each as soon as it is known.  [default: {ROWS}]"
-_RESUME = "Go on with ROWS.jsonl: make only the rows that it has not."
+_RESUME = "Go on with ROWS.jsonl: compute only the rows that are missing."
 _JOBS = "Scenes to judge side by side; they slow each other down, so time methods with one."
 _TIMEOUT = "Seconds that a program of cmd: has for one image."
 _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan.tif and ms.tif."
@@ -42,7 +42,7 @@ _EXPORT = "Judge nothing; write what methods are given to DIR/PROTOCOL/SCENE/pan
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True, help=_TIMEOUT)
 @click.option("--seed", type=SEEDS, default=0, show_default=True, help="Seed of methods that draw at random.")
 @click.option("--export", metavar="DIR", help=_EXPORT)
-@click.option("--selfcheck", is_flag=True, help="Judge nothing; hold the ruler against cases with known answers.")
+@click.option("--selfcheck", is_flag=True, help="Judge nothing; check the metrics on cases with known answers.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 def benchmark(scenes: tuple[str, ...], names: tuple[str, ...], protocol: str, selfcheck: bool, **options: Any) -> None:
     """Judge methods on SCENES: folders with pan.tif, ms.tif and, if the truth is known, gt.tif, or folders of those,

@@ -21,7 +21,7 @@ Next, in this folder:
   {anypan} fuse {pan} {ms} {classical} --method MTF-GLP-FS --sensor {sensor}
   {anypan} assess {pan} {ms} {fused} --reference {reference} --sensor {sensor}
   {anypan} fuse YOUR_PAN.tif YOUR_MS.tif fused.tif --report look.html
-{anypan} sensors lists the names of sensors: with --sensor edges come out truer."""
+{anypan} sensors lists the names of sensors: with --sensor edges are closer to the truth."""
 
 
 @click.command(short_help="Render a scene, fuse it and show the result.")

@@ -44,8 +44,8 @@ def _alpha(_: click.Context, __: click.Parameter, given: str | None) -> int | No
 _BANDS = "MS bands wanted, in this order, by number from 1 or by name: 3,2,1 or red,green,blue."
 _REFERENCE = "MS bands that shift and method are fitted to, whichever are written.  [default: all]"
 _SENSOR = "Use the bands and MTF gains of this sensor, see 'anypan sensors', or of a sensor file (.toml)."
-_ALPHA = "The MS band that is transparency, or none, whatever is labelled so.  [default: one that looks so]"
-_NODATA = "The value of fill in MS, whatever its files say."
+_ALPHA = "The MS band that is alpha (transparency), or none, whatever the labels say.  [default: one that looks so]"
+_NODATA = "Nodata value of the MS, whatever its files say."
 _NO_REGISTER = "Take PAN and MS as they lie: measure and correct no shift."
 _OPTIONS = (
     click.option("-b", "--bands", metavar="LIST", callback=_bands, help=_BANDS),
@@ -57,7 +57,7 @@ _OPTIONS = (
         "--allow-remote", is_flag=True, help="Read URLs, and /vsi paths but those of members of local archives."
     ),
     click.option("--nodata", type=float, metavar="VALUE", help=_NODATA),
-    click.option("--pan-nodata", type=float, metavar="VALUE", help="The value of fill in PAN, whatever its file says."),
+    click.option("--pan-nodata", type=float, metavar="VALUE", help="Nodata value of the PAN, whatever its file says."),
     click.option("--nodata-all-bands", is_flag=True, help="An MS pixel is fill only if all of its bands are."),
     click.option(
         "--orthorectify", is_flag=False, flag_value="", metavar="[DEM]", callback=_terrain, help=_ORTHORECTIFY

@@ -89,8 +89,8 @@ def _opened(
     if opened.shape != pair.grid.shape or len(opened.bands) != len(pair.scene.bands):
         opened.close()
         raise UserError(
-            f"{path} has not the PAN's size and the MS's bands: give {what}, and if it has some of the bands, name the "
-            "same with --bands."
+            f"{path} does not have the PAN's size and the MS's bands: give {what}, and if it has some of the bands, "
+            "name the same with --bands."
         )
     wrong = _mistaken(opened, pair)
     if wrong:

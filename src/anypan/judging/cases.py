@@ -204,7 +204,7 @@ def _truth(truth: Path | NDArray[Any], pair: Pair, corner: tuple[int, int], scen
     try:
         if opened.shape != pair.grid.shape or len(opened.bands) != len(scene.bands):
             raise UserError(
-                f"{opened.name} has not the PAN's size and the MS's bands: give the truth on the PAN's grid."
+                f"{opened.name} does not have the PAN's size and the MS's bands: give the truth on the PAN's grid."
             )
         image, valid = opened.read(*corner, *(n * scene.ratio for n in scene.shape))
     finally:

@@ -70,13 +70,13 @@ def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) 
     if not shares:
         return ()
     blind = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, shares, strict=True) if share < HARDLY]
-    notes = [f"The PAN explains hardly any of the detail of {', '.join(blind)}: it is a guess there."] if blind else []
+    guess = f"The PAN explains hardly any of the detail of {', '.join(blind)}: their fine detail is a guess."
+    notes = [guess] if blind else []
     if sensor is not GENERIC:
         low, high = sensor.pan.low_nm, sensor.pan.high_nm
         known = zip(names, match(sensor, tuple(names)), strict=True)
         outside = [name for name, band in known if band and not low <= band.centre_nm <= high]
-        said = (
-            f"The PAN ({low:g} to {high:g} nm) does not see {', '.join(outside)}: detail comes where both go together."
-        )
+        unseen = f"The PAN ({low:g} to {high:g} nm) does not see {', '.join(outside)}"
+        said = f"{unseen}: they get detail only where they go with the PAN."
         notes += [said] if outside else []
     return tuple(notes)

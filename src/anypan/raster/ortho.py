@@ -220,7 +220,9 @@ def _placed(
     sound = np.isfinite(across) & np.isfinite(down)
     if not sound.any():
         where = "its elevation model" if ground.model else "the ground"
-        raise UserError(f"The RPC do not meet {where}: check that image and elevation model show the same place.")
+        raise UserError(
+            f"The RPC place the image off {where}: check that image and elevation model show the same place."
+        )
     return across[sound], down[sound]
 
 

@@ -155,7 +155,7 @@ def _moved(grid: Grid, other: Grid, col: float, row: float) -> tuple[float, floa
         xs, ys = transform(other.crs, grid.crs, [x], [y])[:2]
     except (CPLE_BaseError, RasterioError) as error:
         ways = f"from the CRS of the MS ({other.crs[:40]}) to that of the PAN ({grid.crs[:40]})"
-        raise UserError(f"There is no way {ways}: bring both files into one CRS.") from error
+        raise UserError(f"No transformation of coordinates is known {ways}: bring both files into one CRS.") from error
     if not np.isfinite([xs, ys]).all():
         raise UserError("The PAN and the MS lie on different parts of the globe: check that they show the same place.")
     centre = grid.transform @ (grid.shape[1] / 2, grid.shape[0] / 2)

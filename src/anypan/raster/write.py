@@ -253,7 +253,7 @@ def _check_points(place: Path, inputs: Sequence[Raster]) -> None:
     sides = [place.with_name(f"{place.stem}{end}") for end in POLYNOMIALS]
     found = next((side for side in sides if side.exists()), None)
     if found:
-        raise UserError(f"{found} would be taken as belonging to {place}, which is on a map: name another output.")
+        raise UserError(f"GDAL would place {place}, which is on a map, by {found} beside it: name another output.")
 
 
 def _take_along(made: str, beside: str) -> None:

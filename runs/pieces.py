@@ -1,4 +1,4 @@
-"""What runs on a borrowed GPU share: an archive that is small enough, and files that are small enough to come back."""
+"""Work on a GPU elsewhere: an archive small enough to go there, and files small enough to come back."""
 
 from __future__ import annotations
 
