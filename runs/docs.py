@@ -46,6 +46,10 @@ PLAIN = {
     "R-ERGAS": "Faithfulness: distance from the MS ↓",
 }
 OPTIMISER = "KZ-PAN"
+LOOKED_AT = (
+    "These are development scenes: physics, recipe and rules were chosen while looking at them\n"
+    "([what](limits.md#what-was-chosen-on-development-scenes)). Zero-shot means no more than that no weights saw them."
+)
 SHORTEST, RATIO = ("MTF-GLP-FS + consistency", "anypan-s untrained", "anypan-s"), 4
 
 
@@ -194,7 +198,8 @@ def generalisation(root: Path) -> dict[Path, str]:
     if not rows.is_file():
         return {}
     text, place = protocol.read_text(encoding="utf-8"), root / "docs" / "generalisation-development.md"
-    return card(latest(read([rows])), text, place, KNOWN, "images/generalisation-")
+    made = card(latest(read([rows])), text, place, KNOWN, "images/generalisation-")
+    return made | {place: made[place].replace("\n\n## ", f"\n\n{LOOKED_AT}\n\n## ", 1)}
 
 
 if __name__ == "__main__":

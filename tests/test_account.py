@@ -152,3 +152,22 @@ def test_sidecars_of_a_file_that_is_kept_are_kept(tmp_path: Path, monkeypatch: p
     with pytest.raises(UserError, match="meanwhile"):
         anypan.fuse(*files, tmp_path / "out.tif", "EXP")
     assert side.read_text() == "mine"
+
+
+def test_tags_name_what_stood_in_for_the_method(tmp_path: Path) -> None:
+    pan, ms = landscape(64, 64)
+    pan[::3] = np.nan  # no MS pixel is whole
+    done = anypan.fuse(*write_pair(tmp_path, pan, ms), tmp_path / "out.tif", register=False)
+    with rasterio.open(done.output) as out:
+        assert done.method == out.tags()["ANYPAN_METHOD"] == "EXP" and "ANYPAN_WEIGHTS_SHA256" not in out.tags()
+
+
+def test_tags_have_the_gains_that_a_resampled_ms_was_fused_with(tmp_path: Path) -> None:
+    pan, _ = landscape(256, 256, seed=2)
+    ms = np.stack([pan[1::4, 2::4]] * 3)
+    pair = write_pair(tmp_path, pan, ms)
+    for method, used in (("anypan-s", True), ("GSA", False)):
+        done = anypan.fuse(*pair, tmp_path / f"{method}.tif", method, register=False)
+        with rasterio.open(done.output) as out:
+            gains = [float(gain) for gain in out.tags()["ANYPAN_GAINS"].split()]
+        assert done.resampled and (min(gains) > 0.45) == used

@@ -28,7 +28,7 @@ from anypan.pair.gain import effective_gnyq, measure_gain
 from anypan.pair.scene import from_arrays
 from anypan.runtime.errors import UserError
 from anypan.train import Optimisation, Run
-from anypan.train.adapt import ONE_SHOT, tune, tuned_run
+from anypan.train.adapt import ONE_SHOT, as_fused, tune, tuned_run
 from anypan.train.objective import batch_loss
 from anypan.train.real import InTurn, Judging, RealPatches, remembered
 from anypan.train.tunings import TUNINGS
@@ -315,3 +315,11 @@ def test_the_verb_adapts_files_and_says_what_it_did(tmp_path, pair, small):
     fused = tmp_path / "fused.tif"
     assert CliRunner().invoke(cli, ["fuse", *map(str, files), str(fused), "--method", str(out)]).exit_code == 0
     assert read(fused).shape == (3, SIDE, SIDE)
+
+
+def test_a_network_learns_from_what_it_is_given_to_fuse():
+    pan, ms = landscape(96, 96)
+    scene = from_arrays(torch.from_numpy(pan)[None], torch.from_numpy(ms) - 800)  # anomalies
+    fused = anypan.fit(scene).fuser.fuser  # within the guard, and what raises
+    learnt = fitted(fused.network, as_fused(scene))
+    assert torch.equal(fused.scale.level, learnt.scale.level) and learnt.scale.level.min() > 1

@@ -442,3 +442,16 @@ def test_a_source_that_is_not_there_is_named(tmp_path, kind):
     extra = {"index": "i.csv"} if kind == "skyscript" else {}
     with pytest.raises(UserError, match="nowhere"):
         SOURCES[kind](path=str(tmp_path / "nowhere"), **extra).parts()
+
+
+@pytest.mark.parametrize("name", ["../secret.jpg", "{outside}"])
+def test_a_table_of_skyscript_names_nothing_outside_of_its_folder(skyscript, tmp_path_factory, name):
+    outside = tmp_path_factory.mktemp("outside") / "secret.jpg"
+    put(outside, picture(60, form="JPEG"))
+    (skyscript.parent / "secret.jpg").write_bytes(picture(60, form="JPEG"))
+    with (skyscript / "index.csv").open("a", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerow([name.format(outside=outside), "a forest", ""])
+    source = SOURCES["skyscript"](path=str(skyscript), index="index.csv")
+    *_, last = (sample for part in source.parts() for sample in source.samples(part))
+    with pytest.raises(Broken, match="not below"):
+        list(last.read())

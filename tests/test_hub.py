@@ -130,3 +130,8 @@ def test_the_folder_for_the_hub_says_what_is_in_it(tmp_path: Path) -> None:
     assert of_graphs.exit_code == 2 and "--onnx" in of_graphs.stderr and not (tmp_path / "other").exists()
     again = CliRunner().invoke(cli, ["export", "anypan-s", str(tmp_path / "out")])
     assert isinstance(again.exception, UserError | SystemExit) and again.exit_code != 0
+
+
+def test_weights_of_the_hub_are_exported_as_any(mirror: list[str], tmp_path: Path) -> None:
+    made = save_pretrained(SPEC, tmp_path / "again")
+    assert stored(made / "model.safetensors").sha256 == stored("anypan-s").sha256

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rasterio.control import GroundControlPoint
 from anypan import fuse, plan
 from anypan.batch.item import box_of
 from anypan.batch.jobs import Job
+from anypan.raster import open_raster
 from anypan.runtime.errors import UserError
 
 PAN, MS = (image.astype("u2") for image in landscape(96, 120))
@@ -216,3 +218,33 @@ def test_a_sidecar_that_changes_makes_a_scene_of_a_batch_anew(tmp_path: Path) ->
     changed = job.key("EXP", {})
     (tmp_path / "pan_RPC.TXT").write_text("LINE_OFF: 1")
     assert len({before, changed, job.key("EXP", {})}) == 3
+
+
+@pytest.mark.parametrize("form", ["COG", "GTiff"])
+def test_half_floats_keep_validity_or_their_nodata_value_is_refused(tmp_path: Path, form: str) -> None:
+    pan, ms = landscape(96, 120)
+    ms[:, 2:10, 2:10] = -9999
+    pair, half = write_pair(tmp_path, pan, ms, nodata=-9999), {"NBITS": "16", "DRIVER": form}
+    with pytest.raises(UserError, match="cannot hold the nodata value -9999"):
+        fuse(*pair, tmp_path / "out.tif", "EXP", creation=half)
+    done = fuse(*pair, tmp_path / "out.tif", "EXP", creation=half, out_nodata=500, register=False)
+    whole = fuse(*pair, tmp_path / "whole.tif", "EXP", register=False)
+    with rasterio.open(done.output) as out, rasterio.open(whole.output) as other:
+        assert np.array_equal(out.dataset_mask() > 0, other.dataset_mask() > 0)  # some values round to 500
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_fill_of_one_tile_leaves_what_the_next_one_holds(tmp_path: Path, order: tuple[int, ...]) -> None:
+    first, second = MS[:, :, :20].copy(), MS[:, :, 14:]
+    first[:, :, 16:] = 0  # fill, where the second has an image and no nodata value
+    tiles = [write(tmp_path / "a.tif", first, COARSE, crs=UTM, nodata=0)]
+    tiles += [write(tmp_path / "b.tif", second, COARSE * Affine.translation(14, 0), crs=UTM)]
+    with closing(open_raster([str(tiles[n]) for n in order])) as mosaic:
+        image, valid = mosaic.read(0, 0, *mosaic.shape)
+    assert valid.all() and np.array_equal(image, MS)
+
+
+def test_a_recipe_names_no_band_twice(tmp_path: Path) -> None:
+    pair = write_pair(tmp_path, PAN, MS)
+    with pytest.raises(UserError, match="A band is asked for twice"):
+        fuse(*pair, tmp_path / "out.vrt", "Brovey", register=False, format="VRT-recipe", bands=[1, 1])

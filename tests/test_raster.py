@@ -282,3 +282,10 @@ def test_overviews_of_the_draft_are_those_of_the_cog_driver(tmp_path: Path, shap
         levels = [rasterio.open(tmp_path / name, overview_level=n).read() for n in range(count)]
         found.append(levels)
     assert len(found[0]) == len(found[1]) and all(map(np.array_equal, *found))
+
+
+@pytest.mark.parametrize(("shape", "exact"), [((1000, 100), False), ((100, 1000), True)])
+def test_axes_that_turn_drift_along_the_other_side(shape, exact):
+    pan = Grid((4 * shape[0], 4 * shape[1]), NORTH_UP, UTM)
+    step = Affine(4, 3e-4, 0, 0, 4, 0)  # a column more for each row: .3 over 1,000 of them
+    assert lattice_of(pan, Grid(shape, NORTH_UP * step, UTM)).exact == exact

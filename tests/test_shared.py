@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from threading import Barrier, Event, Thread
 
 import pytest
+import torch
 
 from anypan import raster
+from anypan.runtime.defaults import plain
 from anypan.runtime.shared import Shared
 
 
@@ -50,3 +52,18 @@ def test_environments_that_overlap_leave_no_filter_of_warnings() -> None:
     first_gone.set()
     second.join()
     assert list(warnings.filters) == before
+
+
+def test_floats_are_plain_until_the_last_thread_has_gone() -> None:
+    theirs = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        one, two = ExitStack(), ExitStack()
+        one.enter_context(plain())
+        two.enter_context(plain())
+        one.close()
+        assert torch.get_default_dtype() is torch.float32
+        two.close()
+        assert torch.get_default_dtype() is torch.float64
+    finally:
+        torch.set_default_dtype(theirs)

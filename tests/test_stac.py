@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pystac.extensions.projection import ProjectionExtension
 from rasterio.control import GroundControlPoint
 from rasterio.rpc import RPC
 
+from anypan.batch import read_manifest
 from anypan.cli import cli
 from anypan.raster import footprint
 from anypan.weights import FOLDER, available
@@ -152,3 +154,12 @@ def test_networks_are_described_by_the_model_extension() -> None:
         asset = item.assets["weights"]
         assert asset.extra_fields["file:size"] == (FOLDER / f"{card.name}.safetensors").stat().st_size
         assert asset.extra_fields["file:checksum"] == "1220" + card.sha256
+
+
+def test_a_link_to_what_is_no_file_is_a_fault(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    catalog = pystac.Catalog("all", "links to a pipe")
+    catalog.add_link(pystac.Link("child", f"file://{tmp_path / 'pipe'}"))
+    (tmp_path / "catalog.json").write_text(json.dumps(catalog.to_dict()))
+    (fault,) = read_manifest(tmp_path / "catalog.json").faults
+    assert "is no plain file" in fault.reason

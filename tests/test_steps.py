@@ -1,5 +1,7 @@
 """Progress inside a tile: it grows to the end, and being watched changes no pixel."""
 
+import warnings
+
 import numpy as np
 import pairs
 import pytest
@@ -55,3 +57,15 @@ def test_nothing_is_watched_after_a_failure():
     with pytest.raises(KeyboardInterrupt):
         anypan.fuse(PAN, MS, progress=stop)
     assert len(module._global_forward_hooks) == before
+
+
+def test_what_is_counted_does_not_hang_on_whether_anybody_looks():
+    def held(**options):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            anypan.fuse(PAN, ms, **options)
+        return [str(note.message) for note in seen if "were clipped" in str(note.message)]
+
+    ms = MS.copy()
+    ms[:, ::7, ::5] *= 30
+    assert held() == held(progress=lambda done, total: None) != []

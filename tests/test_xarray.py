@@ -197,6 +197,7 @@ def test_tasks_can_be_sent_to_other_processes(tmp_path: Path) -> None:
         (lambda pan, ms: ms.anypan.fuse(pan.values), "give a DataArray"),
         (lambda pan, ms: ms.anypan.fuse(pan, uncertainty="w.tif"), "uncertainty is for files"),
         (lambda pan, ms: ms.anypan.fuse(pan, verify=0.0), "verify is for files"),
+        (lambda pan, ms: ms.anypan.fuse(pan, alpha=3), "alpha is for files"),
         (lambda pan, ms: ms.anypan.fuse(pan, nonsense=1), "no option 'nonsense'"),
         (lambda pan, ms: ms.anypan.fuse(pan, method="none such"), "No method is called"),
         (lambda pan, ms: ms.expand_dims("time").anypan.fuse(pan), "select one"),

@@ -155,7 +155,9 @@ def written(
         _collect(writers, parts)
         for writer in writers:
             writer.close(pair.covers_all)
-        account = Account(pair, chosen.name, chosen.weights_sha256, whole=settings.verify is not None)
+        made_by = (tally.instead, None) if tally.instead else (chosen.name, chosen.weights_sha256)
+        gains = [tally.gains[band] for band in pair.chosen]
+        account = Account(pair, *made_by, gains, whole=settings.verify is not None)
         writers[0].tag(account)
         places, fault = _verified(list(outputs), account.r_ergas, settings.verify)
         every = list(zip(writers, places, strict=True))
@@ -164,7 +166,7 @@ def written(
             raise fault
     seen = _seen(pair, settings, tally, writers[0].clipped)
     pair = replace(pair, notes=seen.notes)
-    report = Report.of(pair, list(map(str, outputs)), chosen.name, time.perf_counter() - start, size)
+    report = Report.of(pair, list(map(str, outputs)), made_by[0], time.perf_counter() - start, size)
     return replace(report, explained=seen.explained, r_ergas=account.r_ergas, resampled=seen.resampled)
 
 
@@ -217,6 +219,10 @@ def _check_recipe(out: File, pair: Pair, chosen: MethodRef, settings: Options) -
         raise UserError(
             f"The MS is off by {pair.shift[0]:+.2f} rows and {pair.shift[1]:+.2f} columns, which {raster.RECIPE} cannot"
             " correct: pass --no-register to leave it, or choose another --format."
+        )
+    if len(set(pair.chosen)) < len(pair.chosen):
+        raise UserError(
+            f"A band is asked for twice, which {raster.RECIPE} cannot give: name it once, or choose --format COG."
         )
     path = raster.check_output(out, pair.rasters, settings.overwrite)
     raster.check_recipe(path, *pair.rasters, pair.format.nodata)

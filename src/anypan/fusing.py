@@ -126,7 +126,7 @@ def fuse_scene(scene: Scene, fuser: Fuser, tile: int | None = None, device: str 
     """Fuse a scene in memory with a fitted fuser: (B, H, W) float32 on the scene's PAN grid, unrounded.
 
     That grid covers whole MS pixels, and so may begin before the PAN file does, and end behind it: ``Pair.on_pan``
-    cuts out the file's. ``tile``: PAN pixels along a side of a tile's core; the result does not depend on it.
+    cuts out the file's. ``tile``: PAN pixels along a side of a tile's core; a network's last digits depend on it.
     Raises UserError for what is no scene or no fuser, and for a device that torch cannot use here.
     """
     check_device(device)

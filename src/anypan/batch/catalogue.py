@@ -15,6 +15,7 @@ PAN_KEYS, MS_KEYS = ("pan", "panchromatic"), ("ms", "mul", "multispectral")
 COMMON = ("coastal", "blue", "green", "green05", "yellow", "red", "rededge", "nir", "nir08")  # what a PAN guides
 PICTURES = ("image/png", "image/jpeg")
 DEEPEST = 32  # catalogues within catalogues
+MOST = 2**28  # bytes of a catalogue's file
 
 
 def of_catalogue(path: Path, allow_remote: bool) -> Iterator[Job | Fault]:
@@ -123,8 +124,9 @@ def _reader(pystac: Any, allow_remote: bool) -> Any:
             """The text at an address. UserError for a remote one."""
             if "://" in href and not href.startswith("file://") and not allow_remote:
                 raise UserError("it is elsewhere: copy it here, or pass --allow-remote.")
-            if "://" not in href:
-                check_plain(href, "name a catalogue's file")
+            place = _local(href)
+            if "://" not in place:
+                check_plain(place, "name a catalogue's file", MOST)
             return super().read_text_from_href(href)
 
     return Reader()

@@ -67,5 +67,6 @@ class Landscapes(Source):
         gsd = self.gsd[number % len(self.gsd)]
         scene = landscape((self.size, self.size), self.seed + number, gsd)
         light, _ = scene_bands(scene, responses([*CAMERA, CAMERA[0]]))
-        top = light.flatten(1).quantile(0.995, dim=1)[:, None, None]
-        return cut((255 * (light / top).clamp(0, 1).sqrt()).round().to(torch.uint8).numpy())
+        top = np.quantile(light.flatten(1).numpy(), 0.995, axis=1)  # torch's takes 2^24 values at most
+        light = light / torch.from_numpy(top).float()[:, None, None]
+        return cut((255 * light.clamp(0, 1).sqrt()).round().to(torch.uint8).numpy())

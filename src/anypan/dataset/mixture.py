@@ -72,9 +72,10 @@ class Mixture:
 
     def broken(self) -> list[str]:
         """The broken images met since the last call."""
-        names = [name for stream in self.streams for name in stream.broken]
-        for stream in self.streams:
-            stream.broken.clear()
+        names: list[str] = []
+        for stream in self.streams:  # another thread may add to it: what it adds now is of the next call
+            found, stream.broken = stream.broken, []
+            names += found
         return names
 
     def state(self) -> Tensor:

@@ -49,6 +49,8 @@ class SkyScript(Source):
         yield Sample(part, partial(photograph, part, partial(self._load, part)))
 
     def _load(self, name: str) -> bytes:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise Broken(f"not below {self.path}")
         file = Path(self.path, name)
         folder, _, inside = name.partition("/")
         archive = Path(self.path, f"{folder}.zip")

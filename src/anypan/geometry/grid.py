@@ -76,7 +76,7 @@ def lattice_of(pan: Grid, ms: Grid) -> Lattice:
     step = ~pan.transform @ ms.transform
     ratio = max(2, math.ceil(max(ratios(pan, ms)) - 0.5))
     rows, cols = ms.shape
-    drifts = (step.e - ratio) * rows, (step.a - ratio) * cols, step.b * cols, step.d * rows
+    drifts = (step.e - ratio) * rows, (step.a - ratio) * cols, step.b * rows, step.d * cols
     exact = max(abs(d) for d in drifts) < DRIFT
     offset = (step.f + drifts[0] / 2, step.c + drifts[1] / 2)
     return Lattice(ratio, offset, ms.shape, exact)

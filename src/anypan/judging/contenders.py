@@ -72,7 +72,7 @@ class PackageMethod:
         return {"seed": self.seed} | ({"weights_sha256": weights} if weights else {})
 
     def fuse(self, case: Case, device: str) -> Outcome:
-        """Fit and fuse in this process, from the seed."""
+        """Fit and fuse in this process, from the seed; without the guard that ``fuse()`` holds single values with."""
         return Function(self.method.fit, self.seed).fuse(case, device)
 
 

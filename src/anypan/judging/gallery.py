@@ -19,7 +19,7 @@ from anypan.fusing import fuse_scene
 from anypan.judging import PROTOCOLS, find_scenes, prepare
 from anypan.judging.colours import colours_of
 from anypan.judging.findings import findings
-from anypan.methods import METHODS, Method
+from anypan.methods import Method
 from anypan.methods.resolve import resolve, usable
 from anypan.metrics import METRICS, Reference, described, judge
 from anypan.metrics.reprojection import reproject
@@ -148,7 +148,7 @@ def page(
     """
     with raster.environment(), open_pair(pan, ms, **opening) as pair:
         scene, corner = _centre(*covered(pair))
-        images = {name: fuse_scene(scene, METHODS[name](scene)) for name in ("EXP", COMPANION)}
+        images = {name: fuse_scene(scene, resolve(name).fit(scene)) for name in ("EXP", COMPANION)}
         images[done.method] = read_window(done.output, corner, images["EXP"])
         truth = None if reference is None else read_window(reference, corner, images["EXP"])
         scores = {name: judge(image, scene, _named("fr")) for name, image in images.items()}

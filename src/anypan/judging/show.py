@@ -16,7 +16,7 @@ from torch import Tensor
 from anypan import raster
 from anypan.fusing import fuse_scene
 from anypan.judging.gallery import look, read_window
-from anypan.methods import METHODS
+from anypan.methods.resolve import resolve
 from anypan.pair.crop import covered, middle
 from anypan.pair.opening import Opening, OpeningWords
 from anypan.pair.pair import pair_of
@@ -74,7 +74,7 @@ def show(
         whole, start = covered(pair)
         scene, inner = middle(whole, size)
         corner = start[0] + scene.ratio * inner[0], start[1] + scene.ratio * inner[1]
-        exp = fuse_scene(scene, METHODS["EXP"](scene))
+        exp = fuse_scene(scene, resolve("EXP").fit(scene))
         images = {"EXP": exp, FUSED: _cut(fused, pair.grid.shape, corner, exp)}
         seen = look(scene, scene.whole().pan[0], images, stated=pair.format.colour_names)
     return Shown(swipe_page(seen, FUSED), height)

@@ -23,6 +23,7 @@ class Fuser(Protocol):
     cell: int = CELL  # tiles begin at multiples of so many PAN pixels
     tile: int | None = None  # PAN pixels along a side of the tiles that suit it, if it asks for more than usual
     device: str = "cpu"  # where its arrays lie
+    mtf_gains: tuple[float, ...] = ()  # of the bands, if it takes others than the scene's
 
     def to(self, device: str) -> Self:
         """The same on ``device``; a fuser that cannot move stays on the CPU."""
@@ -63,6 +64,11 @@ class Around(Fuser):
     def device(self) -> str:
         """As the fuser's."""
         return self.fuser.device
+
+    @property
+    def mtf_gains(self) -> tuple[float, ...]:
+        """As the fuser's."""
+        return self.fuser.mtf_gains
 
     def to(self, device: str) -> Self:
         """The same fuser on another device."""

@@ -23,7 +23,8 @@ LEAST_PIXELS = 25  # whole MS pixels that statistics need
 
 @dataclass
 class Tally:
-    """What there is to say of a fusion once it is made: how many values were held, of how many, and what was ``said``.
+    """What there is to say of a fusion once it is made: how many values were held, of how many (those of halos count
+    again), and what was ``said``; which method stood in for the one asked for, if one did; the MTF ``gains``.
 
     Tallies of parts of one fusion add up.
     """
@@ -31,9 +32,12 @@ class Tally:
     held: int = 0
     seen: int = 0
     said: tuple[str, ...] = ()
+    instead: str = ""
+    gains: tuple[float, ...] = ()
 
     def __iadd__(self, part: Tally) -> Tally:
-        self.held, self.seen, self.said = self.held + part.held, self.seen + part.seen, tuple(part.said)
+        self.held, self.seen = self.held + part.held, self.seen + part.seen
+        self.said, self.instead, self.gains = tuple(part.said), part.instead, tuple(part.gains)
         return self
 
     @property
@@ -131,9 +135,11 @@ def guarded(method: Method, scene: Scene) -> Guarded:
     """What the method makes of the scene, held; of EXP where there is too little of it to take statistics of."""
     limits = scene.limits
     if limits.count >= LEAST_PIXELS:
-        return Guarded(method(scene), limits, scene.ratio)
+        fuser = method(scene)
+        return Guarded(fuser, limits, scene.ratio, Tally(gains=getattr(fuser, "mtf_gains", ()) or scene.gnyq))
     few = f"PAN and MS share {limits.count} whole MS pixels, fewer than the {LEAST_PIXELS} that statistics need"
-    return Guarded(exp(scene), limits, scene.ratio, Tally(said=(f"{few}: the MS was only interpolated (EXP).",)))
+    said = (f"{few}: the MS was only interpolated (EXP).",)
+    return Guarded(exp(scene), limits, scene.ratio, Tally(said=said, instead="EXP", gains=scene.gnyq))
 
 
 def _greatest(image: Tensor) -> Tensor:

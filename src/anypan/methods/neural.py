@@ -48,6 +48,11 @@ class NeuralFuser(Fuser):
         """Where the network is."""
         return str(self.gnyq.device)
 
+    @property
+    def mtf_gains(self) -> tuple[float, ...]:
+        """Those that the MS was fused with: measured ones where it was resampled."""
+        return tuple(self.gnyq[0].tolist())
+
     def to(self, device: str) -> NeuralFuser:
         """The same fuser on another device, with a network of its own: others may use this one where it is."""
         if device == self.device:

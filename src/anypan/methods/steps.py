@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_hook
 
-from anypan.methods.base import Fuser
+from anypan.methods.base import Around, Fuser
 
 STEPS = 100  # of a tile, as progress counts them
 TRIAL = 64  # PAN pixels along a side of the image that layers are counted on
@@ -52,11 +52,12 @@ def _layers(fuser: Fuser, pan: Tensor, lrms: Tensor) -> int:
         nonlocal count
         count += threading.get_ident() == here
 
+    bare = fuser.fuser if isinstance(fuser, Around) else fuser  # no guard counts what is of no image
     side = math.ceil(TRIAL / math.lcm(fuser.cell, ratio)) * math.lcm(fuser.cell, ratio)
     watched = register_module_forward_hook(hook)
     try:
         with torch.inference_mode():
-            fuser(pan[:, :side, :side], lrms[:, : side // ratio, : side // ratio])
+            bare(pan[:, :side, :side], lrms[:, : side // ratio, : side // ratio])
     finally:
         watched.remove()
     return count

@@ -16,8 +16,8 @@ FLAT = 1e-12  # variance relative to the squared mean below which a block holds 
 def q(fused: Image, reference: Image, mask: Tensor | None = None, window: int = FR_BLOCK) -> float:
     """Q: mean over bands and over all ``window`` x ``window`` windows that fit; -1..1, 1 is best.
 
-    Images (B, H, W) in one unit. Where both variances vanish but for rounding the term of the means stands alone;
-    where the means vanish too, Q is 1. Windows with an invalid pixel (``mask``) do not count; NaN if none is left.
+    Images (B, H, W) in one unit. Where both variances vanish but for rounding the term of the means stands alone,
+    and is 1 if these vanish as well. Windows with an invalid pixel (``mask``) do not count; NaN if none is left.
     """
     size = min(window, *reference.shape[1:])
     total, count = 0.0, 0

@@ -13,6 +13,8 @@ from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
 from anypan.runtime.keywords import check_types
 
+NO_ALPHA = "alpha is for files: mask the pixels of an array that are no image, or make them NaN."
+
 
 class OpeningWords(TypedDict, total=False):
     """The keywords of open_pair(), as ``Opening`` explains them."""

@@ -25,7 +25,7 @@ from anypan.pair.bands import Wanted, choose_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
 from anypan.pair.notes import cover_notes, reference_notes, registration_notes, sensor_notes
-from anypan.pair.opening import Opening, OpeningWords
+from anypan.pair.opening import NO_ALPHA, Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
 from anypan.pair.scene import Scene, select
@@ -105,7 +105,7 @@ def pair_of(pan: Path | NDArray[Any], ms: Path | Sequence[Path] | NDArray[Any], 
     """
     if isinstance(pan, np.ndarray) and isinstance(ms, np.ndarray):
         if opening.alpha is not None:
-            raise UserError("alpha is for files: mask the pixels of an array that are no image, or make them NaN.")
+            raise UserError(NO_ALPHA)
         return _of_arrays(pan, ms, opening)
     if isinstance(pan, np.ndarray) or isinstance(ms, np.ndarray):
         raise UserError("One of PAN and MS is an array, the other is none: give two arrays or files.")

@@ -96,12 +96,12 @@ class Format:
         low, high = self.limits
         short = np.dtype(self.dtype).itemsize <= 2  # whole numbers that float32 holds
         values = fused.clip(low, high) if short else fused.astype(np.float64).clip(low, high)
-        out = values.astype(self.dtype) if self.floating else _whole(values, np.dtype(self.dtype), low, high)
+        out = values.astype(self._held_as) if self.floating else _whole(values, np.dtype(self.dtype), low, high)
         if self.nodata is not None:
             out[out == self.nodata] = self._beside_nodata()
         if not valid.all():
             out[:, ~valid] = self.filler
-        return out
+        return out.astype(self.dtype, copy=False)
 
     def beyond(self, fused: NDArray[Any], valid: NDArray[np.bool_]) -> int:
         """How many values of fused (B, H, W) in valid pixels (H, W) ``encode`` clips by more than it rounds."""
@@ -119,10 +119,15 @@ class Format:
             return self.nodata
         return np.nan if self.floating else 0
 
+    @property
+    def _held_as(self) -> np.dtype[Any]:
+        """The type of the values that a file holds: half floats are written from longer ones."""
+        return np.dtype("float16" if self.floating and self.nbits == HALF else self.dtype)
+
     def _beside_nodata(self) -> float:
         assert self.nodata is not None
         if self.floating:
-            kind = np.dtype(self.dtype).type
+            kind = self._held_as.type
             return float(np.nextafter(kind(self.nodata), kind(1 if self.nodata == 0.5 else 0.5)))
         return self.nodata + 1 if self.nodata < self.limits[1] else self.nodata - 1
 
@@ -218,6 +223,11 @@ def asked(form: Format, dtype: str | None, nodata: float | None, nbits: int | No
         remedy = "choose another --out-nodata" if nodata is not None else "name one that it can with --out-nodata"
         raise UserError(f"Pixels of {kind} cannot hold the nodata value {value:g}: {remedy}, or another --dtype.")
     if nbits == HALF and np.dtype(kind).kind == "f":
+        if value is not None and np.isfinite(value) and float(np.float16(value)) != value:
+            raise UserError(
+                f"Half floats (NBITS={HALF}) cannot hold the nodata value {value:g}: name one that they can with "
+                "--out-nodata, such as 0."
+            )
         return replace(form, dtype=kind, nodata=value, nbits=nbits)
     if nbits is not None and np.dtype(kind).kind == "u":
         if value is not None and value > 2**nbits - 1:

@@ -140,6 +140,9 @@ class Raster:
                     fill = np.zeros(image.shape, bool) if fill is None else fill
                     for k, band in zip(picked, empty, strict=True):
                         np.copyto(fill[k][window], band, where=new)
+                elif fill is not None:
+                    for k in picked:
+                        np.copyto(fill[k][window], False, where=new)
                 if len(layer) > 1:
                     held[window] |= clear if empty is None else clear & ~empty.any(0)
             sound &= covered

@@ -81,7 +81,7 @@ class Frame:
 @dataclass(frozen=True)
 class Unmarked(Raster):
     """A raster with its unmarked fill invalid: in ``frames``; ``anywhere``, in any band, or in all where the rules
-    say so; ``least`` (B,), in all of the bands ``searched`` at once."""
+    say so; ``zero``: where all of the bands ``searched`` are 0 at once."""
 
     frames: tuple[Frame, ...] = ()
     anywhere: tuple[float, ...] = ()

@@ -7,6 +7,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,10 @@ class Resampled(Raster):
     _kept: OrderedDict[tuple[int, int], tuple[Floats, Bools]] = field(
         default_factory=OrderedDict, init=False, repr=False, compare=False
     )
+
+    @cached_property
+    def _filled(self) -> Filled:
+        return Filled(self.source, LEVELS)  # one, since it looks for its fallback once
 
     @property
     def as_stored(self) -> bool:
@@ -78,7 +83,7 @@ class Resampled(Raster):
         if seen is None:
             return image, valid
         row, col, height, width = seen
-        pixels, sound = Filled(self.source, LEVELS).read(row, col, height, width)
+        pixels, sound = self._filled.read(row, col, height, width)
         grids: dict[str, Any] = {"dst_transform": place, "dst_crs": self._crs(self.grid), "tolerance": 0}
         grids |= self.source_place(row, col)
         stretch: dict[str, Any] = {"XSCALE": self.scale, "YSCALE": self.scale}

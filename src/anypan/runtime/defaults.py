@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from anypan.runtime.shared import Shared
+
 
 @contextmanager
-def plain() -> Iterator[None]:
-    """New tensors are of float32 inside, whatever the caller's are by default; also a decorator of functions."""
+def _plain() -> Iterator[None]:
     theirs = torch.get_default_dtype()
     if theirs is torch.float32:
         yield
@@ -20,6 +21,10 @@ def plain() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(theirs)
+
+
+plain = Shared(_plain)
+"""New tensors are of float32 inside, whatever the caller's are by default; also a decorator of functions."""
 
 
 @contextmanager

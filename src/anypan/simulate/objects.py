@@ -1,4 +1,4 @@
-"""What stands on the ground: buildings with gabled or flat roofs, vehicles, trees and hedges."""
+"""What stands on the ground: buildings with gabled or flat roofs, and vehicles."""
 
 from __future__ import annotations
 

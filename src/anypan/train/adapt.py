@@ -183,7 +183,7 @@ def tune(
     Returns the mean loss of the averaged weights on the reduced scenes before and after. Raises UserError if a scene
     is too small, or if the loss is no longer a number.
     """
-    teacher, scenes = deepcopy(run.network).eval(), [scene.limits.hold(scene) for scene in scenes]  # as it is fused
+    teacher, scenes = deepcopy(run.network).eval(), [as_fused(scene) for scene in scenes]
     learnt, batches = [RealPatches(scene, run.o) for scene in scenes], list[RealPatches]()
     for scene, reduced in zip(scenes, learnt, strict=True):
         batches.append(reduced)
@@ -193,6 +193,12 @@ def tune(
     before = run.validate(judging)
     run.finish(InTurn(batches), progress=(lambda now: progress(*_progress(now))) if progress else None)
     return before, run.validate(judging)
+
+
+def as_fused(scene: Scene) -> Scene:
+    """The scene as ``fuse`` gives it to a network: raised above zero if need be, and held."""
+    raised = scene.raised(scene.limits.below) if scene.limits.below.any() else scene
+    return raised.limits.hold(raised)
 
 
 def _remembered(teacher: nn.Module, scene: Scene, run: Run) -> RealPatches:

@@ -15,7 +15,7 @@ from anypan.runtime.claim import drafted
 from anypan.runtime.digest import sha256
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import json_of, text_of
-from anypan.weights import FOLDER, SUFFIX, Stored, available, stored
+from anypan.weights import FOLDER, PREFIX, SUFFIX, Stored, available, stored
 
 FILE, FACTS, CARD = "model.safetensors", "config.json", "README.md"
 _SPEC = re.compile(r"hf:([\w.-]+/[\w.-]+)(?:@(\S+))?")
@@ -86,6 +86,8 @@ def save_pretrained(name_or_path: str | os.PathLike[str], folder: str | os.PathL
 
 
 def _file_of(name: str) -> Path:
+    if name.startswith(PREFIX):
+        return fetched(name)
     return FOLDER / f"{name}{SUFFIX}" if name in {card.name for card in available()} else Path(name)
 
 

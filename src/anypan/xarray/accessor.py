@@ -13,6 +13,7 @@ import xarray
 from anypan import raster
 from anypan.api import formatted, method_of
 from anypan.options import FuseOptions, Options
+from anypan.pair.opening import NO_ALPHA
 from anypan.pair.pair import pair_of_rasters
 from anypan.runtime.errors import Note, UserError
 from anypan.runtime.keywords import options_of
@@ -48,6 +49,8 @@ class Anypan:
         for name in FOR_FILES:
             if name in options:
                 raise UserError(f"{name} is for files: leave it out, and write the result with .rio or .to_zarr.")
+        if options.get("alpha") is not None:
+            raise UserError(NO_ALPHA)
         if not isinstance(pan, xarray.DataArray):
             raise UserError(f"The PAN is a {type(pan).__name__}: give a DataArray with coordinates.")
         settings = options_of(Options, options, "fuse()")
