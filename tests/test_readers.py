@@ -437,5 +437,6 @@ def test_every_layout_is_documented_and_refuses_an_empty_folder(layout: Layout, 
     assert (
         f"## `{layout.name}`" in page and layout.home in page and all(f"`{split}`" in page for split in layout.splits)
     )
+    assert layout.terms.split("; ")[-1] in page
     with pytest.raises(UserError):
         find_scenes(f"{layout.name}/{layout.splits[0]}:{tmp_path}")

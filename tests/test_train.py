@@ -13,8 +13,7 @@ from anypan.dataset import Stream
 from anypan.models import ARCHITECTURES
 from anypan.runtime.claim import Claim
 from anypan.runtime.errors import UserError
-from anypan.simulate.effects import EFFECTS, ForeignLight
-from anypan.simulate.renamed import RENAMED
+from anypan.simulate.effects import ForeignLight
 from anypan.train import (
     Config,
     Optimisation,
@@ -170,15 +169,6 @@ def test_a_number_that_no_run_can_have_is_one_sentence_that_names_its_key(tmp_pa
         pretrain(path, say=lambda said: None)
     sentence = str(refused.value)
     assert line.split(" = ")[0] in sentence and ": " in sentence and sentence.endswith(".") and "\n" not in sentence
-
-
-@pytest.mark.parametrize("key", RENAMED)
-def test_a_key_that_was_moved_is_answered_with_its_new_place(tmp_path, key):
-    path, (effect, now) = tmp_path / "old.toml", RENAMED[key]
-    path.write_text(f'out = "o"\narchitecture = "anypan-s"\n[simulation]\n{key} = 0.5\n')
-    with pytest.raises(UserError, match=rf"'{key}' in .*: set '{now}' in \[effect\.\"?{effect}\"?\] instead"):
-        read_config(path)
-    assert now in {field.name for field in dataclasses.fields(EFFECTS[effect])}
 
 
 def test_the_tables_of_effects_become_their_settings(tmp_path):

@@ -58,16 +58,16 @@ class Hyperspectral(Source):
         if suffix == ".tar":
             with opened(part) as members:
                 cubes = ((name, load) for name, load in members if name.endswith(".npz"))
-                yield from (Sample(name, partial(self._npz, name, load)) for name, load in cubes)
+                yield from (Sample(name, partial(self._npz, load)) for name, load in cubes)
         elif suffix == ".npz":
-            yield Sample(self._key(part), partial(self._npz, self._key(part), Path(part).read_bytes))
+            yield Sample(self._key(part), partial(self._npz, Path(part).read_bytes))
         else:
             yield from self._windows(part)
 
     def _key(self, part: str) -> str:
         return os.path.relpath(part, self.path).replace(os.sep, "/") if part != self.path else os.path.basename(part)
 
-    def _npz(self, key: str, load: Any) -> Iterator[Cube]:
+    def _npz(self, load: Any) -> Iterator[Cube]:
         try:
             with np.load(io.BytesIO(load()), allow_pickle=False) as file:
                 cube, wavelengths = file["cube"].astype(np.float32), file["wavelength_nm"].astype(np.float64)

@@ -52,11 +52,10 @@ def _strip_values(strip: Strip, scene: Scene) -> tuple[Tensor, Tensor]:
         block_q(strip.core(torch.cat(stack)), side)
         for stack, side in zip(stacks, (block, block, block // ratio), strict=True)
     ]
-    count = min(len(v) for v in values)
-    valid = whole_blocks(mask, block)[:count]
+    valid = whole_blocks(mask, block)
     degraded = strip.core(sampling.lowpass(strip.fused, scene.gnyq))
     return (
-        torch.stack([v[:count] for v in values])[:, valid],
+        torch.stack(values)[:, valid],
         block_values(degraded, strip.core(exp), mask, block, sampling.whole_numbers),
     )
 

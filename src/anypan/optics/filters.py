@@ -26,12 +26,6 @@ def _along(image: Tensor, taps: Sequence[float], dilation: int) -> Tensor:
     return total
 
 
-def box_mean(image: Tensor, radius: int) -> Tensor:
-    """Mean of the (2 radius + 1)^2 pixels around each pixel of (..., H, W)."""
-    size = 2 * radius + 1
-    return separable(image, (1 / size,) * size)
-
-
 def wavelet_levels(ratio: int) -> int:
     """Levels of a dyadic wavelet that come nearest to the ratio."""
     return max(1, round(math.log2(ratio)))

@@ -142,15 +142,15 @@ def _summary(results: Results) -> str:
     for start in results.starts:
         one = results.of(start, ONE)
         places = {name: _comparable(results, one, name) for name in NAMES}
-        lines = [_means(results, places, _plain(results, line), line.label) for line in results.classical]
-        lines += [_means(results, places, _plain(results, line), line.label) for line in results.of(start, AS_IS)]
+        lines = [_means(places, _plain(results, line), line.label) for line in results.classical]
+        lines += [_means(places, _plain(results, line), line.label) for line in results.of(start, AS_IS)]
         for tuning in dict.fromkeys(line.tuning for line in results.of(start, ONE, WITHOUT)):
             own = [line for line in one if line.tuning == tuning]
             if own:
                 pairs = {"the judged sensor": _diagonal(results, own), "another sensor": _others(results, own)}
-                lines += [_means(results, places, f, f"learnt from {said}, {tuning}") for said, f in pairs.items()]
+                lines += [_means(places, f, f"learnt from {said}, {tuning}") for said, f in pairs.items()]
             left = [line for line in results.of(start, WITHOUT) if line.tuning == tuning]
-            lines += [_means(results, places, _plain(results, line), line.label) for line in left]
+            lines += [_means(places, _plain(results, line), line.label) for line in left]
         parts += [_table([start, *map(results.goal, NAMES)], lines), _said_places(places)]
     return "\n".join(parts)
 
@@ -184,7 +184,7 @@ def _comparable(results: Results, one: Sequence[Line], name: str) -> list[str]:
     return [sensor for sensor in known if all(value(sensor, name) is not None for value in own.values())]
 
 
-def _means(results: Results, places: Mapping[str, Sequence[str]], value: Value, label: str) -> list[str]:
+def _means(places: Mapping[str, Sequence[str]], value: Value, label: str) -> list[str]:
     """A line of means over the sensors of each metric; none where one of them is missing."""
     said = []
     for name in NAMES:

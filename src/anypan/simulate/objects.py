@@ -39,7 +39,7 @@ class Roof:
     hipped: bool = False
 
 
-def locate(parcels: Parcels, u: Places, v: Places, gsd: float) -> Places:
+def locate(parcels: Parcels, u: Places, v: Places) -> Places:
     """Pixels at the coordinates (u, v), found by fixed-point steps on the curved axes; (N, 3) with the local angle."""
     rows, cols = parcels.u.shape
     (u0, uc, ur), (v0, vc, vr) = (_tangent(axis) for axis in (parcels.u, parcels.v))

@@ -52,7 +52,7 @@ def _boxes(canvas: Canvas, parcels: Parcels, plans: list[Plan]) -> list[Box]:
     if not plans:
         return []
     table = np.array(plans)
-    places = locate(parcels, table[:, 0], table[:, 1], canvas.gsd)
+    places = locate(parcels, table[:, 0], table[:, 1])
     return [
         Box(row, col, length, breadth, angle + turn)
         for (row, col, angle), (length, breadth, turn) in zip(places, table[:, 2:], strict=True)
@@ -133,7 +133,7 @@ def _park(canvas: Canvas, parcels: Parcels, rect: Rect, occupied: float, rng: np
     u, v = (a.ravel() for a in np.meshgrid(np.arange(u0 + 9, u1 - 9, 2.6), rows, indexing="ij"))
     if not len(u):
         return
-    for row, col, angle in locate(parcels, u, v, canvas.gsd):
+    for row, col, angle in locate(parcels, u, v):
         _line(canvas, row, col, angle)
         inside = 0 <= row < canvas.shape[0] and 0 <= col < canvas.shape[1]
         if inside and not canvas.closed[int(row), int(col)] and rng.random() < occupied:
@@ -157,7 +157,7 @@ def _pools(canvas: Canvas, parcels: Parcels, uses: list[str], rng: np.random.Gen
         u0, u1, v0, v1 = _rect(parcels, number)
         count = rng.poisson((u1 - u0) * (v1 - v0) / 1100)
         u, v = rng.uniform(u0 + 18, max(u1 - 18, u0 + 19), count), rng.uniform(v0 + 18, max(v1 - 18, v0 + 19), count)
-        for row, col, angle in locate(parcels, u, v, canvas.gsd) if count else ():
+        for row, col, angle in locate(parcels, u, v) if count else ():
             pool = rng.random() < 0.3
             box = Box(row, col, rng.uniform(2.2, 4.5), rng.uniform(1.6, 2.6), angle)
             framed = box.frame(canvas)

@@ -15,9 +15,7 @@ from anypan.runtime.bounds import MOST_SEED, Bounds
 from anypan.runtime.errors import UserError
 from anypan.runtime.foreign import MOST_TOML, number_or_name, text_of, toml_of
 from anypan.simulate.effects import EFFECTS
-from anypan.simulate.effects.base import toml_key
 from anypan.simulate.recipe import Simulation
-from anypan.simulate.renamed import RENAMED
 from anypan.weights import is_named
 
 COUNT = Bounds(1, 10**6)
@@ -115,10 +113,6 @@ def read_config(path: str | Path) -> Config:
 
 def simulation_of(general: Any, effects: Any, file: Path) -> Simulation:
     """What the tables [simulation] and [effect] of a file describe. UserError for what is wrong there."""
-    for key in general if isinstance(general, dict) else ():
-        if key in RENAMED:
-            name, now = RENAMED[key]
-            raise UserError(f"{file} sets '{key}' in [simulation]: set '{now}' in [effect.{toml_key(name)}] instead.")
     if not isinstance(effects, dict):
         raise UserError(f"{file} gives effect as {effects!r}, which is no table: write [effect.haze] and so on.")
     for name in effects:

@@ -12,7 +12,7 @@ from torch import Tensor
 from anypan.methods.base import Fuser
 from anypan.methods.classical.injection import per_band
 from anypan.methods.classical.statistics import exp_and_pan, least, of_scene, over
-from anypan.optics.filters import box_mean
+from anypan.optics.normalise import box_mean
 from anypan.optics.sampling import Sampling
 from anypan.pair.scene import Scene
 
@@ -31,7 +31,7 @@ class HighPass(Fuser):
         return max(self.sampling.reach, self.radius)
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
-        detail = pan - box_mean(pan, self.radius)
+        detail = pan - box_mean(pan, 2 * self.radius + 1)
         return self.sampling.expand(lrms) + per_band(self.gains, pan) * detail
 
 
@@ -49,7 +49,7 @@ class Smoothing(Fuser):
         return max(self.sampling.reach, self.radius)
 
     def __call__(self, pan: Tensor, lrms: Tensor) -> Tensor:
-        smooth = box_mean(pan, self.radius)
+        smooth = box_mean(pan, 2 * self.radius + 1)
         detail = (pan - smooth).div_(self.sampling.divisor(smooth, self.floor))
         return self.sampling.expand(lrms).mul_(detail.add_(1))
 
