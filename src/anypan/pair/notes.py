@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anypan.geometry.grid import MAX_SKEW, Placement
-from anypan.optics.sensors import Sensor, assumption
 from anypan.pair.registration import NOTHING, Registration
 from anypan.raster import Raster
 
@@ -54,12 +53,6 @@ def sharper_note(times: float) -> str:
     """For an MS that looks so many ``times`` as sharp as its gains say, but not as if it had been resampled."""
     what = "edges may be sharpened beyond the truth, so look at them beside --method MTF-GLP-FS"
     return f"At its finest detail the MS looks {times:.2g} times as sharp as the gains that are used say: {what}."
-
-
-def sensor_notes(sensor: Sensor, names: Sequence[str], named: bool) -> tuple[str, ...]:
-    """What was assumed of the sensor, if one is ``named``."""
-    assumed = assumption(sensor, names) if named else None
-    return (assumed,) if assumed else ()
 
 
 def reference_notes(fitted: int, written: int) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from anypan.pair.apart import apart_notes
 from anypan.pair.bands import Wanted, choose_bands
 from anypan.pair.check import check_content, check_pan, check_precision, check_share
 from anypan.pair.fill import source_of
-from anypan.pair.notes import cover_notes, reference_notes, registration_notes, sensor_notes
+from anypan.pair.notes import cover_notes, reference_notes, registration_notes
 from anypan.pair.opening import NO_ALPHA, Opening, OpeningWords
 from anypan.pair.product import described, opened_product
 from anypan.pair.registration import register_scene
@@ -207,7 +207,7 @@ def _pair(pan: Raster, ms: Raster, opening: Opening) -> Pair:
         *stretch_notes(scene, pan, aligned.ms),
         *reference_notes(len(names), len(bands.written)),
     )
-    notes += sensor_notes(sensor, names, bool(opening.sensor))
+    notes += bands.notes
     found_there = found.shift, found.confidence, corrected, (*notes, *cover_notes(spot, pan))
     return Pair(scene, bands.written, pan.grid, spot, *found_there, form, (pan, aligned.ms))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,12 @@ class Format:
     def colour_names(self) -> tuple[str, ...]:
         """The bands' colours as words: red, green, blue, gray, undefined..."""
         return tuple(colour.name for colour in self.colours)
+
+    @property
+    def wavelengths_nm(self) -> tuple[float | None, ...]:
+        """Of each band the centre that the file tells, as GDAL or ENVI writes it; None if it does not."""
+        every = zip(self.imagery, self.band_tags, strict=True)
+        return tuple(_centre_nm(imagery, tags) for imagery, tags in every)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -260,6 +268,19 @@ def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | Non
         return described
     found = [_BAND_IN_NAME.search(Path(d.name).stem) for d in raster.datasets]
     return tuple(found[n][1] if found[n] else None for n, _ in raster.bands)  # type: ignore[index]
+
+
+def _centre_nm(imagery: Mapping[str, str], tags: Mapping[str, str]) -> float | None:
+    units = {"nanometers": 1.0, "nanometres": 1.0, "nm": 1.0, "micrometers": 1e3, "micrometres": 1e3, "um": 1e3}
+    said = imagery.get("CENTRAL_WAVELENGTH_UM"), "um"
+    if said[0] is None:
+        lower = {key.lower(): value for key, value in tags.items()}
+        said = lower.get("wavelength"), lower.get("wavelength_units", "nanometers").lower()
+    try:
+        found = float(said[0] or "nan") * units[said[1]]
+    except (ValueError, KeyError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _stale(tag: str) -> bool:

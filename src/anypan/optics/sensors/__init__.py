@@ -168,7 +168,7 @@ def assumption(sensor: Sensor, bands: int | Sequence[str]) -> str | None:
     unknown = [i for i, band in enumerate(matched) if band is None]
     if unknown:
         which = "all bands" if len(unknown) == len(matched) else "band " + ", ".join(str(i + 1) for i in unknown)
-        return f"MTF gain .30 assumed for {which}: {sensor.title} does not tell."
+        return f"MTF gain .30 assumed for {which}: {sensor.title} has no bands of such names, or of this number."
     if isinstance(bands, int) or not any(sensor.band(name) for name in bands):
         names = ", ".join(band.name for band in matched if band)
         return f"The {len(matched)} bands were taken as {sensor.title}'s {names}, in this order."
