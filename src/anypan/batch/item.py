@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as times
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from anypan import __version__
 from anypan.batch.catalogue import library
 from anypan.methods.resolve import resolve
+from anypan.products import find_product
 from anypan.raster import footprint
 from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
@@ -19,7 +21,8 @@ from anypan.weights import FOLDER, SUFFIX, Card, available
 
 PROCESSING = "https://stac-extensions.github.io/processing/v1.2.0/schema.json"
 MULTIHASH = "1220"  # SHA-256, 32 bytes
-COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+TIFF = "image/tiff; application=geotiff"
+COG = f"{TIFF}; profile=cloud-optimized"
 COMMON = ("coastal", "blue", "green", "yellow", "red", "rededge", "nir")
 ANY = -1  # length of a dimension
 INPUTS = (
@@ -43,6 +46,13 @@ def acquired(date: str | None) -> times.datetime:
     except ValueError as error:
         raise UserError(f"{date!r} is no date or time: give it as 2024-05-01T10:30:00Z.") from error
     return found.astimezone(times.UTC) if found.tzinfo else found.replace(tzinfo=times.UTC)
+
+
+def time_of(given: str | None, pan: str | os.PathLike[str], ms: Sequence[object]) -> str | None:
+    """When a scene was acquired: as given, else as the metadata of a product say."""
+    if given is not None or ms:
+        return given
+    return find_product(pan).acquired
 
 
 def item_path(output: str | os.PathLike[str]) -> Path:
@@ -83,12 +93,17 @@ def item_of(output: Path, when: str | None, facts: Mapping[str, Any]) -> Any:
     placed = ProjectionExtension.ext(item, add_if_missing=True)
     code = f"EPSG:{seen.epsg}" if seen.epsg else None
     placed.apply(code=code, wkt2=None if code else seen.wkt2, shape=list(seen.shape), transform=list(seen.transform))
-    asset = stac.Asset(f"./{output.name}", "Fused image", media_type=COG, roles=["data"])
+    asset = stac.Asset(f"./{output.name}", "Fused image", media_type=COG if seen.cog else TIFF, roles=["data"])
     asset.extra_fields["bands"] = [_band(*band) for band in seen.bands]
-    asset.extra_fields |= {"data_type": seen.dtype} | ({} if seen.nodata is None else {"nodata": seen.nodata})
+    asset.extra_fields |= {"data_type": seen.dtype} | _nodata(seen.nodata)
     item.add_asset("data", asset)
     FileExtension.ext(asset, add_if_missing=True).apply(checksum=MULTIHASH + seen.sha256, size=seen.size)
     return item
+
+
+def _nodata(value: float | None) -> dict[str, Any]:
+    """The nodata value, as a word where JSON has no number for it."""
+    return {} if value is None else {"nodata": value if math.isfinite(value) else str(value)}
 
 
 def box_of(geometry: Mapping[str, Any]) -> list[float]:

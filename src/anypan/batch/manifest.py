@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from anypan.batch.jobs import Fault, Job
@@ -18,6 +18,7 @@ from anypan.runtime.foreign import number_or_name, text_of
 
 COLUMNS = ("name", "pan", "ms", "sensor", "bands", "reference_bands", "nodata", "pan_nodata", "datetime")
 MOST = 1_000_000  # scenes of a manifest
+LEDGER = "batch.jsonl"  # in a folder of outputs
 LONGEST = 200  # bytes of a name: what lies beside the output has longer ones
 _PLAIN = re.compile(r"[^\s./\\][^/\\\x00-\x1f\x7f]*")
 _RASTER = re.compile(r"\.(tiff?|jp2|img|ntf)$", re.IGNORECASE)
@@ -31,6 +32,7 @@ class Manifest:
 
     jobs: tuple[Job, ...]
     faults: tuple[Fault, ...]
+    passed: tuple[str, ...] = ()  # folders with images of which none is a scene that is known
 
 
 def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> Manifest:
@@ -41,15 +43,20 @@ def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> M
     place = Path(path)
     if not place.exists():
         raise UserError(f"The manifest {path} does not exist: give a CSV file, a folder of pairs or a STAC catalogue.")
+    passed: list[str] = []
     if place.is_dir():
-        found = _of_folder(place)
+        found = _of_folder(place, passed)
+    elif _ARCHIVE.search(place.name):
+        if not holds_product(place):
+            raise UserError(f"{path} holds no product that is known: unpack it, and give the folder of its scenes.")
+        found = [Job(_ARCHIVE.sub("", place.name), str(place.absolute()), (), {}, place.name, None)]
     elif place.suffix.lower() in (".json", ".geojson"):
         from anypan.batch.catalogue import of_catalogue
 
         found = of_catalogue(place, allow_remote)
     else:
         found = _of_csv(place)
-    manifest = _distinct(found)
+    manifest = replace(_distinct(found), passed=tuple(passed))
     if not manifest.jobs and not manifest.faults:
         raise UserError(f"{path} holds no scene: see 'anypan batch --help' for what it should have.")
     return manifest
@@ -147,15 +154,24 @@ def _beside(manifest: Path, path: str) -> str:
     return path if "://" in path or path.startswith("/") else os.path.abspath(manifest.parent / path)
 
 
-def _of_folder(folder: Path) -> Iterator[Job | Fault]:
-    """Products; and pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side."""
+def _of_folder(folder: Path, passed: list[str]) -> Iterator[Job | Fault]:
+    """Products; and pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side.
+
+    ``passed`` gets the names of folders with images that are neither.
+    """
     folder = folder.absolute()
     yield from _pairs_of(folder)
     for place in sorted(each for each in folder.iterdir() if each.name[0] != "."):
         pairs = list(_pairs_of(place)) if place.is_dir() else []
         if not pairs and (place.is_dir() or _ARCHIVE.search(place.name)) and holds_product(place):
             pairs = [Job(_ARCHIVE.sub("", place.name), str(place), (), {}, place.name, None)]
+        if not pairs and place.is_dir() and not (place / LEDGER).exists() and _has_images(place):
+            passed.append(place.name)
         yield from pairs
+
+
+def _has_images(folder: Path) -> bool:
+    return any(_RASTER.search(file.name) for file in folder.iterdir())
 
 
 def _pairs_of(folder: Path) -> Iterator[Job | Fault]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from anypan.batch.item import item_path
 from anypan.batch.jobs import Job
-from anypan.batch.manifest import Manifest
+from anypan.batch.manifest import LEDGER, Manifest
 from anypan.batch.pools import Pool, pool_of
 from anypan.batch.queue import Gone, Queue
 from anypan.batch.work import Row, Unit
@@ -23,7 +23,7 @@ from anypan.judging.ledger import Ledger, opened
 from anypan.raster import ENDINGS, is_whole
 from anypan.runtime.errors import UserError
 
-LEDGER, SHARES = "batch.jsonl", ".shares"
+SHARES = ".shares"
 KEYS = frozenset(("scene", "state", "key"))
 DONE, BEGUN, FAILED = "done", "begun", "failed"
 Progress = Callable[[int, int], None]

@@ -71,6 +71,8 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
     }
     jobs = options.pop("jobs") or jobs_here()
     found = read_manifest(manifest, options["allow_remote"])
+    if found.passed:
+        note(f"No pair and no product that is known is in {', '.join(found.passed)}: left out.", quiet or as_json)
     settings = Settings(options=_given(options), jobs=jobs, **how)
     _check(settings)
     with progress("fusing", quiet or as_json) as step:

@@ -110,7 +110,9 @@ def fuse(pan: str, ms: tuple[str, ...], out: str, **options: Any) -> None:
     if options["format"] in OTHERS and (page or stac):
         raise UserError(f"--report and --stac look at a GeoTIFF: leave them out, or --format {options['format']}.")
     if stac:
-        check_item(out, acquired, options["overwrite"])
+        acquired = check_item(out, (acquired, pan, ms), options["overwrite"])
+    elif acquired:
+        raise UserError("--datetime is of a STAC item: pass --stac, too, or leave it out.")
     if page:
         images = [name for name in (pan, *ms, out, options["uncertainty"]) if name]
         _check_page(page, images, options["overwrite"])

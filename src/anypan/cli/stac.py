@@ -23,14 +23,19 @@ def stac_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def check_item(out: str, when: str | None, overwrite: bool) -> None:
-    """UserError, before the work, for an item that could not be written after it."""
+def check_item(out: str, scene: tuple[str | None, str, Sequence[str]], overwrite: bool) -> str | None:
+    """When a scene was acquired, of (the time given, PAN or product, MS).
+
+    UserError, before the work, for an item that could not be written after it.
+    """
     from anypan.batch.catalogue import library
-    from anypan.batch.item import acquired, item_path
+    from anypan.batch.item import acquired, item_path, time_of
 
     library()
+    when = time_of(*scene)
     acquired(when)
     check_free(item_path(out), overwrite)
+    return when
 
 
 def write_item(done: Any, inputs: Sequence[str], when: str | None) -> None:

@@ -81,8 +81,9 @@ def _by_wavelength(form: Format, sensor: Sensor) -> tuple[Band | None, ...]:
     """The nearest band of the sensor for each of a file that tells all its wavelengths; nothing if two are the same."""
     found = []
     for centre in form.wavelengths_nm:
-        near = min(sensor.bands, key=lambda band: abs(band.centre_nm - centre)) if centre else None
-        found.append(near if near and centre and abs(near.centre_nm - centre) <= NEAR_NM else None)
+        apart = {abs(band.centre_nm - centre): band for band in sensor.bands} if centre else {}
+        nearest = min(apart, default=NEAR_NM)
+        found.append(apart.get(nearest) if nearest <= NEAR_NM else None)
     return tuple(found) if all(found) and len(set(found)) == len(found) else ()
 
 

@@ -72,7 +72,8 @@ def detail_notes(shares: Sequence[float], names: Sequence[str], sensor: Sensor) 
     blind = [f"{name} ({100 * share:.0f} %)" for name, share in zip(names, shares, strict=True) if share < HARDLY]
     guess = f"The PAN explains hardly any of the detail of {', '.join(blind)}: their fine detail is a guess."
     notes = [guess] if blind else []
-    if sensor is not GENERIC:
+    guided = any((band.low_nm, band.high_nm) == (sensor.pan.low_nm, sensor.pan.high_nm) for band in sensor.bands)
+    if sensor is not GENERIC and not guided:  # a band stands in for a PAN, this one or another
         low, high = sensor.pan.low_nm, sensor.pan.high_nm
         known = zip(names, match(sensor, tuple(names)), strict=True)
         outside = [name for name, band in known if band and not low <= band.centre_nm <= high]

@@ -8,10 +8,7 @@ from anypan.geometry.grid import MAX_SKEW, Placement
 from anypan.pair.registration import NOTHING, Registration
 from anypan.raster import Raster
 
-RECIPE_NOTE = (
-    "GDAL makes the pixels when they are read: by its own filters, without anypan's, and from PAN and MS; beyond the "
-    "MS it repeats the MS's edge."
-)
+RECIPE_NOTE = "GDAL makes the pixels when they are read: by its own filters, without anypan's, and from PAN and MS."
 ONE_CRS = "Only one of PAN and MS names a CRS: it was taken for both."
 
 

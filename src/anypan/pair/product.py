@@ -55,6 +55,7 @@ def described(form: Format, names: Sequence[str], product: Product) -> Format:
     colours = [next((c for c in ("red", "green", "blue") if b and sensor.band(c) is b), None) for b in bands]
     plain = [colour or name.lower() for colour, name in zip(colours, names, strict=True)]
     tags = {"SENSOR": sensor.title, "ACQUISITION_TIME": product.acquired, "BITS": product.bits and str(product.bits)}
+    tags |= product.tags
     gains = [product.gains.get(name) for name in names]
     return raster.described(
         form,

@@ -32,9 +32,10 @@ class Naming:
         names = [name for name in self.bands.values() if name in by_band and name != "pan"]
         if "pan" not in by_band or not names:
             raise UserError(f"{shelf.name} has no PAN, or no MS, of {scene}: name the folder that holds both.")
+        order = tuple(name for name in self.bands.values() if name != "pan")
         absent = {name: f"{scene}_*{key}.tif" for key, name in self.bands.items() if name not in by_band}
         pan = (shelf.path(by_band["pan"]),)
-        group = Group(pan, tuple(shelf.path(by_band[name]) for name in names), tuple(names), absent=absent)
+        group = Group(pan, tuple(shelf.path(by_band[name]) for name in names), tuple(names), absent=absent, order=order)
         sensor = sensor_of(*_spelt(scene))
         time = _time(shelf, scene) or _dated(scene)
         return Product(shelf.name, self.family, sensor.name, (group,), 0.0, sensor.bits, time)

@@ -9,7 +9,7 @@ from anypan.products.product import Group, Product, only, sensor_of
 from anypan.products.shelf import Shelf
 
 BANDS = ("blue", "green", "red", "nir")
-STEM = r"GF\d\w?_.*[-_]"
+STEM = r"GF\d\w*_.*[-_](BWD[-_]?)?"  # Gaofen-7 looks backward, with its MS, and forward
 
 
 def read(shelf: Shelf) -> Product | None:

@@ -35,7 +35,7 @@ def read(shelf: Shelf) -> Product | None:
     members = {band: shelf.look(metadata, name) for band, name in named.items()}
     paths, absent = bands_of({band: shelf.path(m) if m else None for band, m in members.items()}, named)
     default = tuple(band for band in named if band in REFLECTIVE)
-    group = Group((pan,), tuple(paths.values()), tuple(paths), default, absent)
+    group = Group((pan,), tuple(paths.values()), tuple(paths), default, absent, tuple(named))
     sensor = sensor_of(table.get("SPACECRAFT_ID", "").replace("LANDSAT_", "Landsat"))
     day, hour = table.get("DATE_ACQUIRED"), table.get("SCENE_CENTER_TIME", "")
     gains = {band: (number(table.get(f"RADIANCE_MULT_BAND_{band[1:]}")), _bias(table, band)) for band in named}

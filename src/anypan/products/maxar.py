@@ -80,7 +80,8 @@ def _part(shelf: Shelf, metadata: str) -> _Part:
         members = [shelf.beside(metadata, name) for name in table["TILES"]]
     else:
         folder = posixpath.dirname(metadata)
-        members = [m for m in shelf.named(TIFF) if posixpath.dirname(m) == folder]
+        every = [m for m in shelf.named(TIFF) if posixpath.dirname(m) == folder]
+        members = [m for m in every if m.startswith(stem)] or every
     return _Part(metadata, table, tuple(map(shelf.path, members)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ class Group:
     """Bands on one lattice and the PAN for them.
 
     ``pan`` and ``ms`` are paths of files, ``names`` those of the MS bands in the order of the files. ``default`` are
-    the bands that are taken if nobody names any, all if empty. ``absent``: bands whose file is missing, with its name.
+    the bands that are taken if nobody names any, all if empty. ``absent``: bands whose file is missing, with its name;
+    ``order``: all bands, also those, where some may be missing.
     """
 
     pan: tuple[str, ...]
@@ -23,13 +25,23 @@ class Group:
     names: tuple[str, ...]
     default: tuple[str, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+    def named(self, number: int) -> str | None:
+        """The band that a number means: the one that bears it, as B4 does, else the one at that place; None if none."""
+        every = self.order or self.names
+        own = {int(found[1]): name for name in every if (found := re.fullmatch(r"B(\d+)", name))}
+        if own:
+            return own.get(number)
+        return every[number - 1] if 1 <= number <= len(every) else None
 
 
 @dataclass(frozen=True)
 class Product:
     """``sensor``: a name of SENSORS or "generic". ``bits`` of the pixel values, ``nodata`` of PAN and MS.
 
-    ``acquired``: ISO 8601. ``gains``: of a band, gain and bias with radiance = gain * DN + bias.
+    ``acquired``: ISO 8601. ``gains``: of a band, gain and bias with radiance = gain * DN + bias. ``tags``: what
+    else the operator says of pixel values, by its own names.
     """
 
     name: str
@@ -40,6 +52,7 @@ class Product:
     bits: int | None = None
     acquired: str | None = None
     gains: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def choose(self, wanted: Sequence[str | int] | None) -> tuple[Group, Sequence[str | int] | None]:
         """The group that has the bands, and the bands to take of it. UserError if none has them all."""
@@ -49,17 +62,15 @@ class Product:
             self._check_there(group, asked)
             return group, list(group.default) or None
         for group in self.groups:
-            if all(self._has(group, each) for each in wanted):
-                self._check_there(group, [str(each) for each in wanted])
-                return group, list(wanted)
+            named = [_name_in(group, each) for each in wanted]
+            if all(name is not None and self._has(group, name) for name in named):
+                self._check_there(group, [str(name) for name in named])
+                return group, [str(name) for name in named]
         listed = "; ".join(", ".join((*group.names, *group.absent)) for group in self.groups)
         names = ", ".join(map(str, wanted))
         raise UserError(f"{self.name} has no bands {names} that can be fused together: choose from {listed}.")
 
-    def _has(self, group: Group, wanted: str | int) -> bool:
-        text = str(wanted).strip()
-        if isinstance(number := number_or_name(text), int):
-            return 1 <= number <= len(group.names)
+    def _has(self, group: Group, text: str) -> bool:
         names = {name.lower() for name in (*group.names, *group.absent)}
         band = find(self.sensor).band(text)
         alike = {found.name.lower() for name in names if (found := find(self.sensor).band(name))}
@@ -73,6 +84,12 @@ class Product:
                 raise UserError(
                     f"{file} of band {name} is not there: fetch the product again, or name other bands with --bands."
                 )
+
+
+def _name_in(group: Group, wanted: str | int) -> str | None:
+    """The name of a band that was asked for by name or by number; None for a number that none has."""
+    found = number_or_name(str(wanted))
+    return group.named(found) if isinstance(found, int) else found
 
 
 def sensor_of(*names: str) -> Sensor:

@@ -34,14 +34,20 @@ def read(shelf: Shelf) -> Product | None:
     groups = []
     for guide, metres, wanted in SETS:
         names = tuple(name for name in wanted if (name, metres) in files)
-        if names and (guide, "10") in files:
-            ms = tuple(shelf.path(files[name, metres]) for name in names)
-            groups.append(Group((shelf.path(files[guide, "10"]),), ms, names))
+        if not names:
+            continue
+        missing = {name: f"*_{name}*.jp2" for name in wanted if name not in names and metres == "20"}
+        ms = tuple(shelf.path(files[name, metres]) for name in names)
+        if (guide, "10") in files:
+            groups.append(Group((shelf.path(files[guide, "10"]),), ms, names, absent=missing, order=wanted))
+        elif metres == "20":  # every Level has it
+            raise UserError(f"{shelf.name} has no {guide} of 10 m, which guides {', '.join(names)}: fetch it again.")
     if not groups:
         raise UserError(f"{shelf.name} has no 10 m bands with coarser ones beside them: fetch the product again.")
     sensor = sensor_of(word(root, ".//SPACECRAFT_NAME"), "Sentinel-2")
     time = word(root, ".//DATATAKE_SENSING_START") or word(root, ".//PRODUCT_START_TIME")
-    return Product(shelf.name, "Sentinel-2", sensor.name, tuple(groups), _nodata(root), None, time or None)
+    about = shelf.name, "Sentinel-2", sensor.name, tuple(groups), _nodata(root), None, time or None
+    return Product(*about, tags=_scaling(root))
 
 
 def _images(shelf: Shelf) -> dict[tuple[str, str], str]:
@@ -54,6 +60,15 @@ def _images(shelf: Shelf) -> dict[tuple[str, str], str]:
         (match["band"].upper(), match["metres"] or own.get(match["band"].upper(), "20")): member
         for member, match in named.items()
     }
+
+
+def _scaling(root) -> dict[str, str]:
+    """How pixel values become reflectance, (DN + offset) / quantification, where all bands have the same."""
+    found = {}
+    for key in ("BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE", "BOA_ADD_OFFSET", "RADIO_ADD_OFFSET"):
+        values = {(node.text or "").strip() for node in root.iterfind(f".//{key}")}
+        found |= {key: values.pop()} if len(values) == 1 else {}
+    return found
 
 
 def _nodata(root) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from mimetypes import MimeTypes
@@ -26,6 +27,7 @@ from anypan.runtime.claim import real_place
 from anypan.runtime.errors import UserError
 
 BLOCK = 512
+EACH = {"scale_factor": "scales", "add_offset": "offsets"}  # attributes with one value, and one for each band
 PADDING = "clipped to fit"  # GDAL says it of what it pads the blocks of a trial with, which is blank
 TRIAL = 64  # pixels along a side of the image that creation options are tried on
 DEFAULTS = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BIGTIFF": "IF_SAFER"}
@@ -152,9 +154,20 @@ def store(draft: Path, final: Path) -> None:
     """Make a Zarr store of a GeoTIFF, in version 2, which GDAL reads, too: the variable ``fused`` (band, y, x)."""
     import rioxarray
 
-    blocks = {"band": -1, "y": BLOCK, "x": BLOCK}
-    with rioxarray.open_rasterio(draft, chunks=blocks, mask_and_scale=False) as image:  # type: ignore[union-attr]
-        image.to_dataset(name="fused").to_zarr(final, mode="w", zarr_format=2)  # type: ignore[union-attr]
+    blocks, whole = {"band": -1, "y": BLOCK, "x": BLOCK}, {"scale_factor": (1.0,), "add_offset": (0.0,)}
+    with warnings.catch_warnings(), rasterio.open(draft) as known:
+        warnings.simplefilter("ignore", UserWarning)  # rioxarray's own words where scales differ
+        told = {"scale_factor": known.scales, "add_offset": known.offsets}
+        with rioxarray.open_rasterio(draft, chunks=blocks, mask_and_scale=False) as image:  # type: ignore[union-attr]
+            attrs: dict[str, Any] = image.attrs  # type: ignore[union-attr]
+            for name in (*told, *EACH.values()):
+                attrs.pop(name, None)
+            values = {name: tuple(dict.fromkeys(each)) for name, each in told.items()}
+            if all(len(each) == 1 for each in values.values()):  # what readers decode by
+                attrs |= {name: each[0] for name, each in values.items()} if values != whole else {}
+            else:
+                attrs |= {EACH[name]: list(each) for name, each in told.items()}
+            image.to_dataset(name="fused").to_zarr(final, mode="w", zarr_format=2)  # type: ignore[union-attr]
 
 
 @contextmanager

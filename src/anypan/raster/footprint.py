@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import RasterioError
 from rasterio.transform import GCPTransformer, RPCTransformer
 from rasterio.warp import transform_geom
 
@@ -31,6 +34,7 @@ class Footprint:
     nodata: float | None
     size: int
     sha256: str
+    cog: bool
 
 
 def footprint(path: Path) -> Footprint:
@@ -40,7 +44,7 @@ def footprint(path: Path) -> Footprint:
         return Footprint(
             geometry=_outline(file),
             epsg=crs.to_epsg() if crs else None,
-            wkt2=crs.to_wkt(version="WKT2_2019") if crs else None,
+            wkt2=_wkt2(crs) if crs else None,
             shape=file.shape,
             transform=tuple(file.transform)[:6],
             bands=tuple(
@@ -51,7 +55,15 @@ def footprint(path: Path) -> Footprint:
             nodata=file.nodata,
             size=path.stat().st_size,
             sha256=sha256(path),
+            cog=file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG",
         )
+
+
+def _wkt2(crs: Any) -> str | None:
+    try:
+        return crs.to_wkt(version="WKT2_2019")
+    except (CPLE_BaseError, RasterioError):
+        return None
 
 
 def _outline(file: Any) -> dict[str, Any] | None:
@@ -70,7 +82,17 @@ def _outline(file: Any) -> dict[str, Any] | None:
     else:
         return None
     ring = [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
-    return transform_geom(crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=7)
+    try:
+        found = transform_geom(crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=7)
+    except (CPLE_BaseError, RasterioError):  # a CRS of a site, or corners off the Earth
+        return None
+    return found if np.isfinite(np.concatenate([np.ravel(part) for part in _rings(found)])).all() else None
+
+
+def _rings(geometry: dict[str, Any]) -> list[Any]:
+    """The outlines of a polygon, or of several."""
+    parts = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    return [ring for part in parts for ring in part]
 
 
 def _ring(rows: int, cols: int) -> list[tuple[float, float]]:

@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from anypan.raster.read import Raster, descriptions_of
+from anypan.raster.read import Raster, band_in_name, descriptions_of
 from anypan.raster.validity import nodata_of
 from anypan.runtime.errors import UserError
 
@@ -39,7 +38,6 @@ _STALE_STARTS = (
 )
 HALF = 16  # bits of a float that GDAL stores as half of one
 _NUMBERED = re.compile(r"Band_\d+")  # of an ENVI file: another band may have the number now
-_BAND_IN_NAME = re.compile(r"(?:^|[_\-.])(B\d{1,2}[A-Z]?|BAND_?\d{1,2}|ST_B\d{1,2}|SR_B\d{1,2})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -185,7 +183,7 @@ def format_of(raster: Raster) -> Format:
         nbits=None if bits and nodata is not None and nodata > 2**bits - 1 else bits,
         names=_names(raster, tuple(described[n][b - 1] for n, b in raster.bands)),
         colours=tuple(_PLAIN.get(c, c) for c in each("colorinterp")),
-        tags={k: v for k, v in first.tags().items() if not _stale(k)},
+        tags=first.tags(ns="IMAGERY") | {k: v for k, v in first.tags().items() if not _stale(k)},  # satellite and time
         band_tags=tuple(_band_tags(datasets[n], b) for n, b in raster.bands),
         imagery=tuple(datasets[n].tags(b, ns="IMAGERY") for n, b in raster.bands),
         scales=each("scales"),
@@ -266,8 +264,8 @@ def _names(raster: Raster, described: tuple[str | None, ...]) -> tuple[str | Non
         return tuple(raster.described.get(band) for band in raster.bands)
     if any(described) or len(raster.datasets) < 2 or any(d.count > 1 for d in raster.datasets):
         return described
-    found = [_BAND_IN_NAME.search(Path(d.name).stem) for d in raster.datasets]
-    return tuple(found[n][1] if found[n] else None for n, _ in raster.bands)  # type: ignore[index]
+    found = [band_in_name(d) for d in raster.datasets]
+    return tuple(found[n] for n, _ in raster.bands)
 
 
 def _centre_nm(imagery: Mapping[str, str], tags: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from anypan.raster.read import Sheet
+from anypan.raster.read import Sheet, band_in_name, descriptions_of
 from anypan.raster.validity import FILE, fill_of
 from anypan.runtime.errors import UserError
 
@@ -87,10 +87,22 @@ def _side_by_side(one: Sheet, other: Sheet) -> bool:
     """True for tiles of one image: they hardly overlap, or hold the same where they do."""
     if one.dataset.count != other.dataset.count or one.dataset.dtypes != other.dataset.dtypes:
         return False
+    if any(each(one.dataset) != each(other.dataset) for each in (_called, _scaled)):
+        return False
     spans = _overlap(one, other)
     shared = math.prod(max(0, end - first) for first, end in spans)
     size = min(math.prod(sheet.dataset.shape) for sheet in (one, other))
     return shared <= APART * size or (shared < OVERLAP * size and _alike(one, other, spans))
+
+
+def _called(dataset: Any) -> tuple[str, ...]:
+    """What a tile's bands are called: of one band also by the end of the file's name."""
+    names = [(name or "").lower() for name in descriptions_of(dataset)]
+    return tuple(names) if any(names) or dataset.count > 1 else ((band_in_name(dataset) or "").lower(),)
+
+
+def _scaled(dataset: Any) -> tuple[float, ...]:
+    return (*dataset.scales, *dataset.offsets)
 
 
 def _overlap(one: Sheet, other: Sheet) -> list[tuple[int, int]]:

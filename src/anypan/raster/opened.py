@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from anypan.geometry.grid import IDENTITY, Grid
@@ -76,7 +76,10 @@ def _joined(names: Sequence[str], datasets: Sequence[Any], rules: Rules) -> Rast
     notes += layer_notes(names[0], layers)
     (top, bottom), (left, right) = (common(layers, axis) for axis in (0, 1))
     if top >= bottom or left >= right:
-        raise UserError(f"{names[-1]} does not lie on the pixel grid of {names[0]}: they share no pixel.")
+        raise UserError(
+            f"{names[-1]} and {names[0]} share no pixel and are no tiles of one image, whose bands have the same "
+            "names, types and scales in the same order: give bands of one extent, or tiles alike."
+        )
     place = grids[0].transform @ Affine.translation(left, top) if grids[0].georeferenced else IDENTITY
     grid = Grid((bottom - top, right - left), place, grids[0].crs)
     moved = tuple(
@@ -242,6 +245,7 @@ def _check(path: str, dataset: Any) -> None:
     if not dataset.count:
         raise UserError(f"{path} holds no bands of its own: name one of its subdatasets as a GeoTIFF.")
     check_stored(path, dataset)
+    _check_mask(path, dataset)
     _check_pages(path, dataset)
     if dataset.count > MAX_BANDS:
         raise UserError(
@@ -265,6 +269,17 @@ def _check(path: str, dataset: Any) -> None:
         block *= dataset.count
     if block > MAX_BLOCK:
         raise UserError(f"{path} is stored in blocks of {block / 2**30:.1f} GiB: rewrite it as a tiled GeoTIFF.")
+
+
+def _check_mask(path: str, dataset: Any) -> None:
+    """UserError for a mask beside a file, of another size: GDAL would read it pixel for pixel, or fail midway."""
+    side = f"{path}.msk"
+    used = any(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+    if not used or not os.path.isfile(side):
+        return
+    with suppress(RasterioError), rasterio.open(side, driver="GTiff") as mask:
+        if mask.shape != dataset.shape:
+            raise UserError(f"{side}, the mask of {path}, is of another size than it: remove it, or make it anew.")
 
 
 def _check_pages(path: str, dataset: Any) -> None:

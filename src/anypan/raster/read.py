@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
-from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioIOError
+from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from anypan.geometry.grid import Grid
@@ -23,6 +26,12 @@ from anypan.runtime.shared import Shared
 
 CACHE = 96 * 2**20  # bytes of GDAL's block cache
 NO_NETWORK: dict[str, Any] = {"CPL_VSIL_CURL_ALLOWED_EXTENSIONS": "{none}", "GDAL_HTTP_MAX_RETRY": "0"}
+
+_BAND_IN_NAME = re.compile(
+    r"(?:^|[_\-.])(B\d{1,2}[A-Z]?|BAND_?\d{1,2}|ST_B\d{1,2}|SR_B\d{1,2}|"
+    r"COASTAL|BLUE|GREEN|YELLOW|RED|RED_?EDGE|NIR\d?)$",
+    re.IGNORECASE,
+)
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -86,8 +95,8 @@ class Raster:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it is read from, sidecars included."""
-        return tuple(name for layer in self.layers for sheet in layer for name in sheet.dataset.files)
+        """The files that it is read from, sidecars included, and what VRT files among them point at."""
+        return _behind([name for layer in self.layers for sheet in layer for name in sheet.dataset.files])
 
     @property
     def filler(self) -> float | None:
@@ -181,12 +190,28 @@ class Raster:
                 sheet.dataset.close()
 
 
+def _behind(names: Sequence[str]) -> tuple[str, ...]:
+    """The files, and those that VRT files among them are made of, however deep."""
+    found = list(dict.fromkeys(names))
+    for name in found:  # it grows
+        if name.lower().endswith(".vrt") and os.path.isfile(name):
+            with suppress(RasterioError), rasterio.Env(**NO_NETWORK), rasterio.open(name, driver="VRT") as dataset:
+                found += [other for other in dataset.files if other not in found]
+    return tuple(found)
+
+
 def descriptions_of(dataset: Any) -> tuple[str | None, ...]:
     """The bands' names; no names at all where one is no UTF-8, as of old writers in Latin-1."""
     try:
         return tuple(dataset.descriptions)
     except UnicodeDecodeError:
         return ()
+
+
+def band_in_name(dataset: Any) -> str | None:
+    """The band that a file's name ends in, as B4 or red; None if it ends in none."""
+    found = _BAND_IN_NAME.search(Path(dataset.name).stem)
+    return found[1] if found else None
 
 
 @contextmanager

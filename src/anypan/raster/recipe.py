@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
+import numpy as np
 from rasterio.enums import ColorInterp
 
 from anypan.raster.creation import RECIPE, check_ending
@@ -16,6 +17,7 @@ from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 
 COLOURS = {ColorInterp.red: "Red", ColorInterp.green: "Green", ColorInterp.blue: "Blue", ColorInterp.gray: "Gray"}
+SAME = 0.05  # PAN pixels that the corners of PAN and MS may be apart
 
 
 def check_recipe(path: Path, pan: Raster, ms: Raster, nodata: float | None) -> None:
@@ -33,6 +35,19 @@ def check_recipe(path: Path, pan: Raster, ms: Raster, nodata: float | None) -> N
                 f"{raster.name} has no place on the earth that a recipe could rely on: choose --format COG."
             )
         _check_fill(raster, nodata)
+    _check_extent(pan, ms)
+
+
+def _check_extent(pan: Raster, ms: Raster) -> None:
+    """UserError unless both cover the same ground: else GDAL gives a recipe a grid that covers both."""
+    to_pan = ~pan.grid.transform @ ms.grid.transform
+    ends = [to_pan @ (0, 0), to_pan @ (ms.shape[1], ms.shape[0])]
+    wanted = [(0, 0), (pan.shape[1], pan.shape[0])]
+    if np.abs(np.array(ends) - wanted).max() > SAME:
+        raise UserError(
+            f"{ms.name} and {pan.name} cover different ground, and GDAL would give their recipe another grid than the "
+            "PAN's: cut both to one extent, or choose another --format."
+        )
 
 
 def _check_fill(raster: Raster, nodata: float | None) -> None:

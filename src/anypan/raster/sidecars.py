@@ -68,8 +68,9 @@ def check_sidecar(side: str, head: Callable[[int], bytes]) -> None:
         harmful = len(text) > MOST or any(pointer in text for pointer in POINTERS)
     else:
         start = head(16)
-        picture = any(start.startswith(signature) for signature in SIGNATURES) or not start
-        harmful = not picture or _points_elsewhere(side)
+        if start and not any(start.startswith(signature) for signature in SIGNATURES):
+            raise UserError(f"{side} lies beside the image, would be opened with it, and is no picture: remove it.")
+        harmful = _points_elsewhere(side)
     if harmful:
         remedy = "remove it, or pass --allow-vrt (allow_vrt=True in Python)"
         raise UserError(f"{side} lies beside the image and points at other files: {remedy}.")

@@ -25,6 +25,7 @@ from anypan.simulate.render import OVERSAMPLING, Exposure, Shot, recorded
 SMALLEST = 16  # MS pixels along a side
 OPTICAL = (300.0, 3000.0)  # nm
 COLOURS: dict[str, float] = dict(zip(("red", "green", "blue", "nir"), CAMERA, strict=True))
+DARK = 0.01  # share of values that may lie below zero, as of noise
 BRIGHT = 0.999  # share of the image's values below the one that takes WHITE of the full scale
 WHITE = 0.8
 NOWHERE = "EPSG:32632", (691_200.0, 5_335_600.0)  # for images without a place: one where a pair may lie
@@ -58,7 +59,14 @@ def read_picture(path: File, sensor: Sensor, wavelengths: Sequence[float] | slic
         opened.close()
     if not valid.all():
         raise UserError(f"{path} has pixels without data: cut out a part of it that has none.")
-    image = torch.from_numpy(pixels).clamp_(min=0)
+    image = torch.from_numpy(pixels)
+    below = float((image < 0).float().mean())
+    if below > DARK:
+        raise UserError(
+            f"{path} holds values below zero in {100 * below:.2g} % of its pixels, which no light has: give digital "
+            "numbers or reflectance."
+        )
+    image = image.clamp_(min=0)
     _check(str(path), image, sensor)
     centres = _given(str(path), len(names), wavelengths) if wavelengths else _centres_named(names)
     return Picture(str(path), image, opened.grid, centres or _guess(len(names), sensor), not centres)
