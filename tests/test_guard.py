@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,17 @@ from anypan.pair.scene import from_arrays
 from anypan.weights import FOLDER
 
 RATIOS = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Filling(Fuser):
+    """Makes one value of everything."""
+
+    value: float
+    halo: int = 0
+
+    def __call__(self, pan: torch.Tensor, lrms: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(pan, self.value).expand(len(lrms), -1, -1)
 
 
 def _scene(ratio: int) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +159,7 @@ def test_what_is_too_dark_is_held_alike_in_any_unit_and_at_one_in_whole_numbers(
     """Of fluxes or per cents 1 is nothing special; of digital numbers it is the least that is not zero."""
     pan, ms = _scene(2)
     ms += 2.3 - ms.min()
-    black = lambda scene: lambda pan, lrms: torch.zeros_like(pan).expand(len(lrms), -1, -1)  # noqa: E731
+    black = lambda scene: Filling(0.0)  # noqa: E731
     scenes = [pair_of_arrays(pan, np.float32(unit) * each).scene for each in (ms, ms.round())]
     held = [guarded(black, scene)(scene.whole().pan, scene.whole().lrms).min() for scene in scenes]
     assert held[0] == pytest.approx(0.25 * unit * ms.min(), rel=1e-5)
@@ -176,7 +188,7 @@ def test_where_nothing_lies_far_off_nothing_is_held() -> None:
 def test_what_is_no_number_is_not_counted_as_held() -> None:
     pan, ms = (torch.from_numpy(image) for image in _scene(4))
     scene = from_arrays(pan[None], ms)
-    broken = guarded(lambda scene: lambda pan, lrms: torch.full_like(pan, torch.nan).expand(len(lrms), -1, -1), scene)
+    broken = guarded(lambda scene: Filling(torch.nan), scene)
     assert broken(pan[None], ms).isnan().all() and not broken.tally.notes
 
 

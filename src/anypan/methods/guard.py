@@ -136,7 +136,7 @@ def guarded(method: Method, scene: Scene) -> Guarded:
     limits = scene.limits
     if limits.count >= LEAST_PIXELS:
         fuser = method(scene)
-        return Guarded(fuser, limits, scene.ratio, Tally(gains=getattr(fuser, "mtf_gains", ()) or scene.gnyq))
+        return Guarded(fuser, limits, scene.ratio, Tally(gains=fuser.mtf_gains or scene.gnyq))
     few = f"PAN and MS share {limits.count} whole MS pixels, fewer than the {LEAST_PIXELS} that statistics need"
     said = (f"{few}: the MS was only interpolated (EXP).",)
     return Guarded(exp(scene), limits, scene.ratio, Tally(said=said, instead="EXP", gains=scene.gnyq))

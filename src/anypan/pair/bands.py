@@ -44,9 +44,9 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
     form = raster.format_of(ms)
     numbers = [band if len(ms.layers) == 1 else rank for rank, (_, band) in enumerate(ms.bands, 1)]
     own = tuple(name or f"band {number}" for number, name in zip(numbers, form.names, strict=True))
-    known, said = _known(form, own, sensor)
-    told = any(sensor.band(name) for name in own)
-    described = own if told else tuple(band.name if band else name for band, name in zip(known, own, strict=True))
+    known, said = _identified(form, own, sensor)
+    named = any(sensor.band(name) for name in own)
+    described = own if named else tuple(band.name if band else name for band, name in zip(known, own, strict=True))
     index = _Index(described, known, sensor, ms.name, form.colour_names, numbers)
     find = [[index(each) for each in _listed(some)] for some in (reference, wanted)]
     seen = range(len(described)) if reference is None else sorted({*find[0]})
@@ -63,7 +63,7 @@ def choose_bands(ms: Raster, wanted: Wanted, reference: Wanted, sensor: Sensor) 
     return Chosen(fitted, names, tuple(rank[i] for i in written), notes)
 
 
-def _known(form: Format, names: Sequence[str], sensor: Sensor) -> tuple[tuple[Band | None, ...], str | None]:
+def _identified(form: Format, names: Sequence[str], sensor: Sensor) -> tuple[tuple[Band | None, ...], str | None]:
     """Which of the sensor's bands a file's are, and what there is to say of that: by names, wavelengths, or colours.
 
     If the file tells none of these, its bands are taken in the order of the sensor's.

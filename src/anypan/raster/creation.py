@@ -157,16 +157,16 @@ def store(draft: Path, final: Path) -> None:
     blocks, whole = {"band": -1, "y": BLOCK, "x": BLOCK}, {"scale_factor": (1.0,), "add_offset": (0.0,)}
     with warnings.catch_warnings(), rasterio.open(draft) as known:
         warnings.simplefilter("ignore", UserWarning)  # rioxarray's own words where scales differ
-        told = {"scale_factor": known.scales, "add_offset": known.offsets}
+        each = {"scale_factor": known.scales, "add_offset": known.offsets}
         with rioxarray.open_rasterio(draft, chunks=blocks, mask_and_scale=False) as image:  # type: ignore[union-attr]
             attrs: dict[str, Any] = image.attrs  # type: ignore[union-attr]
-            for name in (*told, *EACH.values()):
+            for name in (*each, *EACH.values()):
                 attrs.pop(name, None)
-            values = {name: tuple(dict.fromkeys(each)) for name, each in told.items()}
-            if all(len(each) == 1 for each in values.values()):  # what readers decode by
-                attrs |= {name: each[0] for name, each in values.items()} if values != whole else {}
+            values = {name: tuple(dict.fromkeys(of_bands)) for name, of_bands in each.items()}
+            if all(len(of_bands) == 1 for of_bands in values.values()):  # what readers decode by
+                attrs |= {name: of_bands[0] for name, of_bands in values.items()} if values != whole else {}
             else:
-                attrs |= {EACH[name]: list(each) for name, each in told.items()}
+                attrs |= {EACH[name]: list(of_bands) for name, of_bands in each.items()}
             image.to_dataset(name="fused").to_zarr(final, mode="w", zarr_format=2)  # type: ignore[union-attr]
 
 

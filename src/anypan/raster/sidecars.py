@@ -67,10 +67,11 @@ def check_sidecar(side: str, head: Callable[[int], bytes]) -> None:
         text = head(MOST + 1)
         harmful = len(text) > MOST or any(pointer in text for pointer in POINTERS)
     else:
-        start = head(16)
-        if start and not any(start.startswith(signature) for signature in SIGNATURES):
+        start = head(4096)
+        picture = any(start.startswith(signature) for signature in SIGNATURES) or not start
+        if not picture and not any(pointer in start for pointer in POINTERS):
             raise UserError(f"{side} lies beside the image, would be opened with it, and is no picture: remove it.")
-        harmful = _points_elsewhere(side)
+        harmful = not picture or _points_elsewhere(side)
     if harmful:
         remedy = "remove it, or pass --allow-vrt (allow_vrt=True in Python)"
         raise UserError(f"{side} lies beside the image and points at other files: {remedy}.")
