@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ RATIO, BANDS = 4, 3
 EXP = {"EXP": METHODS["EXP"]}
 
 
-def write(path: Path, image: np.ndarray, nodata: float | None = None) -> Path:
+def write(path: Path, image: np.ndarray, nodata: float | None = None, **place: Any) -> Path:
     count, height, width = image.shape
     profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": image.dtype}
-    with rasterio.open(path, "w", **profile, nodata=nodata) as file:
+    with rasterio.open(path, "w", **profile, nodata=nodata, **place) as file:
         file.write(image)
     return path
 
@@ -90,6 +91,24 @@ def test_a_scene_with_truth_is_judged_against_it(folder: Path) -> None:
         truth = torch.from_numpy(file.read())
     assert row["size"] == list(truth.shape[1:])
     assert row["Q2n"] == pytest.approx(q2n(fused, truth), abs=1e-4)
+
+
+def test_a_truth_of_another_place_is_no_truth(folder: Path) -> None:
+    one = folder / "one"
+    images = {name: rasterio.open(one / name).read() for name in ("pan.tif", "ms.tif", "gt.tif")}
+    place = rasterio.transform.from_origin(500_000, 4_000_000, 1, 1)
+    moved = {"gt.tif": rasterio.transform.from_origin(500_007, 4_000_000, 1, 1), "ms.tif": place * place.scale(RATIO)}
+    for name, image in images.items():
+        write(one / name, image, transform=moved.get(name, place), crs="EPSG:32633")
+    with pytest.raises(UserError, match="lies 7 pixels off the PAN's grid: give the truth"):
+        prepare(one, "rr")
+    with pytest.raises(UserError, match="lies 7 pixels off the PAN's grid: give the truth"):
+        assess(one / "pan.tif", one / "ms.tif", _on(one, place), one / "gt.tif")
+
+
+def _on(one: Path, place: rasterio.Affine) -> Path:
+    write(one / "fused.tif", rasterio.open(one / "gt.tif").read(), transform=place, crs="EPSG:32633")
+    return one / "fused.tif"
 
 
 def open_scene(folder: Path):

@@ -127,6 +127,8 @@ def test_the_folder_for_the_hub_says_what_is_in_it(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     assert card.startswith("---\n") and "license: apache-2.0" in card and "NAIP" in card
     of_graphs = CliRunner().invoke(cli, ["export", "anypan-s", str(tmp_path / "other"), "--ratio", "2"])
+    graph = CliRunner().invoke(cli, ["export", "anypan-s", str(tmp_path / "net.onnx")])
+    assert graph.exit_code == 2 and "pass --onnx" in graph.stderr and not (tmp_path / "net.onnx").exists()
     assert of_graphs.exit_code == 2 and "--onnx" in of_graphs.stderr and not (tmp_path / "other").exists()
     again = CliRunner().invoke(cli, ["export", "anypan-s", str(tmp_path / "out")])
     assert isinstance(again.exception, UserError | SystemExit) and again.exit_code != 0

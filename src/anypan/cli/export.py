@@ -33,6 +33,8 @@ def export(context: click.Context, name: str, out: str, as_onnx: bool, ratio: in
         return
     if context.get_parameter_source("ratio") is not ParameterSource.DEFAULT:
         raise click.UsageError("--ratio is of a graph: pass --onnx, too, or leave it out; the network takes any ratio")
+    if out.lower().endswith(".onnx"):
+        raise click.UsageError(f"{out} is the name of a graph: pass --onnx, or name a folder")
     from anypan.weights.hub import save_pretrained
 
     click.echo(save_pretrained(name, out))

@@ -10,6 +10,7 @@ from affine import Affine
 TIE = 1e-6  # PAN pixels
 IDENTITY = Affine.identity()
 MAX_SKEW = 1.02  # between the ratios along rows and columns that count as one
+MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
 DRIFT = 0.05  # PAN pixels that a ratio taken as whole may accumulate over the whole image
 
 
@@ -63,6 +64,14 @@ class Placement:
     origin: tuple[int, int]
     phase: tuple[float, float]
     footprint: tuple[tuple[int, int], tuple[int, int]]
+
+
+def pixels_apart(grid: Grid, other: Grid) -> float:
+    """How far the corners of two grids of one shape and CRS are apart, in pixels; 0 where one has no place."""
+    if not (grid.georeferenced and other.georeferenced):
+        return 0.0
+    step, corners = ~grid.transform @ other.transform, ((0, 0), (other.shape[1], other.shape[0]))
+    return max(abs(a - b) for at in corners for a, b in zip(step @ at, at, strict=True))
 
 
 def ratios(pan: Grid, ms: Grid) -> tuple[float, float]:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anypan import raster
+from anypan.geometry.grid import MAX_APART, pixels_apart
 from anypan.geometry.tiles import Tile
 from anypan.metrics import METRICS, Reference, judge
 from anypan.metrics.strips import block_of, strip_height, strips
@@ -28,7 +29,6 @@ from anypan.runtime.errors import UserError
 File = str | Path
 OTHER_SCALE = 2.0  # times as large, or as small; fusion keeps the means of bands to some per cent
 SEEN = 2**22  # PAN pixels that are looked at for it
-MAX_APART = 0.5  # PAN pixels that an image's georeferencing may differ from the PAN's
 
 
 def assess(
@@ -92,32 +92,26 @@ def _opened(
             f"{path} does not have the PAN's size and the MS's bands: give {what}, and if it has some of the bands, "
             "name the same with --bands."
         )
-    wrong = _mistaken(opened, pair)
+    wrong = _mistaken(opened, pair, what)
     if wrong:
         opened.close()
         raise UserError(f"{path} {wrong}.")
-    step = ~pair.grid.transform @ opened.grid.transform
-    apart = max(max(abs(a - b) for a, b in zip(step @ at, at, strict=True)) for at in _corners(opened))
-    if pair.grid.georeferenced and opened.grid.georeferenced and apart > MAX_APART:
+    apart = pixels_apart(pair.grid, opened.grid)
+    if apart > MAX_APART:
         opened.close()
-        raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give the image that was fused from them.")
+        raise UserError(f"{path} lies {apart:.3g} pixels off the PAN's grid: give {what}.")
     return opened
 
 
-def _mistaken(image: Raster, pair: Pair) -> str:
+def _mistaken(image: Raster, pair: Pair, what: str) -> str:
     """What an image says of itself that the pair contradicts."""
     every = raster.format_of(image).names, pair.scene.bands
     own, theirs = (tuple(name.lower() for name in names if name) for names in every)
     if own != theirs and sorted(own) == sorted(theirs):
         return f"has the bands {', '.join(own)}, the MS {', '.join(theirs)}: name that order with --bands"
     if image.grid.crs and pair.grid.crs and not raster.same_crs(pair.grid, image.grid):
-        return "lies in another CRS than the PAN: give the image that was fused from them"
+        return f"lies in another CRS than the PAN: give {what}"
     return ""
-
-
-def _corners(image: Raster) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(column, row) of the first and the last corner."""
-    return (0, 0), (image.shape[1], image.shape[0])
 
 
 def _some(values: dict[str, float], path: File) -> dict[str, float]:

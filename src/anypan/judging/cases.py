@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from anypan import raster
+from anypan.geometry.grid import MAX_APART, pixels_apart
 from anypan.judging.modes import MODES
 from anypan.judging.readers import About, Entry, Images, Protocol, as_entry
 from anypan.judging.readers.entry import PHASES
@@ -205,6 +206,11 @@ def _truth(truth: Path | NDArray[Any], pair: Pair, corner: tuple[int, int], scen
         if opened.shape != pair.grid.shape or len(opened.bands) != len(scene.bands):
             raise UserError(
                 f"{opened.name} does not have the PAN's size and the MS's bands: give the truth on the PAN's grid."
+            )
+        apart = pixels_apart(pair.grid, opened.grid)
+        if apart > MAX_APART and raster.same_crs(pair.grid, opened.grid):
+            raise UserError(
+                f"{opened.name} lies {apart:.3g} pixels off the PAN's grid: give the truth of the same place."
             )
         image, valid = opened.read(*corner, *(n * scene.ratio for n in scene.shape))
     finally:
