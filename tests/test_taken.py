@@ -55,6 +55,15 @@ def test_bands_are_what_the_file_says_before_they_are_in_the_sensors_order(tmp_p
     assert any(f"{how} the bands were taken" in note or "in this order" in note for note in done.notes)
 
 
+def test_colours_that_gdal_gives_any_8_bits_say_nothing(tmp_path: Path) -> None:
+    pan = write(tmp_path / "pan.tif", (PAN / 4).astype("uint8"), NORTH_UP, crs=UTM)
+    ms = write(tmp_path / "ms.tif", (MS / 4).astype("uint8"), COARSE, crs=UTM)
+    done = fuse(pan, ms, tmp_path / "out.tif", sensor="Pleiades", alpha=0, **PLAIN)
+    with rasterio.open(ms) as file:
+        assert file.colorinterp[0] == ColorInterp.red
+    assert done.bands == ("blue", "green", "red", "nir")
+
+
 def test_tiles_with_other_names_or_scales_are_no_mosaic(tmp_path: Path, pan: Path) -> None:
     names = ("Blue", "Green", "Red", "NIR")
     left, right = MS[:, :, :16], MS[RGBN][:, :, 16:]

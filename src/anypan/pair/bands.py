@@ -88,9 +88,12 @@ def _by_wavelength(form: Format, sensor: Sensor) -> tuple[Band | None, ...]:
 
 
 def _by_colour(form: Format, sensor: Sensor) -> tuple[Band | None, ...]:
-    """Of a file that labels one band each as red, green and blue; a single other one is the one that is left."""
+    """Of a file that labels one band each as red, green and blue; a single other one is the one that is left.
+
+    Of 8 bits GDAL labels the first three so by itself, which says nothing.
+    """
     colours = list(form.colour_names)
-    if any(colours.count(colour) != 1 or sensor.band(colour) is None for colour in COLOURS):
+    if form.dtype == "uint8" or any(colours.count(colour) != 1 or sensor.band(colour) is None for colour in COLOURS):
         return ()
     found = [sensor.band(colour) if colour in COLOURS else None for colour in colours]
     left = [band for band in match(sensor, len(colours)) if band and band not in found]
