@@ -1,8 +1,11 @@
 """Where the real scenes and golden values lie, and what happens when they are absent."""
 
+import importlib
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -26,6 +29,18 @@ def real_scenes(shared: Path) -> list[Path]:
     folders = sorted(file.parent for file in shared.glob("scenes*/*/pan.tif"))
     assert len(folders) >= 30
     return folders
+
+
+@pytest.fixture
+def benchmark_script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A script of runs/benchmark by its name, imported anew."""
+
+    def imported(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(Path(__file__).resolve().parents[1] / "runs" / "benchmark")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return imported
 
 
 @pytest.fixture(autouse=True)

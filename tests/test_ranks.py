@@ -1,23 +1,14 @@
 """How far a metric without a truth keeps the order of the error: 1 where it is the same, -1 where it is the reverse."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from anypan.report import documents
 from anypan.report.rows import Row
 
-FOLDER = Path(__file__).resolve().parents[1] / "runs" / "benchmark"
-
 
 @pytest.fixture
-def page(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.delitem(sys.modules, "ranks", raising=False)
-    import ranks
-
-    return ranks
+def page(benchmark_script):
+    return benchmark_script("ranks")
 
 
 def rows_of(scene, figures):

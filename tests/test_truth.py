@@ -1,7 +1,5 @@
 """How sharp the truth is, beside what methods make of it: a truth stands at its own figures, a softer image below."""
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,16 +9,10 @@ from anypan.optics.filters import SPLINE, separable
 from anypan.pair.scene import from_arrays
 from anypan.report import documents
 
-FOLDER = Path(__file__).resolve().parents[1] / "runs" / "benchmark"
-
 
 @pytest.fixture
-def page(monkeypatch):
-    monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.delitem(sys.modules, "truth", raising=False)
-    import truth
-
-    return truth
+def page(benchmark_script):
+    return benchmark_script("truth")
 
 
 def test_detail_is_counted_as_much_as_there_is(page):

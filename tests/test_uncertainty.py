@@ -1,9 +1,7 @@
 """Half-widths: laws of their pattern and size, tile by tile the same, and the file that fuse() writes beside."""
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from anypan.pair.scene import ArraySource, from_arrays
 from anypan.report import documents
 from anypan.runtime.errors import UserError
 
-RUNS = Path(__file__).resolve().parents[1] / "runs"
 CLASSICAL, NETWORK = "MTF-GLP-FS", "anypan-s"
 
 
@@ -155,12 +152,8 @@ def test_arrays_need_a_file_for_them():
 
 
 @pytest.fixture
-def page(monkeypatch):
-    monkeypatch.syspath_prepend(RUNS / "benchmark")
-    monkeypatch.delitem(sys.modules, "uncertainty", raising=False)
-    import uncertainty as page
-
-    return page
+def page(benchmark_script):
+    return benchmark_script("uncertainty")
 
 
 def test_the_table_counts_each_sensor_once(page):

@@ -13,7 +13,6 @@ from typing import Any
 from anypan import __version__
 from anypan.batch.catalogue import library
 from anypan.methods.resolve import resolve
-from anypan.products import find_product
 from anypan.raster import footprint
 from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
@@ -46,13 +45,6 @@ def acquired(date: str | None) -> times.datetime:
     except ValueError as error:
         raise UserError(f"{date!r} is no date or time: give it as 2024-05-01T10:30:00Z.") from error
     return found.astimezone(times.UTC) if found.tzinfo else found.replace(tzinfo=times.UTC)
-
-
-def time_of(given: str | None, pan: str | os.PathLike[str], ms: Sequence[object]) -> str | None:
-    """When a scene was acquired: as given, else as the metadata of a product say."""
-    if given is not None or ms:
-        return given
-    return find_product(pan).acquired
 
 
 def item_path(output: str | os.PathLike[str]) -> Path:

@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from anypan.methods.resolve import BEST
-from anypan.products import files_of
+from anypan.products import files_of, find_product
 from anypan.raster.sidecars import read_with
+from anypan.runtime.errors import UserError
 from anypan.weights import available
 
 
@@ -40,6 +42,13 @@ class Job:
         pinned = {card.name: card.sha256 for card in available()}
         text = json.dumps([files, method, pinned.get(method.removesuffix(BEST)), settings], sort_keys=True, default=str)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+    @property
+    def time(self) -> str | None:
+        """When it was acquired: as told, else as a product's metadata say; fusing says what is wrong with a product."""
+        with suppress(UserError):
+            return self.acquired if self.acquired is not None or self.ms else find_product(self.pan).acquired
+        return None
 
     @property
     def _files(self) -> tuple[str, ...]:

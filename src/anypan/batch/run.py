@@ -104,7 +104,7 @@ class _Batch:
         last = {row["scene"]: row for row in self._ledger.rows}
         common = self._settings.method, self._settings.options
         self._keys = {job.name: job.key(*common) for job in manifest.jobs}
-        self._dates = {job.name: job.acquired if self._settings.stac else None for job in manifest.jobs}
+        self._dates = {job.name: job.time if self._settings.stac else None for job in manifest.jobs}
         self._read = {os.path.realpath(name) for job in manifest.jobs for name in (job.pan, *job.ms)}
         self.rows = {fault.name: _failed(fault.name, "", fault.reason) for fault in manifest.faults}
         left = [unit for job in manifest.jobs if (unit := self._planned(job, last.get(job.name)))]

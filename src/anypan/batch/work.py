@@ -61,7 +61,7 @@ class Unit:
         from anypan.api import fuse
 
         if self.stac:
-            _check_item(self.job)
+            _check_item(self.job.time)
         if self.made:
             _write_item(self.out, self.made, self.job)
             return self.made
@@ -130,17 +130,16 @@ class Unit:
         return opened(self.job.pan, list(self.job.ms), self.method, **keywords)
 
 
-def _check_item(job: Job) -> None:
-    from anypan.batch.item import acquired, time_of
+def _check_item(when: str | None) -> None:
+    from anypan.batch.item import acquired
 
-    acquired(time_of(job.acquired, job.pan, job.ms))
+    acquired(when)
 
 
 def _write_item(out: str, row: Row, job: Job) -> None:
-    from anypan.batch.item import about, time_of, write_item
+    from anypan.batch.item import about, write_item
 
-    when = time_of(job.acquired, job.pan, job.ms)
-    write_item(out, when, about(row["method"], row["ratio"], row["notes"], (job.pan, *job.ms)))
+    write_item(out, job.time, about(row["method"], row["ratio"], row["notes"], (job.pan, *job.ms)))
 
 
 def _row(report: Any) -> Row:

@@ -29,10 +29,12 @@ def check_item(out: str, scene: tuple[str | None, str, Sequence[str]], overwrite
     UserError, before the work, for an item that could not be written after it.
     """
     from anypan.batch.catalogue import library
-    from anypan.batch.item import acquired, item_path, time_of
+    from anypan.batch.item import acquired, item_path
+    from anypan.batch.jobs import Job
 
     library()
-    when = time_of(*scene)
+    given, pan, ms = scene
+    when = Job(out, pan, tuple(ms), {}, out, given).time
     acquired(when)
     check_free(item_path(out), overwrite)
     return when
