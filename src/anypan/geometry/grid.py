@@ -67,11 +67,11 @@ class Placement:
 
 
 def pixels_apart(grid: Grid, other: Grid) -> float:
-    """How far the corners of two grids of one shape and CRS are apart, in pixels; 0 where one has no place."""
+    """How far the corners of two grids in one CRS are apart, in pixels of the first; 0 where one has no place."""
     if not (grid.georeferenced and other.georeferenced):
         return 0.0
-    step, corners = ~grid.transform @ other.transform, ((0, 0), (other.shape[1], other.shape[0]))
-    return max(abs(a - b) for at in corners for a, b in zip(step @ at, at, strict=True))
+    step, ends = ~grid.transform @ other.transform, [((0, 0), (0, 0)), (other.shape[::-1], grid.shape[::-1])]
+    return max(abs(a - b) for theirs, own in ends for a, b in zip(step @ theirs, own, strict=True))
 
 
 def ratios(pan: Grid, ms: Grid) -> tuple[float, float]:

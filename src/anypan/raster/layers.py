@@ -87,7 +87,7 @@ def _side_by_side(one: Sheet, other: Sheet) -> bool:
     """True for tiles of one image: they hardly overlap, or hold the same where they do."""
     if one.dataset.count != other.dataset.count or one.dataset.dtypes != other.dataset.dtypes:
         return False
-    if any(each(one.dataset) != each(other.dataset) for each in (_called, _scaled)):
+    if _in_another_order(one.dataset, other.dataset) or _scaled(one.dataset) != _scaled(other.dataset):
         return False
     spans = _overlap(one, other)
     shared = math.prod(max(0, end - first) for first, end in spans)
@@ -95,10 +95,13 @@ def _side_by_side(one: Sheet, other: Sheet) -> bool:
     return shared <= APART * size or (shared < OVERLAP * size and _alike(one, other, spans))
 
 
-def _called(dataset: Any) -> tuple[str, ...]:
-    """What a tile's bands are called: of one band also by the end of the file's name."""
-    names = [(name or "").lower() for name in descriptions_of(dataset)]
-    return tuple(names) if any(names) or dataset.count > 1 else ((band_in_name(dataset) or "").lower(),)
+def _in_another_order(one: Any, other: Any) -> bool:
+    """True for files of one band that are named as different bands, and for files of the same bands turned round."""
+    if one.count == 1:
+        ends = [(band_in_name(dataset) or "").lower() for dataset in (one, other)]
+        return all(ends) and ends[0] != ends[1]
+    names = [[(name or "").lower() for name in descriptions_of(dataset)] for dataset in (one, other)]
+    return names[0] != names[1] and sorted(names[0]) == sorted(names[1])
 
 
 def _scaled(dataset: Any) -> tuple[float, ...]:

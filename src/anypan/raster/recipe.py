@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
 
-import numpy as np
 from rasterio.enums import ColorInterp
 
+from anypan.geometry.grid import pixels_apart
 from anypan.raster.creation import RECIPE, check_ending
 from anypan.raster.format import Format
 from anypan.raster.read import Raster
@@ -40,10 +40,7 @@ def check_recipe(path: Path, pan: Raster, ms: Raster, nodata: float | None) -> N
 
 def _check_extent(pan: Raster, ms: Raster) -> None:
     """UserError unless both cover the same ground: else GDAL gives a recipe a grid that covers both."""
-    to_pan = ~pan.grid.transform @ ms.grid.transform
-    ends = [to_pan @ (0, 0), to_pan @ (ms.shape[1], ms.shape[0])]
-    wanted = [(0, 0), (pan.shape[1], pan.shape[0])]
-    if np.abs(np.array(ends) - wanted).max() > SAME:
+    if pixels_apart(pan.grid, ms.grid) > SAME:
         raise UserError(
             f"{ms.name} and {pan.name} cover different ground, and GDAL would give their recipe another grid than the "
             "PAN's: cut both to one extent, or choose another --format."
