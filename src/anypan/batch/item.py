@@ -14,6 +14,7 @@ from anypan import __version__
 from anypan.batch.catalogue import library
 from anypan.methods.resolve import resolve
 from anypan.raster import footprint
+from anypan.raster.footprint import rings
 from anypan.runtime.claim import drafted
 from anypan.runtime.errors import UserError
 from anypan.weights import FOLDER, SUFFIX, Card, available
@@ -101,12 +102,12 @@ def _nodata(value: float | None) -> dict[str, Any]:
 def box_of(geometry: Mapping[str, Any]) -> list[float]:
     """West, south, east, north; west is east of east where the antimeridian cuts it (RFC 7946, section 5.2)."""
     cut = geometry["type"] == "MultiPolygon"
-    rings = [polygon[0] for polygon in geometry["coordinates"]] if cut else geometry["coordinates"][:1]
-    sides = [(min(x for x, _ in ring), max(x for x, _ in ring)) for ring in rings]
+    outlines = rings(geometry)
+    sides = [(min(x for x, _ in ring), max(x for x, _ in ring)) for ring in outlines]
     west, east = min(low for low, _ in sides), max(high for _, high in sides)
     if cut and min(low for low, _ in sides) < 0 < max(high for _, high in sides):
         west, east = min(low for low, _ in sides if low > 0), max(high for _, high in sides if high < 0)
-    heights = [y for ring in rings for _, y in ring]
+    heights = [y for ring in outlines for _, y in ring]
     return [west, min(heights), east, max(heights)]
 
 

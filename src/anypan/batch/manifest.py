@@ -8,7 +8,7 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from anypan.batch.jobs import Fault, Job
@@ -43,9 +43,9 @@ def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> M
     place = Path(path)
     if not place.exists():
         raise UserError(f"The manifest {path} does not exist: give a CSV file, a folder of pairs or a STAC catalogue.")
-    passed: list[str] = []
+    found: Iterable[Job | Fault | str]
     if place.is_dir():
-        found = _of_folder(place, passed)
+        found = _of_folder(place)
     elif _ARCHIVE.search(place.name):
         if not holds_product(place):
             raise UserError(f"{path} holds no product that is known: unpack it, and give the folder of its scenes.")
@@ -56,20 +56,23 @@ def read_manifest(path: str | os.PathLike[str], allow_remote: bool = False) -> M
         found = of_catalogue(place, allow_remote)
     else:
         found = _of_csv(place)
-    manifest = replace(_distinct(found), passed=tuple(passed))
+    manifest = _distinct(found)
     if not manifest.jobs and not manifest.faults:
         raise UserError(f"{path} holds no scene: see 'anypan batch --help' for what it should have.")
     return manifest
 
 
-def _distinct(found: Iterable[Job | Fault]) -> Manifest:
-    """Jobs with plain names, each of which is used once."""
+def _distinct(found: Iterable[Job | Fault | str]) -> Manifest:
+    """Jobs with plain names, each of which is used once; a text is the name of a folder that was passed over."""
     jobs: dict[str, Job] = {}
     faults: list[Fault] = []
+    passed: list[str] = []
     for each in found:
         if len(jobs) + len(faults) >= MOST:
             raise UserError(f"The manifest has more than {MOST:,} scenes: split it.")
-        if isinstance(each, Fault):
+        if isinstance(each, str):
+            passed.append(printable(each))
+        elif isinstance(each, Fault):
             faults.append(Fault(printable(each.name), printable(each.reason)))
         elif not _is_plain(each.name):
             shown = f"{each.name!r:.{LONGEST}}"
@@ -80,7 +83,7 @@ def _distinct(found: Iterable[Job | Fault]) -> Manifest:
             faults.append(Fault(f"{each.name} ({each.where})", reason))
         else:
             jobs[each.name] = each
-    return Manifest(tuple(jobs.values()), tuple(faults))
+    return Manifest(tuple(jobs.values()), tuple(faults), tuple(passed))
 
 
 def _is_plain(name: object) -> bool:
@@ -154,10 +157,10 @@ def _beside(manifest: Path, path: str) -> str:
     return path if "://" in path or path.startswith("/") else os.path.abspath(manifest.parent / path)
 
 
-def _of_folder(folder: Path, passed: list[str]) -> Iterator[Job | Fault]:
+def _of_folder(folder: Path) -> Iterator[Job | Fault | str]:
     """Products; and pairs by name: pan and ms in a folder or its folders, or NAME_pan and NAME_ms side by side.
 
-    ``passed`` gets the names of folders with images that are neither.
+    Of folders with images that are neither the name.
     """
     folder = folder.absolute()
     yield from _pairs_of(folder)
@@ -166,7 +169,7 @@ def _of_folder(folder: Path, passed: list[str]) -> Iterator[Job | Fault]:
         if not pairs and (place.is_dir() or _ARCHIVE.search(place.name)) and holds_product(place):
             pairs = [Job(_ARCHIVE.sub("", place.name), str(place), (), {}, place.name, None)]
         if not pairs and place.is_dir() and not (place / LEDGER).exists() and _has_images(place):
-            passed.append(place.name)
+            yield place.name
         yield from pairs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,10 +87,10 @@ def _outline(file: Any) -> dict[str, Any] | None:
         found = transform_geom(crs, WGS84, {"type": "Polygon", "coordinates": [ring]}, precision=7)
     except (CPLE_BaseError, RasterioError):  # a CRS of a site, or corners off the Earth
         return None
-    return found if np.isfinite(np.concatenate([np.ravel(part) for part in _rings(found)])).all() else None
+    return found if np.isfinite(np.concatenate([np.ravel(part) for part in rings(found)])).all() else None
 
 
-def _rings(geometry: dict[str, Any]) -> list[Any]:
+def rings(geometry: Mapping[str, Any]) -> list[Any]:
     """The outlines of a polygon, or of several."""
     parts = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
     return [ring for part in parts for ring in part]
