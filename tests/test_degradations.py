@@ -128,6 +128,11 @@ def test_sharpening_raises_the_contrast_of_edges_and_leaves_flat_ground(image):
     assert torch.allclose(blur.sharpen(flat, torch.tensor(0.8)), flat, atol=1e-5)
 
 
+def test_sharpening_moves_nothing(image):
+    turned = blur.sharpen(image.flip(-1, -2), torch.tensor(2.0)).flip(-1, -2)
+    assert torch.allclose(turned, blur.sharpen(image, torch.tensor(2.0)), atol=1e-5)
+
+
 # --- noise and storage --------------------------------------------------------------------------------------------
 
 
@@ -251,6 +256,14 @@ def test_unseen_bands_have_no_weight_and_hidden_light_changes_the_pan_alone(imag
     pan = spectral.mix_pan(image, spectral.draw_pan_weights(3, RNG(0), 2, 0.0))
     assert torch.equal(fx.HiddenLight(0.0).apply(pan, RNG(0), image), pan)
     assert not torch.equal(fx.HiddenLight(1.0).apply(pan, RNG(0), image), pan)
+
+
+@pytest.mark.parametrize("count", [1, 4, 12])
+def test_hidden_light_follows_the_ground_however_many_the_bands(image, count):
+    band = 0.1 * image[:, :, :1].clamp(min=0.02)
+    seen = fx.HiddenLight(1.0).apply(torch.zeros_like(band), RNG(0), band.expand(-1, -1, count, -1, -1))
+    part = seen / band
+    assert torch.allclose(part, part[:, :1, :, :1, :1].expand_as(part), rtol=1e-3) and 0 < part.min() < part.max() < 0.4
 
 
 def test_foreign_content_enters_the_share_of_bands_asked_and_keeps_their_mean(image):

@@ -18,12 +18,14 @@ from runs_of_training import SMALL, rows
 
 from anypan.cli import cli
 from anypan.models import ARCHITECTURES
+from anypan.models.physics import Sight
 from anypan.optics.mtf import DenseSampling
 from anypan.runtime.errors import UserError
 from anypan.simulate.sample import Simulation, simulate_batch
 from anypan.train import SINGLE, Optimisation, Run, distributed, pretrain, rate_at, read_config
 from anypan.train.loop import train
 from anypan.train.muon import orthogonal
+from anypan.train.objective import scene_scale
 from anypan.train.run import _compiling
 from anypan.weights import load
 
@@ -317,9 +319,15 @@ def test_what_the_compiler_cannot_do_is_said():
 def test_in_bfloat16_the_physics_stays_in_float32_and_the_loss_near():
     sampling, image = DenseSampling(4, (64, 64), (0.3, 0.0)), torch.rand(2, 3, 64, 64)
     plain = sampling.degrade(image, torch.full((2, 3), 0.3))
+    scale = scene_scale(simulate_batch(torch.rand(1, 2, 3, 96, 96), torch.Generator().manual_seed(0), Simulation()))
+    bands = torch.rand(*scale.weights.shape, 16, 16)
+    seen = Sight(bands[:, :1], scale, torch.full_like(scale.weights, 0.3), sampling)
+    mixed = seen.intensity(bands)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(sampling.degrade(image, torch.full((2, 3), 0.3)), plain)
         assert torch.equal(sampling.expand(plain), DenseSampling(4, (64, 64), (0.3, 0.0)).expand(plain))
+        assert torch.equal(seen.intensity(bands.bfloat16().float()), seen.intensity(bands.bfloat16()))
+        assert torch.equal(seen.intensity(bands), mixed)
     full, half = (trained(3, precision=precision).losses for precision in ("float32", "bfloat16"))
     assert half != full and half == pytest.approx(full, rel=0.03)
 

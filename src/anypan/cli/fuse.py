@@ -31,9 +31,7 @@ TIFFS, OTHERS = ("COG", "GTiff"), ("Zarr", "VRT-recipe")
 _METHOD = "A name from 'anypan methods', a .safetensors file, or hf:OWNER/NAME@COMMIT."
 _BEST = "Of a network, the mean over the scene turned and mirrored in all 8 ways: a little better, 8 times as slow."
 _SHARPNESS = "0: closest to the MS, 1: to the PAN's texture, not sharper edges.  [default: 0.5, the network decides]"
-_UNCERTAINTY = (
-    "Also write an estimate of each value's error: 68 % of the errors were smaller with the scene made coarser."
-)
+_UNCERTAINTY = "Also write an estimate of each value's error, which 68 % of the errors should not exceed."
 _TILE = "Side of a tile in PAN pixels, of formulas: less needs less memory, the output is the same.  [default: 1024]"
 _CREATION = "GDAL creation option, such as COMPRESS=ZSTD or DRIVER=GTiff; repeatable.  [default: a COG]"
 _VERIFY = "Blur OUT to the MS's pixels and compare: if R-ERGAS is above N, keep it under another name and exit with 3."

@@ -3,8 +3,9 @@
 Their pattern is a power law of what the pair shows around a pixel: how much detail was injected there, and how badly
 the bands follow the PAN. Their size is the scene's own. The pair is reduced by Wald's protocol and fused by the same
 method; the MS says how far the result is off; a factor for each band makes the half-widths hold ``SHARE`` of that
-(split conformal prediction; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 113, 2018). What it takes for granted
-is Wald's: that a method errs at full resolution as it does at reduced.
+(split conformal prediction; Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 113, 2018). A scene errs less where it
+is made coarser, so that they are widened by ``GROWTH``, which real scenes were seen to need from one reduction to the
+next. What this takes for granted is Wald's: that the step to full resolution is like the step before.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from anypan.runtime.errors import UserError
 
 SHARE = 0.68  # of the pixels, whose truth lies within the half-width
 EVIDENCE = {"injected": 0.67, "unlike the PAN": 0.28}  # and its powers, from runs/pretrain/uncertainty.py
+GROWTH = 1.3  # of errors over half-widths from a scene reduced to the scene itself; runs/benchmark/uncertainty.py
 FLOOR = 0.005  # of a band's standard deviation, added to what the powers are taken of
 SIDE, PARTS = 512, 4  # MS pixels along a side of the parts of a scene that it is calibrated on, and how many at most
 LEAST = 500  # pixels to calibrate on
@@ -110,7 +112,7 @@ def halfwidths(method: Method, scene: Scene) -> Halfwidths:
 
 @torch.inference_mode()
 def calibrated(method: Method, scene: Scene) -> Tensor:
-    """The factor of each band by which half-widths hold ``SHARE`` of the errors of the reduced scene: (B,).
+    """The factor of each band: (B,). ``GROWTH`` times that by which ``SHARE`` of the reduced scene's errors are held.
 
     Raises UserError for a scene too small to be reduced.
     """
@@ -128,7 +130,7 @@ def calibrated(method: Method, scene: Scene) -> Tensor:
             f"The scene is too small to measure its uncertainty on: its MS has {size} pixels, of which {usable} can be "
             f"used and {LEAST} are needed; leave the uncertainty out."
         )
-    return torch.quantile(found, SHARE, dim=1)
+    return GROWTH * torch.quantile(found, SHARE, dim=1)
 
 
 def _reduced(scene: Scene) -> Iterator[tuple[Scene, Tensor]]:

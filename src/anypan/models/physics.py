@@ -48,7 +48,8 @@ class Sight:
 
     def intensity(self, bands: Tensor) -> Tensor:
         """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
-        return torch.einsum("nb,nbhw->nhw", self.scale.weights, bands)[:, None]
+        with torch.autocast(bands.device.type, enabled=False):  # what is left of the PAN is a small difference
+            return torch.einsum("nb,nbhw->nhw", self.scale.weights, bands.to(self.scale.weights))[:, None]
 
     def texture_left(self, fused: Tensor) -> Tensor:
         """Fine detail of the PAN that the estimate's intensity lacks: (N, 1, H, W).

@@ -103,11 +103,11 @@ class HiddenLight(Effect):
     def apply(self, image: Tensor, rng: Random, bands: Tensor | None = None) -> Tensor:
         """Up to 40 % of the PAN's light (G, K, 1, S, S) is that which no mixture of ``bands`` (G, K, B, S, S) has."""
         assert bands is not None
-        g, b = len(bands), bands.shape[2]
+        g = len(bands)
         part = rng.uniform(0, 0.4, g, 1, 1, 1, 1) * rng.chance(self.share, g, 1, 1, 1, 1)
         if not bool(part.any()):
             return image
-        other = to_the_power(bands.prod(2, keepdim=True).clamp(min=1e-6), torch.tensor(1 / b))
+        other = bands.clamp(min=FLOOR).log().mean(2, keepdim=True).exp()
         return torch.lerp(image, other, part)
 
 
