@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pairs import NORTH_UP, UTM, landscape, write, write_pair
 
+import anypan
 from anypan import raster
 from anypan.geometry.fill import fill
 from anypan.geometry.grid import Grid
@@ -113,9 +114,9 @@ def test_without_georeferencing_the_extent_is_the_same(shape: tuple[int, int], r
 
 
 def test_gains_follow_the_true_ratio() -> None:
-    pair = pair_of_arrays(PAN, np.ones((2, 43, 54), "f4"), register=False)
+    pair = pair_of_arrays(PAN, np.ones((2, 44, 55), "f4"), register=False)
     assert pair.scene.ratio == 3
-    seen, meant = sigma_for(torch.tensor(pair.scene.gnyq[0]), 3), sigma_for(torch.tensor(0.3), 128 / 43)
+    seen, meant = sigma_for(torch.tensor(pair.scene.gnyq[0]), 3), sigma_for(torch.tensor(0.3), 128 / 44)
     assert float(seen) == pytest.approx(float(meant))
 
 
@@ -282,3 +283,17 @@ def test_a_wrong_pair_is_refused_between_gaps_and_frames_too(tmp_path: Path, whe
     files = write_pair(tmp_path, np.where(valid, pan, 0).astype("u2"), np.where(low, ms, 0).astype("u2"), nodata=0)
     with open_pair(*files) as pair:
         assert pair.registered
+
+
+@pytest.mark.parametrize("cut", [(127, 126), (125, 128), (128, 128)])
+@pytest.mark.parametrize("rounded", [math.floor, math.ceil])
+def test_without_a_place_a_part_of_a_pixel_at_the_end_changes_nothing(cut, rounded):
+    """A PAN that was cropped to no whole number of MS pixels is fused as with georeferencing."""
+    pan, ms = (image.astype("float32") for image in landscape(128, 128))
+    size = tuple(rounded(n / 4) for n in cut)
+    pan, ms = pan[: cut[0], : cut[1]], ms[:, : size[0], : size[1]]
+    whole = tuple(min(n, 4 * m) for n, m in zip(cut, size, strict=True))
+    placed = pair_of_arrays(pan, ms).reference
+    assert placed.ratio == 4 and max(map(abs, placed.sampling.phase)) < 0.01
+    fused = anypan.fuse(pan, ms, method="EXP", register=False)
+    assert np.isfinite(fused[:, : whole[0], : whole[1]]).all() and np.isnan(fused[:, whole[0] :]).all()

@@ -236,6 +236,20 @@ def test_a_link_is_followed_and_stays(pair: tuple[Path, Path]) -> None:
     assert link.is_symlink() and read(real).shape == (3, *PAN.shape)
 
 
+def test_strips_may_have_any_height(tmp_path: Path) -> None:
+    pan, ms = landscape(64, 64)
+    files = write_pair(tmp_path, pan, ms)
+    fuse(*files, tmp_path / "out.tif", "EXP", format="GTiff", creation={"TILED": "NO", "BLOCKYSIZE": "1"})
+    with rasterio.open(tmp_path / "out.tif") as file:
+        assert file.block_shapes[0] == (1, 64)
+
+
+def test_a_predictor_of_floats_is_none_of_whole_numbers(tmp_path: Path) -> None:
+    files = write_pair(tmp_path, *(image.astype("uint16") for image in landscape(64, 64)))
+    with pytest.raises(UserError, match="PREDICTOR=3 is of floating-point pixels, the output has uint16"):
+        fuse(*files, tmp_path / "out.tif", "EXP", creation={"PREDICTOR": "3"})
+
+
 @pytest.mark.parametrize("size", ["0", "x", "-16", "17", "1e9", "9999999999", "²", ""])
 @pytest.mark.parametrize("key", ["BLOCKSIZE", "BLOCKXSIZE", "blockysize"])
 def test_a_block_that_is_none_is_refused_at_once(pair: tuple[Path, Path], key: str, size: str) -> None:

@@ -1,6 +1,9 @@
 """Products as they are shipped go through the real command; what is wrong with one is one sentence."""
 
+import gzip
 import os
+import re
+import shutil
 import tarfile
 from contextlib import closing
 from functools import cache
@@ -152,6 +155,53 @@ def test_however_it_was_packed_the_product_is_the_same(family, variant, plain_of
         np.testing.assert_array_equal(ours[2], theirs[2])
 
 
+def _short_wave(folder):
+    """Another part in the order, as of WorldView-3."""
+    (ms,) = folder.glob("*_MUL")
+    part = shutil.copytree(ms, ms.with_name(ms.name.replace("MUL", "SWI")))
+    (table,) = part.glob("*.IMD")
+    said = table.read_text().replace('"Multi"', '"All-S"')
+    table.with_name(table.name.replace("-M2AS", "-A2AS")).write_text(re.sub(r"BAND_\w+", "BAND_S1", said))
+    table.unlink()
+    return folder
+
+
+def _clipped(folder):
+    """One file a part and no list of tiles, with a clip of it beside."""
+    for part in folder.iterdir():
+        (table,), tiles = part.glob("*.IMD"), sorted(part.glob("*.TIF"))
+        with rasterio.open(tiles[0]) as one, rasterio.open(tiles[1]) as two:
+            image, profile = np.concatenate([one.read(), two.read()], 2), one.profile
+        profile |= {"width": image.shape[2]}
+        for name in (table.with_suffix(".TIF"), table.with_name(f"{table.stem}_clip.TIF")):
+            with rasterio.open(name, "w", **profile) as file:
+                file.write(image)
+        for file in (*tiles, *part.glob("*.TIL")):
+            file.unlink()
+    return folder
+
+
+def _fused_already(folder):
+    """Pansharpened bands beside the bands."""
+    for band in "BGRN":
+        (pan,) = folder.glob("*_P.tif")
+        shutil.copy(pan, pan.with_name(pan.name.replace("_P.tif", f"_P{band}.tif")))
+    return folder
+
+
+BESIDE = (("Maxar", _short_wave), ("Maxar", _clipped), ("KOMPSAT-3", _fused_already))
+
+
+@pytest.mark.parametrize(("family", "add"), BESIDE)
+def test_what_lies_beside_a_product_is_none_of_it(family, add, plain_of, tmp_path):
+    plain, seen = plain_of(family)
+    other = find_product(add(made.MAKERS[family](tmp_path)))
+    assert [group.names for group in other.groups] == [group.names for group in plain.groups]
+    for ours, theirs in zip(seen, _seen(other), strict=True):
+        assert ours[0] == theirs[0]
+        np.testing.assert_array_equal(ours[2], theirs[2])
+
+
 def test_tiles_are_the_image_and_bands_keep_their_order(tmp_path):
     """The DIMAP's MS is stored red first; its blue is the third band of the file, all columns of both tiles."""
     folder = made.dimap(tmp_path)
@@ -191,6 +241,12 @@ def test_local_members_of_archives_need_no_permission(tmp_path):
     archive, stem = made.zipped(folder), folder.name
     names = [f"/vsizip/{archive}/{stem}/{stem}_B{band}.TIF" for band in ("8", "4", "3")]
     assert run("fuse", *names, tmp_path / "out.tif", *FORMULA).exit_code == 0
+    braced = [name.replace(str(archive), f"{{{archive}}}") for name in names]
+    assert run("fuse", *braced, tmp_path / "braced.tif", *FORMULA).exit_code == 0
+    packed = tmp_path / "pan.tif.gz"
+    packed.write_bytes(gzip.compress(b"II*"))
+    for name in (packed, f"/vsigzip/{packed}"):
+        assert refused("fuse", name, names[1], tmp_path / "x.tif").count("unpack it") == 1
     assert "--allow-remote" in refused(
         "fuse", "/vsizip//vsicurl/http://127.0.0.1/a.zip/b.tif", names[1], tmp_path / "x.tif"
     )

@@ -213,3 +213,28 @@ def test_real_scenes_have_the_fill_that_they_have(shared: Path) -> None:
         "wv2-02/pan.tif": 0,
         "wv2-02/ms.tif": 0,
     }
+
+
+@pytest.mark.parametrize("levels", [14, 30])
+@pytest.mark.parametrize("place", ["anywhere", "corner"])
+def test_levels_with_gaps_between_are_no_fill(tmp_path: Path, levels: int, place: str) -> None:
+    """As of an image of few levels that was stretched over all of 8 bits, its darkest part to 0."""
+    ground = 2 + np.cos(ROWS / 17) + np.cos(COLS / 23)
+    ground = (
+        ground if place == "anywhere" else ground + 2 * ((ROWS < -40) & (COLS < -40)) / (1 + 0.01 * (ROWS - COLS) ** 2)
+    )
+    low, high = np.quantile(ground, (0.05, 1))
+    pan = np.rint(levels * ((ground - low) / (high - low)).clip(0, 1)) * (255 // levels)
+    ms = pan.reshape(SIDE // RATIO, RATIO, SIDE // RATIO, RATIO).mean((1, 3))[None].repeat(BANDS, 0)
+    _, valid, notes = _fused(_files(tmp_path, pan, np.rint(ms), "uint8"), tmp_path / "out.tif")
+    assert valid.all() and not any("fill" in note for note in notes)
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("uint8", 255), ("uint16", 2047)])
+def test_a_saturated_roof_in_a_corner_is_image_and_said(tmp_path: Path, dtype: str, top: int) -> None:
+    pan, ms = _pair(dtype)
+    span = top / max(pan.max(), ms.max())
+    pan, ms = np.rint(pan * span), np.rint(ms * span)
+    pan[:44, :52], ms[:, :11, :13] = top, top
+    _, valid, notes = _fused(_files(tmp_path, pan, ms, dtype), tmp_path / "out.tif")
+    assert valid.all() and sum(f"holds {top} in a corner" in note for note in notes) == 2

@@ -91,9 +91,21 @@ def lattice_of(pan: Grid, ms: Grid) -> Lattice:
     return Lattice(ratio, offset, ms.shape, exact)
 
 
+def whole_ratio(pan: tuple[int, int], ms: tuple[int, int]) -> int | None:
+    """The whole ratio at which MS pixels, but for a part of one at the end, cover a PAN of a shape; None without."""
+    ratio = max(2, round(max(p / m for p, m in zip(pan, ms, strict=True))))
+    fits = all(m in (p // ratio, -(-p // ratio)) for p, m in zip(pan, ms, strict=True))
+    return ratio if fits else None
+
+
 def stretched_over(pan: Grid, shape: tuple[int, int]) -> Grid:
-    """The grid of an MS of ``shape`` without georeferencing: it is taken to cover the PAN's extent."""
-    scale = Affine.scale(pan.shape[1] / shape[1], pan.shape[0] / shape[0])
+    """The grid of an MS of ``shape`` without georeferencing: it is taken to cover the PAN's extent.
+
+    Where whole pixels do so, but for a part of one on the right and below, they begin where the PAN does.
+    """
+    high, wide = (size / count for size, count in zip(pan.shape, shape, strict=True))
+    ratio = whole_ratio(pan.shape, shape)
+    scale = Affine.scale(ratio) if ratio else Affine.scale(wide, high)
     return Grid(shape, pan.transform @ scale, pan.crs)
 
 

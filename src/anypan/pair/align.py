@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from affine import Affine
 
 from anypan import raster
-from anypan.geometry.grid import IDENTITY, MAX_SKEW, Grid, Lattice, coarse_part, lattice_of, ratios, stretched_over
+from anypan.geometry.grid import (
+    IDENTITY,
+    MAX_SKEW,
+    Grid,
+    Lattice,
+    coarse_part,
+    lattice_of,
+    ratios,
+    stretched_over,
+    whole_ratio,
+)
 from anypan.pair.check import check_overlap, check_ratio
 from anypan.pair.notes import ONE_CRS, resampled, without_place
 from anypan.raster import Raster
@@ -68,7 +78,7 @@ def _locate(pan: Raster, ms: Raster) -> tuple[Grid, tuple[str, ...]]:
         notes = (ONE_CRS,) if bool(pan.grid.crs) != bool(ms.grid.crs) else ()
         return raster.in_crs_of(pan.grid, ms.grid), notes
     rows, cols = (p / m for p, m in zip(pan.shape, ms.shape, strict=True))
-    if max(rows, cols) > MAX_SKEW * min(rows, cols):
+    if max(rows, cols) > MAX_SKEW * min(rows, cols) and not whole_ratio(pan.shape, ms.shape):
         remedy = "without georeferencing, crop both alike"
         if ms.copied and _bands_last(pan.shape, (len(ms.bands), *ms.shape)):
             remedy = "its bands come first, so try numpy.moveaxis(ms, -1, 0)"

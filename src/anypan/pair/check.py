@@ -105,14 +105,19 @@ def check_holds(ms: Raster, bands: Mapping[int, str], form: Format) -> None:
         low, high = least[index], most[index]
         if low < lowest or high > highest:
             raise UserError(
-                f"Band {name} of {ms.name} holds values from {low:g} to {high:g}, which {held} cannot hold: "
+                f"{_titled(name)} of {ms.name} holds values from {low:g} to {high:g}, which {held} cannot hold: "
                 "choose a wider --dtype or more bits, or leave it out for that of the MS."
             )
         if not whole and high - low < LEVELS:
             raise UserError(
-                f"Band {name} of {ms.name} holds fractions from {low:g} to {high:g}, of which whole numbers keep next "
-                "to nothing: choose --dtype float32, or multiply the MS first."
+                f"{_titled(name)} of {ms.name} holds fractions from {low:g} to {high:g}, of which whole numbers keep "
+                "next to nothing: choose --dtype float32, or multiply the MS first."
             )
+
+
+def _titled(name: str) -> str:
+    """A band's name at the beginning of a sentence: Band nir, Band 1."""
+    return f"Band {name.removeprefix('band ')}"
 
 
 def _extremes(ms: Raster) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -97,7 +97,7 @@ class Limits:
             "values lie below zero, which no light has: the darkest ground was taken for dark, not zero; units that "
             "are linear in radiance serve best.": dark,
             f"no more than {FEWEST} values were seen, as in a mask or classes, and they were fused like an image: "
-            "leave that out with --bands.": few,
+            "leave that out with --bands, or, if it says which pixels are valid, name it with --alpha.": few,
         }
         return (*said, *(f"In {', '.join(names)} of {file} {what}" for what, names in found.items() if names))
 

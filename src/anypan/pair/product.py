@@ -34,7 +34,8 @@ def opened_product(path: str | PathLike[str], opening: Opening) -> tuple[Raster,
         for each in (pan, ms):
             each.close()
         raise UserError(
-            f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: fetch it again."
+            f"{product.name} holds {len(ms.bands)} MS bands, and its metadata name {len(group.names)}: leave in "
+            "its folder what was delivered alone, or fetch it again."
         )
     named = replace(ms, described=dict(zip(ms.bands, group.names, strict=True)))
     asked = opening.pan_nodata is not None, opening.nodata is not None

@@ -15,7 +15,8 @@ from anypan.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Naming:
-    """``pattern``: of a file's name, with groups scene and band; ``bands``: their letters, the PAN's first."""
+    """``pattern``: of a file's name, with groups scene and band, and ``sharpened`` of bands that were fused already;
+    ``bands``: their letters, the PAN's first."""
 
     family: str
     pattern: str
@@ -28,7 +29,8 @@ class Naming:
         if not named:
             return None
         scene = only(sorted({match["scene"] for match in named.values()}), f"{self.family} scenes", shelf.name)
-        by_band = {self.bands[match["band"].upper()]: member for member, match in named.items()}
+        plain_last = sorted(named.items(), key=lambda each: not each[1].groupdict().get("sharpened"))
+        by_band = {self.bands[match["band"].upper()]: member for member, match in plain_last}
         names = [name for name in self.bands.values() if name in by_band and name != "pan"]
         if "pan" not in by_band or not names:
             raise UserError(f"{shelf.name} has no PAN, or no MS, of {scene}: name the folder that holds both.")
@@ -48,7 +50,7 @@ CBERS = Naming(
 )
 KOMPSAT = Naming(
     "KOMPSAT-3",
-    r"(?P<scene>K3A?_\d{8,14}_\d+_\d+_L1[GO])_[PM]?(?P<band>[PBGRN])\.tiff?",
+    r"(?P<scene>K3A?_\d{8,14}_\d+_\d+_L1[GO])_((?P<sharpened>P)|M)?(?P<band>[PBGRN])\.tiff?",
     {"P": "pan", "B": "blue", "G": "green", "R": "red", "N": "nir"},
 )
 

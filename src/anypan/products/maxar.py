@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -13,7 +14,8 @@ from anypan.products.shelf import Shelf
 
 NAMES = {"C": "coastal", "B": "blue", "G": "green", "Y": "yellow", "R": "red", "RE": "rededge", "N": "nir"}
 NAMES |= {"N2": "nir2", "P": "pan"}
-TIFF = r".*\.tiff?"
+TIFF, TILE = r".*\.tiff?", r"([-_]?R\d+C\d+)?\.tiff?"
+SHORT_WAVE = r"S\d"  # bands of a part of its own, coarser than the MS
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,11 @@ class _Part:
         """Short names of the bands in the order of the file, with their tables."""
         found = {key[5:].upper(): value for key, value in self.table.items() if key.upper().startswith("BAND_")}
         return {key: value for key, value in found.items() if isinstance(value, dict)}
+
+    @property
+    def short_wave(self) -> bool:
+        """Whether it is the short-wave infrared part of a WorldView-3 order."""
+        return self.first("bandId") == "All-S" or all(re.fullmatch(SHORT_WAVE, name) for name in self.bands)
 
     def first(self, key: str) -> str:
         """A value wherever it stands."""
@@ -52,6 +59,7 @@ def read(shelf: Shelf) -> Product | None:
     pans = {each.metadata: each for each in parts if list(each.bands) == ["P"] or each.first("bandId") == "P"}
     sharpened = {each.metadata for each in parts if each.first("panSharpenAlgorithm").lower() not in ("", "none")}
     colours = {each.metadata: each for each in parts if each.metadata not in (pans.keys() | sharpened)}
+    colours = {name: each for name, each in colours.items() if not each.short_wave} or colours
     pan = pans[only(list(pans), "metadata files of a PAN", shelf.name)]
     ms = colours[only(list(colours), "metadata files of an MS", shelf.name)]
     names = {key: NAMES.get(key, key.lower()) for key in ms.bands}
@@ -81,7 +89,8 @@ def _part(shelf: Shelf, metadata: str) -> _Part:
     else:
         folder = posixpath.dirname(metadata)
         every = [m for m in shelf.named(TIFF) if posixpath.dirname(m) == folder]
-        members = [m for m in every if m.startswith(stem)] or every
+        own = [m for m in every if re.fullmatch(re.escape(stem) + TILE, m, re.I)]
+        members = own or [m for m in every if m.startswith(stem)] or every
     return _Part(metadata, table, tuple(map(shelf.path, members)))
 
 

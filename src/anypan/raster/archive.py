@@ -31,6 +31,9 @@ def split(path: str) -> tuple[str, str] | None:
         if inner == path or inner.lstrip("/").startswith("vsi"):
             continue
         archive, member = inner, ""
+        if inner.startswith("{") and "}" in inner:  # GDAL's way to set an archive's name off
+            archive, _, member = inner[1:].partition("}")
+            member = member.lstrip("/")
         while archive and not os.path.isfile(archive):
             archive, last = posixpath.split(archive.rstrip("/"))
             member = posixpath.join(last, member) if member else last

@@ -196,6 +196,10 @@ def creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str]
     plain = {} if form.nbits in WHOLE_BITS else {"PREDICTOR": {"COG": "NO", "GTiff": "1"}[driver]}
     for name in BLOCK_SIZES:
         _check_block(name, asked)
+    if asked.get("PREDICTOR", "") in ("3", "FLOATING_POINT") and not form.floating:
+        raise UserError(
+            f"PREDICTOR={asked['PREDICTOR']} is of floating-point pixels, the output has {form.dtype}: leave it out."
+        )
     return DEFAULTS | special | plain | level | nbits | asked | {"DRIVER": driver}
 
 
@@ -210,9 +214,11 @@ def _driver(options: Mapping[str, str]) -> str:
 def _check_block(name: str, asked: Mapping[str, str]) -> None:
     """Raise before GDAL takes a size that eats all memory, or never ends."""
     value = asked.get(name)
-    whole = value is None or (value.isascii() and value.isdigit() and LEAST_BLOCK <= int(value[:9]) <= MOST_BLOCK)
-    if not whole or (value and int(value) % LEAST_BLOCK):
-        limits = f"a multiple of {LEAST_BLOCK} up to {MOST_BLOCK:,}"
+    strips = name == "BLOCKYSIZE" and asked.get("TILED", "").upper() in ("NO", "FALSE", "OFF", "0")
+    least = 1 if strips else LEAST_BLOCK
+    whole = value is None or (value.isascii() and value.isdigit() and least <= int(value[:9]) <= MOST_BLOCK)
+    if not whole or (value and int(value) % least):
+        limits = f"a {'whole number' if strips else f'multiple of {LEAST_BLOCK}'} up to {MOST_BLOCK:,}"
         raise UserError(f"{name}={value} is no size of a block: give {limits}, for example {name}=512.")
 
 

@@ -38,6 +38,7 @@ FINE = 1e-12  # of its coordinates that a pixel measures at least
 FINER = 1.25  # times as fine that pixels are those of a PAN rather than of another band
 NEAR = 0.01  # pixels that grids taken for one lattice may differ by
 _TILE = re.compile(r"R\d+C\d+", re.IGNORECASE)
+PACKED = (".gz", ".bz2", ".xz", ".7z", ".rar")
 _REMOTE = re.compile(r"^(/vsi|[a-z][a-z0-9+.-]+:/|[A-Z0-9_]{3,}:)", re.ASCII)
 
 
@@ -180,6 +181,8 @@ def _open(path: str, allow_vrt: bool, allow_remote: bool) -> Any:
     if absent:
         raise UserError(f"{path} does not exist: check the path.")
     if not local and not packed and not allow_remote:
+        if path.startswith("/vsigzip/"):
+            raise UserError(f"{path} is packed, and is not read in its place: unpack it.")
         if _REMOTE.match(path):
             raise UserError(
                 f"{path} is not a plain file: copy it here, or pass --allow-remote (allow_remote=True in Python)."
@@ -226,6 +229,8 @@ def _unreadable(path: str, allow_vrt: bool) -> str:
         return f"{path} may not be read by you: ask for the permission, or copy it to where you may."
     if _REMOTE.match(path) and not path.startswith(tuple(archive.PREFIXES)):
         return f"{path} cannot be fetched, or is no raster file: check the address, or copy the file here."
+    if path.lower().endswith(PACKED):
+        return f"{path} is packed: unpack it, and name the file in it."
     if path.startswith("/vsitar/"):
         return f"{path} cannot be read within its archive, by GDAL: unpack it, or pack the files as a .zip."
     return (

@@ -27,7 +27,9 @@ LEAST_INSIDE = 0.01  # of the pixels, of a frame whose value the image has, too
 SAMPLE, WINDOW = 2**19, 64  # values that statistics are taken of, and pixels along a side of their windows
 STRIP = 2**22  # values that are read at once
 SEARCHED = 2**27  # values that are searched through; of larger images evenly spread strips
-NEAR, STEPS = 0.02, 2  # of a band's range, and units of whole numbers: as near as the image's own values lie
+NEAR, STEPS = 0.02, 2  # of a band's range, and steps between its levels: as near as the image's own values lie
+ELSEWHERE = 4  # pixels in the image with a frame's value, for each of the frame, of a frame that a jump shows
+REACHED, SPAN = 0.5, 0.5  # of the way to a saturated value that others go; of a side, of a frame of such a value
 EDGE = 0.1  # of the pixels at a frame's inner edge that may be near its value
 ALIKE = 0.02  # pixels near 0, for each that holds it
 OUTER, GAP = 10, 3  # interquartile ranges off the median; the gap over the image's own range on that side
@@ -68,6 +70,11 @@ class Frame:
             for a, b, n in ((self.left, self.right, len(self.top)), (self.top, self.bottom, len(self.left)))
         )
         return max(int(each.sum()) for each in along)
+
+    @property
+    def span(self) -> float:
+        """The share of a side that it holds, of the side that it holds most of."""
+        return max(float((run > 0).mean()) for run in (self.left, self.right, self.top, self.bottom))
 
     def straight(self, most: int = MOST_LINES) -> bool:
         """Whether its inner edges are straight lines, so many on each side at most."""
@@ -130,7 +137,7 @@ def without_unmarked(raster: Raster, option: str) -> Raster:
     frames = tuple(frame for value in corners if (frame := _frame(raster, value, image)) is not None)
     framed = _with(raster, frames=frames)
     anywhere, zero = _inside(framed, image)
-    partly = _of_one_band(framed, image, option)
+    partly = [*_of_saturated(framed, corners, image, option), *_of_one_band(framed, image, option)]
     if not (frames or anywhere or zero):
         return replace(raster, notes=(*raster.notes, *partly))
     found = _with(raster, frames=frames, anywhere=anywhere, zero=zero)
@@ -163,6 +170,17 @@ def _notes(found: Unmarked, option: str) -> Iterator[str]:
         yield f"{found.name} holds {_held(value, dtype):.10g} in several pixels, far off all other values, {said}"
     if found.zero:
         yield f"{found.name} holds 0 in all bands of many pixels and nothing near it, {said}"
+
+
+def _of_saturated(raster: Unmarked, corners: list[Floats], image: Floats, option: str) -> Iterator[str]:
+    """Notes on corners with the image's brightest value, which a roof has, too, and that are not taken for a frame."""
+    for value in corners:
+        if _saturated(value, image) and not any(np.array_equal(value, frame.value) for frame in raster.frames):
+            held = f"{_held(float(value[0]), raster.dtypes[0]):.10g}"
+            yield (
+                f"{raster.name} holds {held} in a corner, its brightest value, as saturated ground does: left as it "
+                f"is; if it is fill, pass {option} {held}."
+            )
 
 
 def _of_one_band(raster: Unmarked, image: Floats, option: str) -> Iterator[str]:
@@ -229,26 +247,36 @@ def _sample(raster: Raster, without: list[Floats]) -> Floats:
 
 def _frame(raster: Raster, value: Floats, image: Floats) -> Frame | None:
     """The frame of ``value``, if it is one against the rest of the image (B, N)."""
-    frame, edge = _traced(raster, value)
+    frame, edge, held = _traced(raster, value)
     if frame.size < LEAST_FRAME or not edge.shape[-1]:
         return None
     near = _near(image)
     first, jump = edge[0] - value[:, None], edge[1] - value[:, None]
-    jumps = (np.abs(first) <= near[:, None]).all(0).mean() <= EDGE
+    jumps = (np.abs(first) <= near[:, None]).all(0).mean() <= EDGE and held <= (1 + ELSEWHERE) * frame.size
+    if _saturated(value, image) and frame.span < SPAN:
+        return None
     if jumps and (soft(first, jump, near) <= SOFT or frame.straight()):
         return frame
     large = frame.size > LEAST_INSIDE * raster.shape[0] * raster.shape[1]
     return frame if large and frame.straight(MOST_LINES + 1) else None  # of a value that the image has, too
 
 
-def _traced(raster: Raster, value: Floats) -> tuple[Frame, Doubles]:
-    """The runs of ``value`` from the borders inwards, and the pixels at which they end and two deeper (2, B, N)."""
+def _saturated(value: Floats, image: Floats) -> bool:
+    """Whether a value (B,) is the brightest, and others of the image (B, N) come near to it."""
+    most, median = image.max(1), np.median(image, 1)
+    return bool(((value >= most) & (most >= median + REACHED * (value - median))).all())
+
+
+def _traced(raster: Raster, value: Floats) -> tuple[Frame, Doubles, int]:
+    """The runs of ``value`` from the borders inwards, the pixels at which they end and two deeper (2, B, N), and how
+    many hold it anywhere."""
     height, width = raster.shape
     left, right, top = np.zeros(height, int), np.zeros(height, int), np.zeros(width, int)
     last, under, alive = np.full(width, -1), np.zeros((2, len(value), width)), np.ones(width, bool)
-    edge = []
+    edge, held = [], 0
     for row, image, valid in _strips(raster, every=True):
         same = holds(image, value) & valid
+        held += int(same.sum())
         rows = slice(row, row + len(same))
         left[rows], right[rows] = _lead(same, 1), _lead(same[:, ::-1], 1)
         for run, way in ((left[rows], image), (right[rows], image[:, :, ::-1])):
@@ -262,7 +290,7 @@ def _traced(raster: Raster, value: Floats) -> tuple[Frame, Doubles]:
         last[seen], under[..., seen] = row + len(same) - 1 - below[seen], after(image[:, ::-1], below, seen)
     bottom = height - 1 - last
     edge.append(under[..., (bottom > 0) & (last >= 0)])
-    return Frame(value, left, right, top, bottom), np.concatenate(edge, 2)
+    return Frame(value, left, right, top, bottom), np.concatenate(edge, 2), held
 
 
 def _lead(same: Bools, axis: int) -> Counts:
@@ -311,7 +339,8 @@ def _far(known: dict[float, int], band: Floats) -> Iterator[float]:
         end = float(np.quantile(own, 0.0001 if value < median else 0.9999))
         beyond = value < end if value < median else value > end
         between = sum(n for v, n in known.items() if v not in often and min(value, end) < v < max(value, end))
-        if beyond and abs(value - end) > GAP * abs(end - median) and between <= BETWEEN * known[value]:
+        apart = max(GAP * abs(end - median), STEPS if (own == np.rint(own)).all() else 0)
+        if beyond and abs(value - end) > apart and between <= BETWEEN * known[value]:
             yield value
 
 
@@ -329,8 +358,18 @@ def _strips(raster: Raster, every: bool = False) -> Iterator[tuple[int, Floats, 
 def _near(image: Floats) -> Doubles:
     """How far from one another the image's own values (B, N) may lie and still be near: (B,)."""
     low, high = np.quantile(image, (0.01, 0.99), 1)
-    whole = (image == np.rint(image)).all(1) & (high - low > 2 * STEPS)
-    return np.maximum(NEAR * (high - low), np.where(whole, STEPS, 0)).astype(np.float64)
+    steps = STEPS * np.array([_step(band) for band in image])
+    return np.maximum(NEAR * (high - low), np.where(high - low > 2 * steps, steps, 0)).astype(np.float64)
+
+
+def _step(band: Floats) -> float:
+    """From one level of a band (N,) to the next: 1 of whole numbers, more where they were stretched over a range."""
+    levels, counts = np.unique(band, return_counts=True)
+    if len(levels) < 2:
+        return 0.0
+    gaps = np.diff(levels)
+    order = np.argsort(gaps)
+    return float(gaps[order][np.searchsorted(counts[:-1][order].cumsum(), counts[:-1].sum() / 2)])
 
 
 def _iqr(image: Floats) -> Doubles:
