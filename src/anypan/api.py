@@ -79,8 +79,8 @@ def fuse(
     pixel type, a masked one if PAN or MS is masked, or if some of it is invalid and the type has no NaN; NaN and masked
     pixels are invalid. Values are of any unit that is linear in radiance, digital numbers or reflectance, and keep it.
     Files without ``out`` give an array, too. What a Report would note is then warned of, as a ``Note`` each.
-    ``method``: a name of ``anypan methods`` or a weight file. ``options`` are the fields of ``FuseOptions``,
-    explained at ``Options``.
+    ``method``: a name of ``anypan methods``, a weight file, or ``hf:owner/name@commit`` of the Hub. ``options`` are the
+    fields of ``FuseOptions``, explained at ``Options``.
     Raises UserError: one sentence on what the caller can mend.
     """
     start = time.perf_counter()

@@ -53,19 +53,21 @@ class FuseOptions(OpeningWords, total=False):
 class Options(Opening):
     """How fuse() goes about it.
 
-    The pair is opened as ``Opening`` says. ``tile``: of formulas, PAN pixels along a side, at least 16; networks keep
-    tiles of their own. A ``device`` or ``tile`` that cannot be raises UserError.
+    The pair is opened as ``Opening`` says. ``device``: "cpu", "cuda" or "cuda:1". ``tile``: of formulas, PAN pixels
+    along a side, at least 16; networks keep tiles of their own. A ``device`` or ``tile`` that cannot be raises
+    UserError.
+    ``overwrite``: replace output files that exist; without it they raise UserError.
     ``best``: of a network, the mean over all 8 ways to turn and mirror the scene, for 8 times the time.
     ``sharpness``: of the networks of anypan, from 0, closest to the MS, to 1, closest to the PAN's texture; unless
-    given they take what the truth's should be, which is 0.5 of it.
+    given 0.5, as sharp as they take the truth to be.
     ``uncertainty``: a second output, with half-widths for each pixel and band (methods/uncertainty.py).
     ``verify``: the R-ERGAS against its own MS that the written file may have at most; beyond it, or where it cannot be
     measured, the file is kept under another name and fuse() raises Unverified.
-    ``dtype``: pixel type of the output, one of ``DTYPES``; unless given the MS's. UserError if it cannot hold the MS's
-    values; what sharpening puts beyond it is clipped, as in the MS's own type, and counted in a note. ``out_nodata``:
-    nodata value of the output; unless given the MS's. ``format``: one of ``FORMATS``; unless given a COG.
-    ``creation``: GDAL creation options. ``progress``: called with (steps done, steps), 100 steps a
-    tile; of formulas with whole tiles only.
+    ``dtype``: pixel type of the output, one of uint8, uint16, int16, uint32, int32, float32, float64; unless given the
+    MS's. UserError if it cannot hold the MS's values; what sharpening puts beyond it is clipped, as in the MS's own
+    type, and counted in a note. ``out_nodata``: nodata value of the output; unless given the MS's.
+    ``format``: COG, GTiff, Zarr or VRT-recipe; unless given a COG. ``creation``: GDAL creation options.
+    ``progress``: called with (steps done, steps), 100 steps a tile; of formulas with whole tiles only.
     """
 
     device: str = "cpu"

@@ -53,8 +53,8 @@ def batch(ctx: click.Context, manifest: str, folder: str, as_json: bool, quiet: 
 
     MANIFEST is a CSV file with the columns pan and ms (several files: a.tif;b.tif) and, if wanted, name, sensor, bands,
     reference_bands, nodata, pan_nodata, datetime; or a folder of pairs (pan.tif and ms.tif in folders of their own, or
-    NAME_pan.tif and NAME_ms.tif); or a STAC catalogue, collection or item. A scene that cannot be fused is listed with
-    the reason, the rest goes on, and the exit code is 1.
+    NAME_pan.tif and NAME_ms.tif) or of products; or a STAC catalogue, collection or item. A scene that cannot be fused
+    is listed with the reason, the rest goes on, and the exit code is 1.
 
     \b
     Examples:

@@ -11,7 +11,12 @@ from anypan.cli.names import complete_methods
 @click.command(short_help="Write a network for use elsewhere.")
 @click.argument("name", metavar="NAME", shell_complete=complete_methods)
 @click.argument("out", metavar="OUT")
-@click.option("--onnx", "as_onnx", is_flag=True, help="Write a graph for ONNX Runtime, OUT.onnx, in place of a folder.")
+@click.option(
+    "--onnx",
+    "as_onnx",
+    is_flag=True,
+    help="Write a graph of anypan-s for ONNX Runtime, OUT.onnx, in place of a folder.",
+)
 @click.option("--ratio", type=click.IntRange(2, 10), default=4, show_default=True, help="With --onnx: of PAN and MS.")
 @click.pass_context
 def export(context: click.Context, name: str, out: str, as_onnx: bool, ratio: int) -> None:

@@ -32,7 +32,19 @@ from anypan.models.cells import (
     stacked,
     summed,
 )
-from anypan.models.physics import FACTS, LEARNT, Sight, believed, blurred, described, facts, noise, sharpened, towards
+from anypan.models.physics import (
+    FACTS,
+    LEARNT,
+    Sight,
+    believed,
+    blurred,
+    described,
+    facts,
+    noise,
+    seen_apart,
+    sharpened,
+    towards,
+)
 from anypan.optics.mtf import DenseSampling
 from anypan.optics.normalise import REGRESSION_REACH, SMOOTHED, WINDOW, Scale, pan_at_ms_scale
 from anypan.optics.sampling import Sampling
@@ -191,17 +203,18 @@ class AnypanS(nn.Module):
         gains = torch.lerp(scale.slope[..., None, None], gains, resized(sound, gains)) * scale.fine[..., None, None]
         fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile
-        fused = self._correct(fused, lrms, bands, belief, sound, seen)
+        apart = seen_apart(lrms, sound)
+        fused = self._correct(fused, lrms, bands, belief, apart, seen)
         fused = _pull(fused, FIRST * gains, seen)
-        fused = _consistent(fused, lrms, shares[:, :, 2:], sound, sharpness, seen)
+        fused = _consistent(fused, lrms, shares[:, :, 2:], apart, sharpness, seen)
         last = towards(blurred(gnyq) * sharpened(scale), sharpness)
         return _pull(fused, last * gains, seen)
 
     def _correct(
-        self, fused: Tensor, lrms: Tensor, bands: Tensor, belief: Tensor, sound: Tensor, seen: Sight
+        self, fused: Tensor, lrms: Tensor, bands: Tensor, belief: Tensor, apart: Tensor, seen: Sight
     ) -> Tensor:
         """What the residual against the MS and the texture of the PAN that is left reveal, as learnt: (N, B, H, W)."""
-        residual = seen.sampling.expand(seen.residual(lrms, fused) * sound)
+        residual = seen.sampling.expand(seen.residual(lrms, fused) * apart)
         left = F.pixel_unshuffle(seen.texture_left(fused), CELL)
         shown = half(residual.flatten(0, 1)[:, None]).clamp(-FARTHEST, FARTHEST)
         change = self.correction(bands, shown, left.clamp(-FARTHEST, FARTHEST)).mul_(belief.flatten(0, 1)[:, None])
@@ -249,13 +262,13 @@ def _pull(fused: Tensor, shares: Tensor, seen: Sight) -> Tensor:
     return moved(fused, smooth(shares), seen.texture_left(fused))
 
 
-def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, sound: Tensor, sharpness: float, seen: Sight) -> Tensor:
+def _consistent(fused: Tensor, lrms: Tensor, trusts: Tensor, apart: Tensor, sharpness: float, seen: Sight) -> Tensor:
     """(N, B, H, W) drawn to the MS, a step for each of ``trusts`` (N, B, steps, h, w), on the grid of cells.
 
-    ``sound`` (N, B, h, w): how far the MS is more than noise.
+    ``apart`` (N, B, h, w): how far the MS shows more than noise.
     """
     trusts = resized(trusts.flatten(1, 2), lrms).unflatten(1, (-1, len(TRUSTS))).clamp(0, 1)
     if seen.sampling.ratio <= FEW:
         trusts = torch.maximum(trusts, trusts.new_tensor(TRUSTS)[:, None, None])
-    trusts = towards(trusts, max(LEARNT, 1 - sharpness)) * sound[:, :, None]
+    trusts = towards(trusts, max(LEARNT, 1 - sharpness)) * apart[:, :, None]
     return seen.sampling.expand(seen.steps(lrms, fused, trusts)).add_(fused)

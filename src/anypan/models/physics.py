@@ -6,6 +6,7 @@ All images are standardised by the scene's ``Scale``.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +49,7 @@ class Sight:
 
     def intensity(self, bands: Tensor) -> Tensor:
         """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
-        with torch.autocast(bands.device.type, enabled=False):  # what is left of the PAN is a small difference
+        with _full_precision(bands.device.type):  # what is left of the PAN is a small difference
             return torch.einsum("nb,nbhw->nhw", self.scale.weights, bands.to(self.scale.weights))[:, None]
 
     def texture_left(self, fused: Tensor) -> Tensor:
@@ -75,6 +76,11 @@ class Sight:
             left = residual - self.sampling.reproject(total, self.gnyq)
             total = torch.addcmul(total, trusts[:, :, rank], left)
         return total
+
+
+def _full_precision(device: str) -> AbstractContextManager[object]:
+    """No autocast, on a device that has it."""
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def described(lrms: Tensor, pan_lr: Tensor, scale: Scale, cells: tuple[int, int]) -> tuple[Tensor, ...]:
@@ -121,8 +127,21 @@ def believed(scale: Scale, contrast: Tensor, sound: Tensor) -> Tensor:
     """
     whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
     whole = whole * scale.fine[..., None, None]
-    variance = torch.exp(4 * contrast)
-    return whole * variance / (variance + FAINT**2) * sound
+    return whole * _clear(torch.exp(4 * contrast)) * sound
+
+
+def seen_apart(lrms: Tensor, sound: Tensor) -> Tensor:
+    """How far an MS pixel shows more than noise, (N, B, h, w): ``sound``, less where a band has next to no contrast.
+
+    Back-projection undoes the MTF, and so amplifies what the instrument added behind it. On water or deep shadow that
+    is most of what is there: each band's own noise, a coloured mesh.
+    """
+    return sound * _clear(local_variance(lrms, box_mean(lrms, WINDOW)).clamp(min=0))
+
+
+def _clear(variance: Tensor) -> Tensor:
+    """A local variance, of the scene's, against that of ``FAINT``: 0 to 1."""
+    return variance / (variance + FAINT**2)
 
 
 def noise(lrms: Tensor, alone: Tensor) -> Tensor:

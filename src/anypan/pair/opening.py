@@ -35,7 +35,9 @@ class OpeningWords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """``bands``: MS bands by name or number from 1, in the order wanted. ``sensor``: a name of ``SENSORS``.
+    """``bands``: MS bands by name or number from 1, in the order wanted.
+
+    ``sensor``: a name or an alias that ``anypan sensors`` lists, or the path of a sensor file (.toml).
 
     ``reference_bands``: those that methods are fitted to, which is all unless given; ``bands`` are written of them, so
     that which ones, and in which order, moves no pixel of the others.

@@ -32,7 +32,7 @@ SUFFIX = ".safetensors"  # how a weight file's name ends
 
 @dataclass(frozen=True)
 class Card:
-    """What ships about a weight file; the long form is docs/weights/<name>.md."""
+    """What ships about a weight file; the long form is ``docs/weights/NAME.md``."""
 
     name: str
     family: str

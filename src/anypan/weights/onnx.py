@@ -66,7 +66,7 @@ def export(name_or_path: str, out: str | os.PathLike[str], ratio: int = 4) -> Pa
     weights, place = stored(name_or_path), Path(out)
     Bounds(2, 10).check("ratio", ratio)
     if weights.architecture != ARCHITECTURE:
-        raise UserError(f"{weights.label} is an {weights.architecture}: only {ARCHITECTURE} can be written as ONNX.")
+        raise UserError(f"{weights.label} is of {weights.architecture}: only {ARCHITECTURE} can be written as ONNX.")
     if place.suffix != SUFFIX:
         raise UserError(f"{out} does not end in {SUFFIX}, as a graph does: give it such a name.")
     if place.exists():

@@ -42,8 +42,9 @@ class Anypan:
         The pixels are those of ``anypan.fuse`` with the same images as files. If PAN or MS is an array of Dask, so is
         the result: PAN and MS are aligned now, of which samples are read; the method is fitted and the chunks, a tile
         each, are fused when they are asked for, each from its own part of PAN and MS with the method's halo. Invalid
-        pixels hold the MS's nodata value, or 0 if it has none, which ``.rio.nodata`` tells. ``options`` as of
-        ``anypan.fuse``, without those of output files. What is known now is warned of, as a ``Note`` each.
+        pixels hold the MS's nodata value, which ``.rio.nodata`` tells, or if it has none NaN in floats, else 0.
+        ``options`` as of ``anypan.fuse``, without those of output files. What is known now is warned of, as a ``Note``
+        each.
         Raises UserError: one sentence on what the caller can mend.
         """
         for name in FOR_FILES:
