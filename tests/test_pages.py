@@ -1,11 +1,16 @@
 """Every code block of the documentation runs, on small files."""
 
+import dataclasses
 import os
+import re
 import shutil
 import tomllib
 
 import pages
 import pytest
+
+from anypan.dataset import SOURCES
+from anypan.train import Optimisation
 
 RUN = {str(page.relative_to(pages.ROOT)): page for page in pages.PAGES if any(not b.why for b in pages.blocks(page))}
 
@@ -40,6 +45,13 @@ def test_every_block_says_what_it_is_and_toml_can_be_read():
         for kind, text in pages.OPENING.findall(page.read_text(encoding="utf-8")):
             assert kind in ("bash", "sh", "python", "toml", "text"), f"{page.name}: {text[:60]}"
             assert kind != "toml" or tomllib.loads(text)
+
+
+def test_every_key_of_a_recipe_is_explained():
+    page = (pages.ROOT / "docs" / "pretraining.md").read_text(encoding="utf-8")
+    kinds = (Optimisation, *SOURCES.values())
+    keys = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    assert not sorted(key for key in keys if not re.search(rf"`{key}(`| = )", page))
 
 
 def test_what_is_not_run_says_why():

@@ -39,7 +39,7 @@ from anypan.runtime.keywords import options_of
 
 File = str | PathLike[str]
 Image = NDArray[Any]
-OF_FILES = ("uncertainty", "verify", "format")  # options that have no meaning for arrays
+OF_FILES = ("uncertainty", "verify", "format", "overwrite", "creation")  # options that have no meaning for arrays
 Part = tuple[int, int, list[Image], NDArray[np.bool_]]
 
 
@@ -104,7 +104,7 @@ def fuse(
 def _check_without_file(options: FuseOptions) -> None:
     """UserError for options that are of files where none is written."""
     for name in OF_FILES:
-        if options.get(name) is not None:
+        if options.get(name) not in (None, {}) and options[name] is not False:
             raise UserError(f"{name} is for files, and none is written: name an output file (out), or leave it out.")
 
 
