@@ -3,11 +3,13 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from networks import inputs_of
 from pairs import landscape
 
+import anypan
 from anypan.fusing import fuse_scene
 from anypan.judging.cases import prepare
 from anypan.methods import METHODS
@@ -123,3 +125,33 @@ def test_the_flattest_ground_of_real_scenes_stays_flat(shared: Path, name: str) 
     order = flat.argsort(1)[:, :5]
     means = [each.gather(1, order).mean(1) for each in (flat, ours, theirs)]
     assert bool((means[1] <= 1.5 * torch.maximum(means[0], means[2])).all())
+
+
+@pytest.mark.parametrize("name", ["scenes-2/wv2-02", "scenes/qb-01"])
+@pytest.mark.parametrize("sharpness", [None, 1.0])
+def test_water_has_the_colours_of_interpolation(shared: Path, name: str, sharpness: float | None) -> None:
+    """What bands differ by on flat dark ground is each band's own noise, which consistency with the MS would double."""
+    windows = {"scenes-2/wv2-02": (slice(205, 360), slice(10, 590)), "scenes/qb-01": (slice(8, 60), slice(890, 990))}
+    folder = shared / name
+    sensor = {"scenes-2/wv2-02": "WV2", "scenes/qb-01": "QB"}[name]
+
+    def colours(method: str, **options: float) -> float:
+        image = anypan.fuse(folder / "pan.tif", folder / "ms.tif", None, method, sensor=sensor, **options)
+        fused = torch.from_numpy(np.asarray(image, "f4"))
+        apart = fused[:3] - fused[:3].mean(0)
+        fine = apart - box_mean(apart, 7)
+        return float(fine[:, *windows[name]].square().mean().sqrt())
+
+    options = {} if sharpness is None else {"sharpness": sharpness}
+    assert colours("anypan-s", **options) < 1.3 * colours("EXP")
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_noise_on_flat_ground_is_not_sharpened(ratio):
+    pan, lrms = (torch.from_numpy(image) for image in landscape(160, 320, 3, ratio))
+    rng = torch.Generator().manual_seed(1)
+    pan[:, :160], lrms[:, :, : 160 // ratio] = 200, 200 + 2 * torch.randn(3, *(160 // ratio,) * 2, generator=rng)
+    scene = from_arrays(pan[None], lrms)
+    inner = slice(32, -32), slice(32, 128)
+    network, exp = (fuse_scene(scene, METHODS[name](scene))[:, *inner] for name in ("anypan-s", "EXP"))
+    assert float(network.std((1, 2)).max()) < 1.3 * float(exp.std((1, 2)).max())
