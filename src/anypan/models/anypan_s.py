@@ -40,6 +40,7 @@ from anypan.models.physics import (
     blurred,
     described,
     facts,
+    in_proportion,
     noise,
     seen_apart,
     sharpened,
@@ -200,6 +201,7 @@ class AnypanS(nn.Module):
         bands, own, shares = self._look(pan - pan_lp, pan_lp, exp, local, belief, seen)
         shares = torch.lerp(shares.new_tensor(BEGIN)[:, None, None], shares, belief[:, :, None])
         gains = torch.lerp(torch.lerp(local[0], local[2], shares[:, :, 0]), local[3], shares[:, :, 1])
+        gains = in_proportion(gains, local[2], local[-1])
         gains = torch.lerp(scale.slope[..., None, None], gains, resized(sound, gains)) * scale.fine[..., None, None]
         fused = _inject(exp, smooth(gains), pan - pan_lp, own)
         del exp, pan_lp, own  # as large as the result: a third of the memory of a tile

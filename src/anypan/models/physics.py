@@ -139,6 +139,15 @@ def seen_apart(lrms: Tensor, sound: Tensor) -> Tensor:
     return sound * _clear(local_variance(lrms, box_mean(lrms, WINDOW)).clamp(min=0))
 
 
+def in_proportion(gains: Tensor, modulation: Tensor, contrast: Tensor) -> Tensor:
+    """Gains (N, B, h, w), where a band has next to no contrast at most those of a modulation, as of light.
+
+    Regression says nothing there, and falls back to the scene's slope, which is that of other ground: on water a near
+    infrared band would get the detail of land, and go below zero.
+    """
+    return torch.lerp(torch.minimum(gains, modulation), gains, _clear(torch.exp(4 * contrast)))
+
+
 def _clear(variance: Tensor) -> Tensor:
     """A local variance, of the scene's, against that of ``FAINT``: 0 to 1."""
     return variance / (variance + FAINT**2)
