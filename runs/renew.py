@@ -82,7 +82,7 @@ def others(scenes: list[Path], work: Path) -> Iterator[Step]:
     """Settings of --sharpness, half-widths, how sharp the truth is, and the best of eight ways."""
     python, benchmark = sys.executable, (sys.executable, "-m", "anypan", "benchmark")
     yield Step((python, "runs/benchmark/sharpness.py", *map(str, scenes), "--out"), work / "sharpness.jsonl")
-    yield Step((python, "runs/benchmark/uncertainty.py", str(scenes[0]), "--out"), work / "uncertainty.jsonl")
+    yield Step((python, "runs/benchmark/uncertainty.py", *map(str, scenes), "--out"), work / "uncertainty.jsonl")
     yield Step((python, "runs/benchmark/truth.py", *map(str, scenes), "--out"), work / "truth.jsonl")
     eight = (*(str(scenes[0] / name) for name in BEST), "-m", NAME, "-m", f"{NAME}+")
     yield Step((*benchmark, *eight, "-o"), work / "best.jsonl")

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 import anypan
 from anypan.batch import Settings, Summary, read_manifest, run
+from anypan.batch.work import Unit
 from anypan.cli import cli
 from anypan.judging.ledger import opened
 from anypan.runtime.errors import UserError
@@ -201,6 +202,22 @@ def test_an_item_whose_name_is_no_files_is_a_sentence(tmp_path: Path, name: obje
     (tmp_path / "item.json").write_text(json.dumps(item("one") | {"id": name}))
     found = read_manifest(tmp_path / "item.json")
     assert not found.jobs and "no name of a file" in found.faults[0].reason and found.faults[0].name.isprintable()
+
+
+@pytest.mark.parametrize("name", [5, None, ["a"], "x" * 300])
+def test_an_item_without_a_pan_is_a_sentence_whatever_its_name(tmp_path: Path, name: object) -> None:
+    (tmp_path / "item.json").write_text(json.dumps(item("one") | {"id": name, "assets": {}}))
+    found = read_manifest(tmp_path / "item.json")
+    assert not found.jobs and len(found.faults) == 1 and found.faults[0].name.isprintable()
+    assert fused(tmp_path / "item.json", tmp_path / "out").failed
+
+
+def test_a_share_goes_on_beside_what_a_killed_process_left(tmp_path: Path) -> None:
+    where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
+    (job,) = read_manifest(where).jobs
+    unit = Unit(job, str(out / "alpha.tif"), "EXP", {}, shares=2, share=0, folder=str(tmp_path / "shares"))
+    (tmp_path / "shares" / f".1 of 2.{os.getpid()}").mkdir(parents=True)
+    assert unit.run() == {} and (tmp_path / "shares" / "1 of 2" / "tally.json").is_file()
 
 
 def test_bands_of_a_file_each_come_by_their_common_names(tmp_path: Path) -> None:

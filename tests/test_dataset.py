@@ -210,6 +210,9 @@ def test_a_geotiff_without_near_infrared_gets_a_stand_in_and_its_brightest_becom
 
 
 NM = np.arange(400.0, 1051.0, 10.0)
+NPY = io.BytesIO()
+np.save(NPY, np.ones((66, 64, 64)))
+NPY = NPY.getvalue()
 
 
 def test_cubes_come_with_all_their_channels_and_what_is_small_is_mirrored(tmp_path):
@@ -251,6 +254,23 @@ def test_an_envi_cube_and_a_geotiff_of_named_bands_agree(tmp_path):
 def test_a_cube_that_sees_no_pan_or_lacks_a_wavelength_is_broken(tmp_path, nm, word):
     np.savez(tmp_path / "a.npz", cube=np.ones((66, 64, 64)), wavelength_nm=nm)
     with pytest.raises(Broken, match=word):
+        samples(SOURCES["hyperspectral"](path=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "cube", [np.zeros((66, 64, 64)), np.full((66, 64, 64), np.nan), np.ones((0, 64, 64)), np.ones(66)]
+)
+def test_a_cube_that_is_dark_or_no_image_is_broken(tmp_path, cube):
+    np.savez(tmp_path / "a.npz", cube=cube, wavelength_nm=NM)
+    with pytest.raises(Broken):
+        samples(SOURCES["hyperspectral"](path=str(tmp_path)))
+
+
+@pytest.mark.parametrize("spoil", [lambda bytes_: bytes_[:3000] + b"???" + bytes_[3003:], lambda _: NPY])
+def test_a_cube_that_is_damaged_is_broken(tmp_path, spoil):
+    np.savez_compressed(tmp_path / "a.npz", cube=np.random.default_rng(0).random((66, 64, 64)), wavelength_nm=NM)
+    (tmp_path / "a.npz").write_bytes(spoil((tmp_path / "a.npz").read_bytes()))
+    with pytest.raises(Broken):
         samples(SOURCES["hyperspectral"](path=str(tmp_path)))
 
 

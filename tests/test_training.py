@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import math
 import os
 import signal
 import socket
@@ -155,7 +156,8 @@ def quiet(_):
     pass
 
 
-def test_a_run_on_a_stream_goes_on_exactly_after_an_interruption_in_an_epoch(folder):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_a_run_on_a_stream_goes_on_exactly_after_an_interruption_in_an_epoch(folder, number):
     weights = pretrain(configure(folder, 8), say=quiet)
     whole, final = rows(folder), load(weights).state_dict()
     for file in (folder / "run").iterdir():
@@ -165,12 +167,13 @@ def test_a_run_on_a_stream_goes_on_exactly_after_an_interruption_in_an_epoch(fol
     def interrupt(row):
         said.append(row)
         if row.startswith("step 2 "):
-            signal.raise_signal(signal.SIGINT)  # obeyed after step 3, between two rows
+            signal.raise_signal(number)  # obeyed after step 3, between two rows
 
     # A shell starts background jobs with the signal ignored, and Python then leaves it so.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.signal(number, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt):
         pretrain(configure(folder, 8), say=interrupt)
+    signal.signal(number, before if number != signal.SIGINT else signal.default_int_handler)
     assert "stopped at step 3" in said[-1] and "same command" in said[-1]
     pretrain(configure(folder, 8), say=quiet)
     curve = ("step", "loss", "rate", "validation")
@@ -218,7 +221,7 @@ def test_another_buffer_begins_the_images_anew_and_another_network_is_refused(fo
     path = configure(folder, 4, buffer=6)
     said = []
     pretrain(path, say=said.append)
-    assert said[0].startswith("resumed at step 2")
+    assert said[0] == "resumed at step 2; sources, buffer or processes changed: images begin anew"
     path = configure(folder, 4, buffer=6, model={**SMALL, "trunk": 12})
     with pytest.raises(UserError, match="another network"):
         pretrain(path, say=quiet)
@@ -249,8 +252,40 @@ def test_a_run_says_that_it_was_over_and_that_its_images_are_others(folder):
     pretrain(path, say=said.append)
     assert [line for line in said if "resumed" in line] == [
         "resumed at step 2, which was the last",
-        "resumed at step 2; sources or processes changed: images begin anew",
+        "resumed at step 2; sources, buffer or processes changed: images begin anew",
     ]
+
+
+def test_what_was_saved_before_weights_are_no_numbers_stays(folder, monkeypatch):
+    pretrain(configure(folder, 2), say=quiet)
+    before = (folder / "run" / "checkpoint.pt").read_bytes(), (folder / "run" / "weights.safetensors").read_bytes()
+    advance = Run.advance
+
+    def spoilt(run, batches):
+        loss = advance(run, batches)
+        with torch.no_grad():
+            run.trained[0].fill_(math.nan)
+        return loss
+
+    monkeypatch.setattr(Run, "advance", spoilt)
+    with pytest.raises(UserError, match="The weights at step 3 are no numbers: lower the rate"):
+        pretrain(configure(folder, 4, validate_every=1), say=quiet)
+    after = (folder / "run" / "checkpoint.pt").read_bytes(), (folder / "run" / "weights.safetensors").read_bytes()
+    assert before == after
+
+
+def test_half_a_row_that_a_full_disk_left_is_cut_off(folder):
+    pretrain(configure(folder, 2), say=quiet)
+    with (folder / "run" / "log.jsonl").open("a") as log:
+        log.write('{"step": 3, "waiti')
+    pretrain(configure(folder, 3), say=quiet)
+    assert [row["step"] for row in rows(folder)] == [2, 3]
+
+
+def test_the_caller_keeps_threads_and_random_numbers(folder):
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    pretrain(configure(folder, 1, threads=threads + 1), say=quiet)
+    assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), state)
 
 
 def test_torchrun_s_environment_makes_two_processes_one_run(two):

@@ -1,6 +1,6 @@
 """How many pixels' truths lie within the half-widths of --uncertainty, on real scenes at reduced resolution.
 
-python runs/benchmark/uncertainty.py SCENES [--method NAME ...] [--side 1024] [--out results/uncertainty/scenes.jsonl]
+python runs/benchmark/uncertainty.py SCENES ... [--method NAME ...] [--side 1024] [--out results/uncertainty/scenes.jsonl]
 python runs/benchmark/uncertainty.py [--check]    rewrite the table of docs/uncertainty.md from the rows, or check it
 
 The scene that is judged is reduced once and its MS is the truth. What is calibrated on is that scene reduced once more:
@@ -47,7 +47,7 @@ Row = dict[str, Any]
 def main() -> int:
     """Judge and add rows, or make the table; exit status 1 if --check finds it out of date."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("scenes", nargs="?", help="a folder of scenes; without it the table is made")
+    parser.add_argument("scenes", nargs="*", help="folders of scenes; without any the table is made")
     parser.add_argument("--method", nargs="+", default=["anypan-s", "MTF-GLP-FS"], choices=METHODS, metavar="NAME")
     parser.add_argument("--side", type=int, default=2048, help="PAN pixels of a scene's middle (%(default)s)")
     parser.add_argument("--out", type=Path, default=ROWS)
@@ -55,7 +55,7 @@ def main() -> int:
     wanted = parser.parse_args()
     if not wanted.scenes:
         return renew(pages(), wanted.check, "python runs/benchmark/uncertainty.py")
-    for entry in find_scenes(wanted.scenes):
+    for entry in (entry for folder in wanted.scenes for entry in find_scenes(folder)):
         for row in judged(dataclasses.replace(entry, side=wanted.side), wanted.method):
             with wanted.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")

@@ -69,13 +69,14 @@ def _job(item: Any, allow_remote: bool) -> Job | Fault:
     if len(pan) != 1 or not ms:
         keys = ", ".join(item.assets) or "none"
         return Fault(
-            item.id, f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both."
+            f"{item.id!s:.99}",
+            f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both.",
         )
     hrefs = [asset.get_absolute_href() or asset.href for asset in (*pan, *ms)]
     hrefs = [_local(href) for href in hrefs]
     away = next((href for href in hrefs if "://" in href or href.startswith("/vsi")), None)
     if away and not allow_remote:
-        return Fault(item.id, f"{where} is at {away}: copy it here, or pass --allow-remote.")
+        return Fault(f"{item.id!s:.99}", f"{where} is at {away}: copy it here, or pass --allow-remote.")
     when = item.datetime or item.common_metadata.start_datetime
     return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where, when.isoformat() if when else None)
 

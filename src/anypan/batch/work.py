@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -85,9 +85,10 @@ class Unit:
         place = self._place(self.share)
         if place.is_dir():
             return
-        draft = place.with_name(f".{place.name}.{os.getpid()}")
-        draft.mkdir(parents=True)
+        draft = None
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
             with self._opened(keywords) as (pair, chosen, settings):
                 tally = Tally()
                 parts = fused_parts(pair, chosen, settings, (self.share, self.shares), tally)
@@ -99,7 +100,8 @@ class Unit:
         except OSError as problem:
             raise UserError(f"{place} cannot be written ({problem.strerror}): free some space.") from problem
         finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            if draft is not None:
+                shutil.rmtree(draft, ignore_errors=True)
 
     def _joined(self, keywords: dict[str, Any]) -> Any:
         from anypan.api import written

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from anypan.dataset.geotiff import LOOKS, WHITE, refuse
 from anypan.dataset.pixels import TILE, Broken, corners, cut, deep
 from anypan.dataset.source import Names, Sample, Source, files_below, found
 from anypan.raster import Raster, descriptions_of, environment, open_raster
+from anypan.raster.archive import BROKEN
 from anypan.runtime.bounds import Bounds
 from anypan.runtime.errors import UserError
 from anypan.simulate.cubes import Cube
@@ -71,8 +71,10 @@ class Hyperspectral(Source):
         try:
             with np.load(io.BytesIO(load()), allow_pickle=False) as file:
                 cube, wavelengths = file["cube"].astype(np.float32), file["wavelength_nm"].astype(np.float64)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (KeyError, TypeError, *BROKEN) as error:
             raise Broken(str(error)) from error
+        if cube.ndim != 3 or not np.isfinite(cube).all() or not (cube > 0).any():
+            raise Broken("its cube is no image of finite numbers, or dark")
         _check(wavelengths, len(cube))
         yield from self._tiles(cube, np.quantile(cube.reshape(len(cube), -1), WHITE, axis=1), wavelengths)
 

@@ -68,7 +68,7 @@ def _matching(file: Path, conditions: Sequence[tuple[str, str]]) -> Iterator[str
             if column not in (rows.fieldnames or ()):
                 raise UserError(f"{file} has no column '{column}': it has {', '.join(rows.fieldnames or ())}.")
         for row in rows:
-            if all(re.search(expression, row[column] or "") for column, expression in conditions):
+            if row[COLUMN] and all(re.search(expression, row[column] or "") for column, expression in conditions):
                 yield row[COLUMN]
 
 

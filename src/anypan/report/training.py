@@ -52,7 +52,8 @@ def _log(path: str | Path) -> Path:
 
 def _rows(log: Path) -> list[Record]:
     """The rows in the order of their steps; of a step that was repeated after a stop, the last."""
-    latest = {int(row["step"]): row for row in records([log], ("step", "loss"), "pretrain")}
+    found = ((number(row, "step"), row) for row in records([log], ("step", "loss"), "pretrain"))
+    latest = {int(step): row for step, row in found if step is not None}
     if not latest:
         raise UserError(f"{log} holds no rows of training: give the folder of a run that has begun.")
     return [latest[step] for step in sorted(latest)]
@@ -95,4 +96,4 @@ def _facts(rows: Sequence[Record]) -> list[str]:
     best = [f"{min(judged)[0]:.5f}", f"{min(judged)[1]:.0f}", f"{judged[-1][0]:.5f}"] if judged else ["&ndash;"] * 3
     seconds = number(rows[-1], "seconds")
     spent = "&ndash;" if seconds is None else f"{seconds / 60:.1f}"
-    return [f"{rows[-1]['step']:,}", spent, *best, f"{sum(len(row.get('broken', ())) for row in rows):,}"]
+    return [f"{rows[-1]['step']:,}", spent, *best, f"{sum(len(row.get('broken') or ()) for row in rows):,}"]

@@ -108,7 +108,8 @@ class Bench:
             self._say(said="measuring and drawing")
             _draw(pan, ms, report, self._folder / PAGE)
             size = f"{report.grid.shape[1]} x {report.grid.shape[0]} pixels, {len(report.bands)} bands"
-            self._say(phase="done", said=f"{size}, by {report.method} in {report.seconds:.1f} s")
+            drawn = "" if (self._folder / PAGE).is_file() else ", without a page"
+            self._say(phase="done", said=f"{size}, by {report.method} in {report.seconds:.1f} s{drawn}")
         except UserError as problem:
             self._say(phase="failed", said=str(problem).replace(f"{self._folder}/", ""))
         except Exception as problem:  # a page that waits has to learn of it
@@ -176,5 +177,5 @@ def _draw(pan: str, ms: str, report: Any, page: Path) -> None:
     """The page to look at; a fusion that cannot be judged is a fusion all the same."""
     from anypan.judging import gallery
 
-    with suppress(UserError):
+    with suppress(Exception):  # whatever keeps it from being drawn, a full disk among them
         gallery.page(pan, [ms], report, page)

@@ -26,15 +26,19 @@ def train(run: Run, batches: Batches, held_out: Judged, folder: Path, export: Ca
     """Steps until the run is finished, from where it is.
 
     ``folder`` gets log.jsonl, a row every ``log_every`` steps, and checkpoint.pt, with the weights that ``export``
-    writes, at every validation. An interruption, Ctrl-C or SIGTERM, is obeyed after the step at hand, when a checkpoint
-    has been saved. Raises UserError if the loss is no longer a number.
+    writes, at every validation. An interruption, Ctrl-C, SIGTERM or SIGHUP, is obeyed after the step at hand, when a
+    checkpoint has been saved. Raises UserError if loss or weights are no longer numbers: what was saved before stays.
     """
     o, clock, stop = run.o, _Clock(run), False
+    if run.processes.leads:
+        _cut_torn(folder / LOG)
     with _deferred() as asked:
         while not (run.finished or stop):
             run.advance(batches)
             run.seconds, stop = run.processes.largest([clock.seconds(), bool(asked)])
             judged = run.step % o.validate_every == 0 or run.finished
+            if judged or stop:
+                run.check_finite()
             if judged or run.step % o.log_every == 0:
                 row = clock.row(batches.broken())
                 row |= {"validation": round(run.validate(held_out), 5)} if judged else {}
@@ -47,6 +51,14 @@ def train(run: Run, batches: Batches, held_out: Judged, folder: Path, export: Ca
     if stop and not run.finished:
         say(f"stopped at step {run.step}, saved in {folder / CHECKPOINT}: start the same command again to go on")
         signal.raise_signal(asked[0] if asked else signal.SIGTERM)
+
+
+def _cut_torn(log: Path) -> None:
+    """Half a row at the end, as a full disk leaves it, is cut off: the next would be glued to it."""
+    if log.is_file():
+        with log.open("r+b") as file:
+            whole = file.read().rpartition(b"\n")
+            file.truncate(len(whole[0]) + len(whole[1]))
 
 
 def _write(run: Run, row: dict[str, Any], path: Path, say: Say) -> None:
@@ -99,7 +111,10 @@ def _deferred() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stops = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        stops.append(signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in stops}
 
     def note(number: int, _: Any) -> None:
         asked.append(number)

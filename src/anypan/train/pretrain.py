@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,23 +37,25 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
     config = read_config(config_path)
     check(config.train)
     check_device(device)
-    if config.train.threads:
-        torch.set_num_threads(config.train.threads)
     folder = Path(config_path).parent / config.out
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"The folder {folder} cannot be made ({error.strerror}): choose another 'out'.") from error
-    with distributed(device) as (processes, own), _claim(folder) if processes.leads else nullcontext():
+    with (
+        _own_state(config),
+        distributed(device) as (processes, own),
+        _claim(folder) if processes.leads else nullcontext(),
+    ):
         tell = say if processes.leads else _named(say, processes.rank)
         network, settings = build(config)
         run = Run(network, config.train, own, processes)
         run.begun["start"] = Path(config.start).name
-        run.images = repr([_apart_from_path(source) for source in config.sources])
+        run.images = repr([config.buffer, *map(_apart_from_path, config.sources)])
         batches = Ahead(training_batches(config, (processes.rank, processes.world), own))
         if (folder / CHECKPOINT).is_file():
             same = run.load_checkpoint(folder / CHECKPOINT, batches)
-            anew = "" if same else "; sources or processes changed: images begin anew"
+            anew = "" if same else "; sources, buffer or processes changed: images begin anew"
             tell(f"resumed at step {run.step}{', which was the last' * run.finished}{anew}")
 
         def export() -> None:
@@ -66,6 +68,18 @@ def pretrain(config_path: str | Path, device: str = "cpu", say: Say = print) -> 
         train(run, batches, held_out, folder, export, tell)
         export()
     return folder / WEIGHTS
+
+
+@contextmanager
+def _own_state(config: Config) -> Iterator[None]:
+    """Threads and random numbers of the run: the caller's are as before afterwards."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.set_num_threads(config.train.threads or threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def _apart_from_path(source: Source) -> list[tuple[str, Any]]:

@@ -132,6 +132,15 @@ class Run:
         total, count = self.processes.mean([sum(losses), len(losses)])
         return total / count
 
+    def check_finite(self) -> None:
+        """UserError if weights, or their average, are no numbers any more."""
+        for state in (self.network.state_dict(), self.average):
+            if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
+                raise UserError(
+                    f"The weights at step {self.step} are no numbers: lower the rate in [train] and start anew, or go "
+                    "on from the checkpoint before."
+                )
+
     def save_checkpoint(self, path: Path, batches: Batches) -> None:
         """Write all that ``load_checkpoint`` needs; every process has to take part. Raises UserError."""
         places = self.processes.gather(batches.state())

@@ -136,5 +136,8 @@ def _stored(image: xarray.DataArray) -> Affine | None:
     """The transform that rioxarray and GDAL store with the CRS."""
     mapping = image.coords.get(image.rio.grid_mapping)
     text = "" if mapping is None else str(mapping.attrs.get("GeoTransform", ""))
-    numbers = text.split()
-    return Affine.from_gdal(*map(float, numbers)) if len(numbers) == 6 else None
+    try:
+        numbers = [float(word) for word in text.split()]
+    except ValueError:
+        return None
+    return Affine.from_gdal(*numbers) if len(numbers) == 6 else None
