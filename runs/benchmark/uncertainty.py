@@ -1,6 +1,6 @@
 """How many pixels' truths lie within the half-widths of --uncertainty, on real scenes at reduced resolution.
 
-python runs/benchmark/uncertainty.py SCENES ... [--method NAME ...] [--side 1024] [--out results/uncertainty/scenes.jsonl]
+python runs/benchmark/uncertainty.py SCENES ... [--method NAME ...] [--side 2048] [--out ROWS.jsonl]
 python runs/benchmark/uncertainty.py [--check]    rewrite the table of docs/uncertainty.md from the rows, or check it
 
 The scene that is judged is reduced once and its MS is the truth. What is calibrated on is that scene reduced once more:
