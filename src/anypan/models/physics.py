@@ -32,6 +32,7 @@ STEEPEST = 4.0  # bound of a modulation's gain
 LEARNT = 0.5  # the sharpness at which the network decides
 HARDLY, WELL = 0.75, 0.9  # shares of the PAN's detail that the bands explain
 FAINT = 0.08  # local standard deviation over the scene's at which half of what was learnt is believed
+FLAT = 0.04  # the same, at which half of what the MS shows beyond the result is followed: the rest is noise
 OWN, ALONE = 0.8, 0.95  # shares of a band's detail that nothing explains: it may be a detail of its own, it is noise
 SMOOTH, ROUGH = 0.4, 0.6  # power of second differences over that of detail; white noise has 1, give or take .3
 SOFT, SHARP = 0.45, 0.6  # gains of an MS that was blurred by an instrument, that was resampled from a sharp image
@@ -127,7 +128,7 @@ def believed(scale: Scale, contrast: Tensor, sound: Tensor) -> Tensor:
     """
     whole = ((scale.explained - HARDLY) / (WELL - HARDLY)).clamp(0, 1)[:, None, None, None]
     whole = whole * scale.fine[..., None, None]
-    return whole * _clear(torch.exp(4 * contrast)) * sound
+    return whole * _clear(torch.exp(4 * contrast), FAINT) * sound
 
 
 def seen_apart(lrms: Tensor, sound: Tensor) -> Tensor:
@@ -136,7 +137,7 @@ def seen_apart(lrms: Tensor, sound: Tensor) -> Tensor:
     Back-projection undoes the MTF, and so amplifies what the instrument added behind it. On water or deep shadow that
     is most of what is there: each band's own noise, a coloured mesh.
     """
-    return sound * _clear(local_variance(lrms, box_mean(lrms, WINDOW)).clamp(min=0))
+    return sound * _clear(local_variance(lrms, box_mean(lrms, WINDOW)), FLAT)
 
 
 def in_proportion(gains: Tensor, modulation: Tensor, contrast: Tensor) -> Tensor:
@@ -145,12 +146,12 @@ def in_proportion(gains: Tensor, modulation: Tensor, contrast: Tensor) -> Tensor
     Regression says nothing there, and falls back to the scene's slope, which is that of other ground: on water a near
     infrared band would get the detail of land, and go below zero.
     """
-    return torch.lerp(torch.minimum(gains, modulation), gains, _clear(torch.exp(4 * contrast)))
+    return torch.lerp(torch.minimum(gains, modulation), gains, _clear(torch.exp(4 * contrast), FLAT))
 
 
-def _clear(variance: Tensor) -> Tensor:
-    """A local variance, of the scene's, against that of ``FAINT``: 0 to 1."""
-    return variance / (variance + FAINT**2)
+def _clear(variance: Tensor, faint: float) -> Tensor:
+    """A local variance, of the scene's, against that of a ``faint`` deviation: 0 to 1."""
+    return variance / (variance + faint**2)
 
 
 def noise(lrms: Tensor, alone: Tensor) -> Tensor:
