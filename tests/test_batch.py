@@ -212,6 +212,16 @@ def test_an_item_without_a_pan_is_a_sentence_whatever_its_name(tmp_path: Path, n
     assert fused(tmp_path / "item.json", tmp_path / "out").failed
 
 
+def test_no_output_takes_the_place_of_an_input(tmp_path: Path) -> None:
+    scenes(tmp_path, ("alpha",))
+    (tmp_path / "alpha" / "pan.tif").rename(tmp_path / "beta.tif")
+    before = (tmp_path / "beta.tif").read_bytes()
+    where = csv(tmp_path, "beta,beta.tif,alpha/ms.tif")
+    summary = fused(where, tmp_path, overwrite=True)
+    assert "is read for a scene of the manifest" in summary.failed["beta"]
+    assert (tmp_path / "beta.tif").read_bytes() == before
+
+
 def test_a_share_goes_on_beside_what_a_killed_process_left(tmp_path: Path) -> None:
     where, out = scenes(tmp_path / "in", ("alpha",)), tmp_path / "out"
     (job,) = read_manifest(where).jobs

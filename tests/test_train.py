@@ -1,6 +1,7 @@
 """Training learns, resumes on the same curve, and its weights come back as they were saved."""
 
 import dataclasses
+import shutil
 
 import pytest
 import runs_of_training
@@ -9,6 +10,7 @@ from networks import NAMES, SMALL
 from PIL import Image
 from runs_of_training import rows
 
+from anypan import weights
 from anypan.dataset import Stream
 from anypan.models import ARCHITECTURES
 from anypan.runtime.claim import Claim
@@ -212,6 +214,18 @@ def test_unknown_and_damaged_weights_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"not a weight file")
     with pytest.raises(UserError, match="no readable"):
         load(tmp_path / "w.safetensors")
+
+
+def test_weights_of_the_package_that_were_changed_are_refused(tmp_path, monkeypatch):
+    shutil.copytree(weights.FOLDER, tmp_path / "weights")
+    monkeypatch.setattr(weights, "FOLDER", tmp_path / "weights")
+    name = available()[0].name
+    file = tmp_path / "weights" / f"{name}.safetensors"
+    spoilt = bytearray(file.read_bytes())
+    spoilt[-4] ^= 1  # the last digit of a weight
+    file.write_bytes(spoilt)
+    with pytest.raises(UserError, match="is damaged \\(its sha256 differs\\): install anypan again"):
+        load(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
