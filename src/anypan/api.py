@@ -104,7 +104,8 @@ def fuse(
 def _check_without_file(options: FuseOptions) -> None:
     """UserError for options that are of files where none is written."""
     for name in OF_FILES:
-        if options.get(name) not in (None, {}) and options[name] is not False:
+        given = options.get(name)
+        if given not in (None, {}) and given is not False:
             raise UserError(f"{name} is for files, and none is written: name an output file (out), or leave it out.")
 
 
