@@ -41,7 +41,7 @@ def test_a_pixel_type_that_holds_the_values_changes_none_of_them(tmp_path: Path,
 
 def test_values_beyond_a_pixel_type_are_refused_before_the_work(pair: tuple[Path, Path], tmp_path: Path) -> None:
     for call in (fuse, plan):
-        with pytest.raises(UserError, match=r"Band band 1 of .* holds values from \d+ to \d+, which uint8 cannot hold"):
+        with pytest.raises(UserError, match=r"^Band 1 of .* holds values from \d+ to \d+, which uint8 cannot hold"):
             call(*pair, tmp_path / "out.tif", "EXP", dtype="uint8")
     assert not (tmp_path / "out.tif").exists()
     with pytest.raises(UserError, match="dtype is 'complex64': choose from uint8"):

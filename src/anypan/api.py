@@ -103,9 +103,9 @@ def fuse(
 
 def _check_without_file(options: FuseOptions) -> None:
     """UserError for options that are of files where none is written."""
+    given, usual = vars(options_of(Options, options, "fuse()")), vars(Options())
     for name in OF_FILES:
-        given = options.get(name)
-        if given not in (None, {}) and given is not False:
+        if given[name] != usual[name]:
             raise UserError(f"{name} is for files, and none is written: name an output file (out), or leave it out.")
 
 

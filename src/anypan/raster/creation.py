@@ -185,7 +185,10 @@ def _warnings() -> Iterator[list[str]]:
 
 
 def creation_options(form: Format, options: Mapping[str, str]) -> dict[str, str]:
-    """All of GDAL's creation options: the defaults, the bits of the format, what is asked for, and the DRIVER."""
+    """All of GDAL's creation options: the defaults, the bits of the format, what is asked for, and the DRIVER.
+
+    UserError for an option that cannot be.
+    """
     asked = {key.upper(): str(value) for key, value in options.items()}
     driver = _driver(options)
     if driver == ZARR:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from anypan.raster.edges import after, beside, holds, lines, soft
+from anypan.raster.edges import after, beside, holds, soft
+from anypan.raster.frame import LEAST_FRAME, MOST_LINES, Frame
 from anypan.raster.read import Raster
 
 CORNER = 32  # pixels along a side of what is looked at in the corners
-LEAST_FRAME = 32  # pixels
 LEAST_FAR, LEAST_ZERO = 4, 64  # pixels that hold a value far off, and 0
 USUAL = {-999.0, -9999.0, -99999.0, -32767.0, -32768.0, 55537.0, 65535.0, float(np.finfo(np.float32).min)}  # as fill
 LEAST_INSIDE = 0.01  # of the pixels, of a frame whose value the image has, too
@@ -37,52 +37,11 @@ BETWEEN = 0.25  # pixels in the gap, for each with the value: fill that was resa
 MOST_FAR, MOST_VALUES = 8, 10_000  # values that are tried as fill, and that are counted
 MOST_ALONE = 8  # bands with a value of their own in a corner that are looked at for a frame of their own
 SOFT = 0.2  # of an edge that may be soft
-LONG, MOST_LINES = 64, 2  # pixels of edge that show whether it is straight, and lines on each side
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Doubles = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Fill around an image: ``value`` (B,), and its pixels on each row (H,) and column (W,) up to the image."""
-
-    value: Floats
-    left: Counts
-    right: Counts
-    top: Counts
-    bottom: Counts
-
-    def covers(self, row: int, col: int, height: int, width: int) -> Bools:
-        """Which pixels of a window are of the frame: (height, width)."""
-        rows, cols = np.arange(row, row + height), np.arange(col, col + width)
-        across = (cols < self.left[rows, None]) | (cols >= len(self.top) - self.right[rows, None])
-        down = (rows[:, None] < self.top[cols]) | (rows[:, None] >= len(self.left) - self.bottom[cols])
-        return across | down
-
-    @property
-    def size(self) -> int:
-        """Pixels that it has at least."""
-        along = (
-            np.minimum(a + b, n)
-            for a, b, n in ((self.left, self.right, len(self.top)), (self.top, self.bottom, len(self.left)))
-        )
-        return max(int(each.sum()) for each in along)
-
-    @property
-    def span(self) -> float:
-        """The share of a side that it holds, of the side that it holds most of."""
-        return max(float((run > 0).mean()) for run in (self.left, self.right, self.top, self.bottom))
-
-    def straight(self, most: int = MOST_LINES) -> bool:
-        """Whether its inner edges are straight lines, so many on each side at most."""
-        rows, cols = len(self.left), len(self.top)
-        sides = ((self.left, cols), (self.right, cols), (self.top, rows), (self.bottom, rows))
-        edges = [run[(run > 0) & (run < most)] for run, most in sides]
-        edges = [edge for edge in edges if len(edge) >= LEAST_FRAME]
-        return sum(map(len, edges)) >= LONG and all(lines(edge) <= most for edge in edges)
 
 
 @dataclass(frozen=True)
