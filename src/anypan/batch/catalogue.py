@@ -63,20 +63,18 @@ def _walked(node: Any, io: Any, allow_remote: bool, seen: set[str], depth: int) 
 
 
 def _job(item: Any, allow_remote: bool) -> Job | Fault:
-    where = f"item {item.id!s:.99}"
+    name = f"{item.id!s:.99}"
+    where = f"item {name}"
     pan = _of_kind(item, PAN_KEYS, ("pan",))
     ms = _of_kind(item, MS_KEYS, ()) or _of_kind(item, (), COMMON)
     if len(pan) != 1 or not ms:
         keys = ", ".join(item.assets) or "none"
-        return Fault(
-            f"{item.id!s:.99}",
-            f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both.",
-        )
+        return Fault(name, f"{where} has not one PAN asset and MS assets with common names, but {keys}: choose both.")
     hrefs = [asset.get_absolute_href() or asset.href for asset in (*pan, *ms)]
     hrefs = [_local(href) for href in hrefs]
     away = next((href for href in hrefs if "://" in href or href.startswith("/vsi")), None)
     if away and not allow_remote:
-        return Fault(f"{item.id!s:.99}", f"{where} is at {away}: copy it here, or pass --allow-remote.")
+        return Fault(name, f"{where} is at {away}: copy it here, or pass --allow-remote.")
     when = item.datetime or item.common_metadata.start_datetime
     return Job(item.id, hrefs[0], tuple(hrefs[1:]), {}, where, when.isoformat() if when else None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,13 @@ from anypan.products import files_of, find_product
 from anypan.raster.sidecars import read_with
 from anypan.runtime.errors import UserError
 from anypan.weights import available
+
+
+def time_of(given: str | None, pan: str, ms: Sequence[str]) -> str | None:
+    """When a scene was acquired: as told, else as a product's metadata say; fusing says what is wrong with one."""
+    with suppress(UserError):
+        return given if given is not None or ms else find_product(pan).acquired
+    return None
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,8 @@ class Job:
 
     @property
     def time(self) -> str | None:
-        """When it was acquired: as told, else as a product's metadata say; fusing says what is wrong with a product."""
-        with suppress(UserError):
-            return self.acquired if self.acquired is not None or self.ms else find_product(self.pan).acquired
-        return None
+        """When it was acquired: see ``time_of``."""
+        return time_of(self.acquired, self.pan, self.ms)
 
     @property
     def _files(self) -> tuple[str, ...]:

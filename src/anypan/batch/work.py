@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -85,23 +85,19 @@ class Unit:
         place = self._place(self.share)
         if place.is_dir():
             return
-        draft = None
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-            with self._opened(keywords) as (pair, chosen, settings):
-                tally = Tally()
+            aside = TemporaryDirectory(prefix=f".{place.name}.", dir=place.parent, ignore_cleanup_errors=True)
+            with aside as name, self._opened(keywords) as (pair, chosen, settings):
+                draft, tally = Path(name), Tally()
                 parts = fused_parts(pair, chosen, settings, (self.share, self.shares), tally)
                 for number, (row, col, images, mask) in enumerate(parts):
                     np.savez(draft / f"{number:06d}.npz", place=(row, col), image=images[0], mask=mask)
-            (draft / TALLY).write_text(json.dumps(vars(tally)), encoding="utf-8")
-            if not place.is_dir():
-                draft.rename(place)
+                (draft / TALLY).write_text(json.dumps(vars(tally)), encoding="utf-8")
+                if not place.is_dir():
+                    draft.rename(place)
         except OSError as problem:
             raise UserError(f"{place} cannot be written ({problem.strerror}): free some space.") from problem
-        finally:
-            if draft is not None:
-                shutil.rmtree(draft, ignore_errors=True)
 
     def _joined(self, keywords: dict[str, Any]) -> Any:
         from anypan.api import written

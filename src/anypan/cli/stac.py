@@ -30,11 +30,10 @@ def check_item(out: str, scene: tuple[str | None, str, Sequence[str]], overwrite
     """
     from anypan.batch.catalogue import library
     from anypan.batch.item import acquired, item_path
-    from anypan.batch.jobs import Job
+    from anypan.batch.jobs import time_of
 
     library()
-    given, pan, ms = scene
-    when = Job(out, pan, tuple(ms), {}, out, given).time
+    when = time_of(*scene)
     acquired(when)
     check_free(item_path(out), overwrite)
     return when

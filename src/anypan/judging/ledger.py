@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from anypan.report.rows import Record, parsed
 from anypan.runtime.claim import Claim, real_place
 from anypan.runtime.errors import UserError
+from anypan.runtime.lines import whole_lines
 
 ROW = frozenset(("scene", "protocol", "method"))  # what a row of the benchmark has at least
 
@@ -37,9 +38,8 @@ class Ledger:
 
     def _read(self) -> list[dict[str, Any]]:
         """The rows so far; half a row at the end, left by an interruption, is cut off."""
-        self._file.seek(0)
-        whole, _, rest = (b"\n" + self._file.read()).rpartition(b"\n")
-        rows = [self._parsed(number, line) for number, line in enumerate(whole.splitlines()) if line.strip()]
+        whole, rest = whole_lines(self._file)
+        rows = [self._parsed(number, line) for number, line in enumerate(whole.splitlines(), 1) if line.strip()]
         if rest:
             if not rest.startswith(b'{"'):
                 raise UserError(f"{self._path} does not end with a row: give a file that '{self._writer}' wrote.")

@@ -6,7 +6,6 @@ All images are standardised by the scene's ``Scale``.
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -25,6 +24,7 @@ from anypan.optics.normalise import (
     second_differences,
 )
 from anypan.optics.sampling import Sampling
+from anypan.runtime.defaults import full_precision
 
 CLEAR = 2.0  # standard deviations below the mean at which a modulation takes the air's light to end, at most
 LEAST = 0.1  # of a band's root mean square, at which denominators are held, as in the classical modulations
@@ -50,7 +50,7 @@ class Sight:
 
     def intensity(self, bands: Tensor) -> Tensor:
         """The mixture of the bands (N, B, ...) that best explains the PAN at MS scale: (N, 1, ...)."""
-        with _full_precision(bands.device.type):  # what is left of the PAN is a small difference
+        with full_precision(bands):  # what is left of the PAN is a small difference
             return torch.einsum("nb,nbhw->nhw", self.scale.weights, bands.to(self.scale.weights))[:, None]
 
     def texture_left(self, fused: Tensor) -> Tensor:
@@ -77,11 +77,6 @@ class Sight:
             left = residual - self.sampling.reproject(total, self.gnyq)
             total = torch.addcmul(total, trusts[:, :, rank], left)
         return total
-
-
-def _full_precision(device: str) -> AbstractContextManager[object]:
-    """No autocast, on a device that has it."""
-    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 def described(lrms: Tensor, pan_lr: Tensor, scale: Scale, cells: tuple[int, int]) -> tuple[Tensor, ...]:

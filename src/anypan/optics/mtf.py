@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from anypan.geometry.window import extended
+from anypan.runtime.defaults import full_precision
 
 NODES = 8  # MS pixels that the physical interpolator passes its polynomial through, along an axis
 NOTHING = 1e-30  # what a weight below it adds is lost in rounding, and numbers near 1e-38 take a hundred times as long
@@ -126,19 +127,19 @@ class DenseSampling:
         self._degrade: dict[bytes, tuple[Tensor, Tensor]] = {}
 
     def expand(self, lrms: Tensor) -> Tensor:
-        with torch.autocast(lrms.device.type, enabled=False):  # three figures are not enough for interpolation
+        with full_precision(lrms):  # three figures are not enough for interpolation
             rows, cols = (m.to(lrms) for m in self._expand)
             return rows @ lrms @ cols.T
 
     def degrade(self, image: Tensor, gnyq: Tensor) -> Tensor:
         """MTF filter and sampling of (..., C, H, W) with gains (..., C)."""
-        with torch.autocast(image.device.type, enabled=False):
+        with full_precision(image):
             rows, cols = self._filters(gnyq)
             return rows.to(image) @ image @ cols.to(image).mT
 
     def reproject(self, lrms: Tensor, gnyq: Tensor) -> Tensor:
         """degrade(expand()) of (..., C, h, w) with gains (..., C), as products on the MS grid."""
-        with torch.autocast(lrms.device.type, enabled=False):
+        with full_precision(lrms):
             pairs = zip(self._filters(gnyq), self._expand, strict=True)
             rows, cols = (down.to(lrms) @ up.to(lrms) for down, up in pairs)
             return rows @ lrms @ cols.mT

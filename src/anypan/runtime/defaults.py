@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -25,6 +25,12 @@ def _plain() -> Iterator[None]:
 
 plain = Shared(_plain)
 """New tensors are of float32 inside, whatever the caller's are by default; also a decorator of functions."""
+
+
+def full_precision(tensor: torch.Tensor) -> AbstractContextManager[object]:
+    """No autocast on the device of a tensor (...): for what three figures are not enough for."""
+    device = tensor.device.type
+    return torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from anypan.runtime.errors import UserError
+from anypan.runtime.lines import whole_lines
 from anypan.train.batches import Batches
 from anypan.train.run import Judged, Run
 
@@ -57,8 +58,8 @@ def _cut_torn(log: Path) -> None:
     """Half a row at the end, as a full disk leaves it, is cut off: the next would be glued to it."""
     if log.is_file():
         with log.open("r+b") as file:
-            whole = file.read().rpartition(b"\n")
-            file.truncate(len(whole[0]) + len(whole[1]))
+            whole, _ = whole_lines(file)
+            file.truncate(len(whole))
 
 
 def _write(run: Run, row: dict[str, Any], path: Path, say: Say) -> None:

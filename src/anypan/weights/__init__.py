@@ -194,7 +194,7 @@ def _read(path: Path, name: str, expected: str | None = None) -> Stored:
         raise UserError(f"{path} is no readable safetensors file: fetch it again.") from error
     if header.get("format") != FORMAT or header.get("architecture") not in ARCHITECTURES:
         raise UserError(f"{path} was not written by this version of anypan: use weights of {', '.join(ARCHITECTURES)}.")
-    wrong = [
+    wrong = [  # of float8, too, of which torch cannot say it
         key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.float().isfinite().all()
     ]
     if wrong:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray
 
 from anypan import raster
-from anypan.api import formatted, method_of
+from anypan.api import OF_FILES, formatted, method_of
 from anypan.options import FuseOptions, Options
 from anypan.pair.opening import NO_ALPHA
 from anypan.pair.pair import pair_of_rasters
@@ -21,7 +21,7 @@ from anypan.xarray.chunks import fused_chunks
 from anypan.xarray.placed import file_of, has_chunks, laid_out, of_bands
 
 EACH = frozenset(("scales", "offsets"))  # attributes with a value for each band
-FOR_FILES = ("uncertainty", "verify", "overwrite", "format", "creation", "progress")
+FOR_FILES = (*OF_FILES, "progress")
 
 
 @xarray.register_dataarray_accessor("anypan")
